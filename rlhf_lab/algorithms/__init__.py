@@ -1,0 +1,51 @@
+"""Pure tensor functions of RLHF: they know torch and nothing else of this project but its errors.
+
+Masks say what True means (`is_response_token`), and whatever sits where they are False never
+reaches a result: every function fills those places at its entrance.
+"""
+
+from rlhf_lab.algorithms.advantages import Advantages, generalized_advantages, shaped_rewards
+from rlhf_lab.algorithms.intervals import bootstrap_mean
+from rlhf_lab.algorithms.kl import AdaptiveKL, FixedKL, KLController, kl_k1, kl_k3
+from rlhf_lab.algorithms.logprobs import TokenLogprobs, token_logprobs
+from rlhf_lab.algorithms.losses import PolicyLoss, ValueLoss, policy_loss, value_loss
+from rlhf_lab.algorithms.ranking_loss import (
+    Pairs,
+    davidson_log_probs,
+    pairs_of_tiers,
+    ranking_loss,
+)
+from rlhf_lab.algorithms.statistics import (
+    explained_variance,
+    length_mask,
+    masked_mean,
+    masked_variance,
+    whiten,
+)
+
+__all__ = [
+    "AdaptiveKL",
+    "Advantages",
+    "FixedKL",
+    "KLController",
+    "Pairs",
+    "PolicyLoss",
+    "TokenLogprobs",
+    "ValueLoss",
+    "bootstrap_mean",
+    "davidson_log_probs",
+    "explained_variance",
+    "generalized_advantages",
+    "kl_k1",
+    "kl_k3",
+    "length_mask",
+    "masked_mean",
+    "masked_variance",
+    "pairs_of_tiers",
+    "policy_loss",
+    "ranking_loss",
+    "shaped_rewards",
+    "token_logprobs",
+    "value_loss",
+    "whiten",
+]

@@ -1,0 +1,5 @@
+"""Who ranks, and what they are shown: simulated annotators and the ranking queue."""
+
+from rlhf_lab.annotators.rubric import RubricAnnotator, rubric_points
+
+__all__ = ["RubricAnnotator", "rubric_points"]

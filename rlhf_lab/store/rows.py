@@ -1,0 +1,216 @@
+"""Between the values of `rlhf_lab.types` and the rows of `tables`: conversions and row checks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from rlhf_lab.errors import PromptError, StoreError
+from rlhf_lab.store.tables import (
+    JudgmentRow,
+    MetricsTable,
+    PromptRow,
+    ResponseRow,
+    VersionRow,
+    has_lone_surrogate,
+)
+from rlhf_lab.types import (
+    VERSION_NAME,
+    EndReason,
+    Judgment,
+    JudgmentKind,
+    Message,
+    Prompt,
+    Ranking,
+    Response,
+    Sampling,
+    Split,
+    Version,
+)
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricsRow:
+    """The figures logged for one step.
+
+    Attributes:
+        kind: "reward", "ppo", "evaluation" or another name of the caller's choice.
+        version: The version being trained or evaluated.
+        values: Figures by name; NaN and infinity are kept.
+    """
+
+    kind: str
+    version: str
+    step: int
+    values: Mapping[str, float]
+    created_at: datetime
+
+
+def check_text(prompt: Prompt) -> None:
+    """Refuse prompts no tokenizer can encode; NUL characters are fine and kept.
+
+    Raises:
+        PromptError: a message holds half of a surrogate pair.
+    """
+    for message in prompt.messages:
+        if has_lone_surrogate(message.content):
+            raise PromptError(
+                f"{message.content!r:.80} holds half a character (a lone surrogate), which no "
+                "tokenizer can encode. Read the text again as UTF-8, or repair it with "
+                "text.encode('utf-8', 'replace').decode()."
+            )
+
+
+def aware(when: datetime, what: str) -> datetime:
+    """The time itself, if it says which zone it is in."""
+    if when.tzinfo is None:
+        raise StoreError(
+            f"{what} has created_at={when.isoformat()} without a time zone: which moment that is "
+            "depends on the reader. Use rlhf_lab.types.utc_now() or datetime.now(UTC)."
+        )
+    return when
+
+
+def prompt_values(prompt: Prompt) -> Values:
+    """A row for `prompts`."""
+    check_text(prompt)
+    return {
+        "id": prompt.id,
+        "messages": [[m.role, m.content] for m in prompt.messages],
+        "split": prompt.split,
+        "source": prompt.source,
+        "tags": list(prompt.tags),
+    }
+
+
+def to_prompt(row: PromptRow) -> Prompt:
+    """The prompt a row holds."""
+    return Prompt(
+        messages=tuple(Message(role=cast(Any, r), content=c) for r, c in row.messages),
+        split=cast(Split, row.split),
+        source=row.source,
+        tags=tuple(row.tags),
+    )
+
+
+def response_values(response: Response) -> Values:
+    """A row for `responses`."""
+    return {
+        "id": response.id,
+        "prompt_id": response.prompt_id,
+        "text": response.text,
+        "token_ids": [int(t) for t in response.token_ids],
+        "version": response.version,
+        "sampling": asdict(response.sampling),
+        "seed": str(int(response.seed)),
+        "end_reason": response.end_reason,
+        "created_at": aware(response.created_at, f"response {response.id}"),
+    }
+
+
+def to_response(row: ResponseRow) -> Response:
+    """The response a row holds."""
+    return Response(
+        id=row.id,
+        prompt_id=row.prompt_id,
+        text=row.text,
+        token_ids=tuple(row.token_ids),
+        version=row.version,
+        sampling=Sampling(**row.sampling),
+        seed=int(row.seed),
+        end_reason=cast(EndReason, row.end_reason),
+        created_at=row.created_at,
+    )
+
+
+def judgment_values(judgment: Judgment) -> Values:
+    """A row for `judgments`."""
+    ranking = judgment.ranking
+    return {
+        "id": judgment.id,
+        "prompt_id": judgment.prompt_id,
+        "annotator": judgment.annotator,
+        "kind": judgment.kind,
+        "shown_order": list(judgment.shown_order),
+        "tiers": None if ranking is None else [list(tier) for tier in ranking.tiers],
+        "comment": judgment.comment,
+        "seconds": float(judgment.seconds),
+        "supersedes": judgment.supersedes,
+        "created_at": aware(judgment.created_at, f"judgment {judgment.id}"),
+    }
+
+
+def to_judgment(row: JudgmentRow) -> Judgment:
+    """The judgment a row holds."""
+    tiers = row.tiers
+    return Judgment(
+        id=row.id,
+        prompt_id=row.prompt_id,
+        annotator=row.annotator,
+        kind=cast(JudgmentKind, row.kind),
+        shown_order=tuple(row.shown_order),
+        ranking=None if tiers is None else Ranking(tiers=tuple(tuple(t) for t in tiers)),
+        comment=row.comment,
+        seconds=row.seconds,
+        supersedes=row.supersedes,
+        created_at=row.created_at,
+    )
+
+
+def version_values(version: Version) -> Values:
+    """A row for `versions`.
+
+    Raises:
+        StoreError: a name that is not ROLE@NUMBER.
+    """
+    if not VERSION_NAME.match(version.name):
+        raise StoreError(
+            f"{version.name!r} is not a version name: use policy@NUMBER or reward@NUMBER."
+        )
+    return {
+        "name": version.name,
+        "parent": version.parent,
+        "path": version.path,
+        "trained_with": list(version.trained_with),
+        "metrics": pack_figures(version.metrics),
+        "created_at": aware(version.created_at, f"version {version.name}"),
+    }
+
+
+def to_version(row: VersionRow) -> Version:
+    """The version a row holds."""
+    return Version(
+        name=row.name,
+        parent=row.parent,
+        path=row.path,
+        trained_with=tuple(row.trained_with),
+        metrics=unpack_figures(row.metrics),
+        created_at=row.created_at,
+    )
+
+
+def to_metrics(row: MetricsTable) -> MetricsRow:
+    """The figures a row holds."""
+    return MetricsRow(
+        kind=row.kind,
+        version=row.version,
+        step=row.step,
+        values=unpack_figures(row.values),
+        created_at=row.created_at,
+    )
+
+
+def pack_figures(figures: Mapping[str, float]) -> dict[str, float | str]:
+    """Figures as strict JSON, which has no NaN or infinity: those become strings."""
+    numbers = {name: float(x) for name, x in figures.items()}
+    return {name: x if math.isfinite(x) else str(x) for name, x in numbers.items()}
+
+
+def unpack_figures(figures: Mapping[str, float | str]) -> dict[str, float]:
+    """The inverse of `pack_figures`."""
+    return {name: float(x) for name, x in figures.items()}

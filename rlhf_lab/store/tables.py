@@ -1,0 +1,179 @@
+"""The tables of a lab, as SQLAlchemy 2 typed classes; portable between SQLite and PostgreSQL.
+
+The schema is made by the migrations, never by `create_all`; a test holds the two together. A
+change here needs a new file in `migrations/versions` and a new `schema.HEAD`.
+
+Every table that is read in insertion order has an integer key `seq` beside its public id: neither
+content hashes nor timestamps sort by when a row was stored.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, MetaData, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+_ESCAPED = "\\json:"
+
+
+class ExactText(TypeDecorator[str]):
+    r"""Text that comes back exactly as it went in, whatever a model or a browser produced.
+
+    PostgreSQL refuses NUL characters and neither driver takes lone surrogates. Such a string, and
+    one that happens to start with the marker, is stored as the marker `\json:` followed by its
+    JSON form; every other string is stored as it is. The encoding is one-to-one, so equality and
+    uniqueness work in SQL.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Escape what a database cannot hold."""
+        if value is None:
+            return None
+        if "\0" in value or value.startswith(_ESCAPED) or has_lone_surrogate(value):
+            return _ESCAPED + json.dumps(value)
+        return value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Undo the escape."""
+        if value is not None and value.startswith(_ESCAPED):
+            return str(json.loads(value.removeprefix(_ESCAPED)))
+        return value
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, stored in UTC; SQLite itself knows no time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert to UTC; the store has already refused naive times."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of the tables; constraints have predictable names so that migrations can alter them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {str: ExactText, datetime: UtcDateTime}  # noqa: RUF012  (SQLAlchemy's name)
+
+
+class PromptRow(Base):
+    """One prompt; the id is the hash of its messages, so the same prompt is stored once."""
+
+    __tablename__ = "prompts"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    messages: Mapped[list[list[str]]] = mapped_column(JSON)
+    split: Mapped[str]
+    source: Mapped[str]
+    tags: Mapped[list[str]] = mapped_column(JSON)
+
+
+class ResponseRow(Base):
+    """One sampled answer."""
+
+    __tablename__ = "responses"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    prompt_id: Mapped[str] = mapped_column(ForeignKey("prompts.id"), index=True)
+    text: Mapped[str]
+    token_ids: Mapped[list[int]] = mapped_column(JSON)
+    version: Mapped[str] = mapped_column(index=True)
+    sampling: Mapped[dict[str, Any]] = mapped_column(JSON)
+    seed: Mapped[str]  # text: seeds are any Python integer, wider than a database's
+    end_reason: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class JudgmentRow(Base):
+    """One event of the append-only record; triggers refuse every UPDATE and DELETE."""
+
+    __tablename__ = "judgments"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    prompt_id: Mapped[str] = mapped_column(ForeignKey("prompts.id"), index=True)
+    annotator: Mapped[str] = mapped_column(index=True)
+    kind: Mapped[str]
+    shown_order: Mapped[list[str]] = mapped_column(JSON)
+    tiers: Mapped[list[list[str]] | None] = mapped_column(JSON(none_as_null=True))
+    comment: Mapped[str]
+    seconds: Mapped[float]
+    supersedes: Mapped[str | None] = mapped_column(ForeignKey("judgments.id"), index=True)
+    created_at: Mapped[datetime]
+
+
+class VersionRow(Base):
+    """One immutable checkpoint in the tree."""
+
+    __tablename__ = "versions"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    parent: Mapped[str | None] = mapped_column(ForeignKey("versions.name"))
+    path: Mapped[str]
+    trained_with: Mapped[list[str]] = mapped_column(JSON)
+    metrics: Mapped[dict[str, float | str]] = mapped_column(JSON)
+    created_at: Mapped[datetime]
+
+
+class MetricsTable(Base):
+    """The figures of one step of training or one evaluation.
+
+    No foreign key to versions: steps are logged while the version they lead to is in the making.
+    """
+
+    __tablename__ = "metrics"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(index=True)
+    version: Mapped[str] = mapped_column(index=True)
+    step: Mapped[int]
+    values: Mapped[dict[str, float | str]] = mapped_column(JSON)
+    created_at: Mapped[datetime]
+
+
+class SettingRow(Base):
+    """One fact about the lab itself: its model, quantization, adapter shape, seed, heads."""
+
+    __tablename__ = "settings"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[Any] = mapped_column(JSON)
+
+
+def has_lone_surrogate(text: str) -> bool:
+    """Whether the text holds half a character and so has no UTF-8 form."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False

@@ -1,0 +1,20 @@
+"""Updates of the roles: reward model and PPO, and the checkpoints that make versions."""
+
+from rlhf_lab.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from rlhf_lab.training.config import PPOConfig, RewardConfig
+from rlhf_lab.training.ppo import PPOStats, PPOTrainer, RolloutPrompt
+from rlhf_lab.training.reward import RankedExample, RewardReport, RewardTrainer
+
+__all__ = [
+    "Checkpoint",
+    "PPOConfig",
+    "PPOStats",
+    "PPOTrainer",
+    "RankedExample",
+    "RewardConfig",
+    "RewardReport",
+    "RewardTrainer",
+    "RolloutPrompt",
+    "read_checkpoint",
+    "write_checkpoint",
+]

@@ -1,0 +1,144 @@
+"""Settings of the updates, checked in the cell that makes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from rlhf_lab.algorithms import AdaptiveKL, FixedKL, KLController
+from rlhf_lab.errors import ConfigError
+from rlhf_lab.types import Sampling
+
+
+def _positive(config: Any, *names: str) -> None:  # noqa: ANN401 - any settings dataclass
+    for name in names:
+        value = getattr(config, name)
+        if not value > 0:
+            raise ConfigError(f"{name}={value}: it must be above 0.")
+
+
+def _not_negative(config: Any, *names: str) -> None:  # noqa: ANN401 - any settings dataclass
+    for name in names:
+        value = getattr(config, name)
+        if not value >= 0:
+            raise ConfigError(f"{name}={value}: it must be 0 or more.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardConfig:
+    """How the reward role learns from rankings.
+
+    Attributes:
+        epochs: Passes over the new rankings.
+        learning_rate: Of AdamW, for adapter and head.
+        rankings_per_step: Rankings that share one optimizer step.
+        replay: Old rankings mixed in, as a multiple of the new ones.
+        tokens_per_micro_batch: Bounds memory: padded tokens in one forward pass.
+        max_grad_norm: Gradient clipping.
+        seed: Of the order of the rankings.
+    """
+
+    epochs: int = 3
+    learning_rate: float = 3e-4
+    rankings_per_step: int = 4
+    replay: float = 1.0
+    tokens_per_micro_batch: int = 768
+    max_grad_norm: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every range."""
+        _positive(
+            self, "epochs", "learning_rate", "rankings_per_step", "tokens_per_micro_batch", "max_grad_norm"
+        )
+        _not_negative(self, "replay")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PPOConfig:
+    """How the policy learns from the reward role.
+
+    Attributes:
+        prompts_per_step: Prompts of one rollout.
+        responses_per_prompt: Responses to each.
+        sampling: Of the rollout; its temperature also divides the logits of every log-probability.
+            Filters (top_k, top_p) would make the sampled KL meaningless and are refused.
+        epochs: Passes over one rollout.
+        minibatches: Optimizer steps in each pass.
+        learning_rate: Of AdamW, for adapters and value head.
+        kl: "fixed" or "adaptive" price of KL (Ziegler et al. 2019).
+        kl_coef: Reward lost per nat, at the start when adaptive.
+        kl_target: Nats per response that the adaptive controller aims at.
+        kl_horizon: Responses over which it may change the price by about 20%.
+        clip: Ratio clipping.
+        value_clip: Value clipping.
+        vf_coef: Weight of the value loss.
+        gamma: Discount per token.
+        lam: GAE's lambda.
+        score_clip: Normalised scores beyond this many deviations are cut; 0 for never.
+        missing_eos_penalty: Taken from the score of a response without an end token.
+        whiten_rewards: Scale the shaped rewards to variance 1, keeping their mean.
+        approx_kl_target: Nats per token between rollout and updated policy; beyond 1.5 times that the step's
+            remaining minibatches are left out.
+        max_grad_norm: Gradient clipping, per role.
+        tokens_per_micro_batch: Bounds memory: padded tokens in one forward pass.
+        seed: Of prompts' order, sampling and minibatches.
+    """
+
+    prompts_per_step: int = 16
+    responses_per_prompt: int = 2
+    sampling: Sampling = field(default_factory=lambda: Sampling(max_new_tokens=48))
+    epochs: int = 2
+    minibatches: int = 2
+    learning_rate: float = 3e-4
+    kl: Literal["fixed", "adaptive"] = "adaptive"
+    kl_coef: float = 0.05
+    kl_target: float = 6.0
+    kl_horizon: float = 1000.0
+    clip: float = 0.2
+    value_clip: float = 0.2
+    vf_coef: float = 0.1
+    gamma: float = 1.0
+    lam: float = 0.95
+    score_clip: float = 5.0
+    missing_eos_penalty: float = 0.0
+    whiten_rewards: bool = False
+    approx_kl_target: float = 0.1
+    max_grad_norm: float = 1.0
+    tokens_per_micro_batch: int = 768
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every range, and refuse filters on the rollout."""
+        _positive(
+            self, "prompts_per_step", "responses_per_prompt", "epochs", "minibatches", "learning_rate",
+            "kl_target", "kl_horizon", "clip", "value_clip", "approx_kl_target", "max_grad_norm",
+            "tokens_per_micro_batch",
+        )  # fmt: skip
+        _not_negative(self, "kl_coef", "vf_coef", "score_clip", "missing_eos_penalty")
+        for name in ("gamma", "lam"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name}={getattr(self, name)}: it must lie between 0 and 1.")
+        if self.kl not in ("fixed", "adaptive"):
+            raise ConfigError(f"kl={self.kl!r}: use 'fixed' or 'adaptive'.")
+        if self.minibatches > self.rollouts_per_step:
+            raise ConfigError(
+                f"minibatches={self.minibatches} for {self.rollouts_per_step} rollouts: each needs at "
+                "least one."
+            )
+        if self.sampling.top_k or self.sampling.top_p < 1:
+            raise ConfigError(
+                f"top_k={self.sampling.top_k}, top_p={self.sampling.top_p}: a filtered rollout makes the "
+                "sampled KL meaningless. Use top_k=0, top_p=1.0 for PPO; lower the temperature instead."
+            )
+
+    @property
+    def rollouts_per_step(self) -> int:
+        """Responses sampled in one step."""
+        return self.prompts_per_step * self.responses_per_prompt
+
+    def controller(self) -> KLController:
+        """A fresh controller of the KL price."""
+        if self.kl == "fixed":
+            return FixedKL(self.kl_coef)
+        return AdaptiveKL(self.kl_coef, target=self.kl_target, horizon=self.kl_horizon)

@@ -1,0 +1,193 @@
+"""Teaching the reward role from rankings, round after round."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from rlhf_lab.algorithms import pairs_of_tiers, ranking_loss
+from rlhf_lab.errors import NotEnoughData
+from rlhf_lab.models import Role, RoleModel, TokenBatch, make_batch
+from rlhf_lab.training.batching import micro_batches
+from rlhf_lab.training.config import RewardConfig
+from rlhf_lab.training.optimizer import RoleOptimizer
+from rlhf_lab.types import Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedExample:
+    """One ranking in tokens.
+
+    Attributes:
+        judgment_id: Where it comes from.
+        prompt: Token ids of the prompt.
+        candidates: Token ids of each response, end token included.
+        ranks: Tier of each candidate, 1 is best, equal is tied.
+    """
+
+    judgment_id: str
+    prompt: Sequence[int]
+    candidates: Sequence[Sequence[int]]
+    ranks: Sequence[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardReport:
+    """What one reward update learned.
+
+    Attributes:
+        version: The version it made.
+        rankings: New training rankings, and old ones replayed.
+        pairs: Ordered pairs among the new training rankings.
+        loss: Mean negative log-likelihood per ranking before and after, on the training rankings.
+        heldout_accuracy: Share of ordered pairs on held-out prompts whose better response scores
+            higher; None when no held-out prompt was ranked.
+        prequential_accuracy: The same on the new rankings, scored before learning from them.
+    """
+
+    version: str
+    rankings: int
+    replayed: int
+    pairs: int
+    loss_first: float
+    loss_last: float
+    heldout_accuracy: Interval | None
+    prequential_accuracy: Interval | None
+    seconds: float
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("new rankings", f"{self.rankings} (+ {self.replayed} replayed)"),
+            ("ordered pairs", f"{self.pairs}"),
+            ("loss", f"{self.loss_first:.3f} → {self.loss_last:.3f}"),
+            ("accuracy on held-out prompts", str(self.heldout_accuracy or "no held-out rankings")),
+            ("accuracy before learning", str(self.prequential_accuracy or "–")),
+            ("seconds", f"{self.seconds:.0f}"),
+        ]
+        body = "".join(f"<tr><th style='text-align:left'>{k}</th><td>{v}</td></tr>" for k, v in rows)
+        return f"<table><caption>{self.version}</caption>{body}</table>"
+
+
+class RewardTrainer:
+    """Holds the reward role's optimizer; each `fit` continues from the last."""
+
+    def __init__(self, model: RoleModel, config: RewardConfig | None = None) -> None:
+        """Prepare updates of `model`'s reward role."""
+        self.model = model
+        self.config = config or RewardConfig()
+        self.optimizer = RoleOptimizer(
+            model,
+            ["reward"],
+            learning_rate=self.config.learning_rate,
+            max_grad_norm=self.config.max_grad_norm,
+        )
+
+    def fit(
+        self, new: Sequence[RankedExample], old: Sequence[RankedExample] = (), *, progress: bool = True
+    ) -> list[float]:
+        """Learn from new rankings, with old ones mixed in.
+
+        If it does not finish (Ctrl-C included) the weights are what they were before.
+
+        Args:
+            new: Rankings not learned from yet; every epoch passes over all of them.
+            old: Rankings learned from before; a fresh sample of them joins each epoch.
+            progress: Show a bar.
+
+        Returns:
+            Loss of each optimizer step: nats per ranking, averaged over the rankings of the step.
+
+        Raises:
+            NotEnoughData: nothing new to learn from.
+            NonFiniteError: losses that are not finite, several times in a row.
+        """
+        if not new:
+            raise NotEnoughData("0 new rankings: rank some first (`lab.rank()`), then update the reward.")
+        steps = list(self._steps(new, old))
+        losses = []
+        with self.optimizer.whole_or_nothing(), self.model.dense.base():
+            for step in tqdm(steps, desc="Reward update", unit="step", disable=not progress, leave=False):
+                losses.append(self._step(step))
+        return losses
+
+    def scores(self, examples: Sequence[RankedExample], *, progress: bool = False) -> list[Tensor]:
+        """Raw reward of every candidate of each example, on the CPU."""
+        found: list[Tensor] = []
+        with self.model.role("reward") as role, self.model.dense.base():
+            for example in tqdm(examples, desc="Scoring", disable=not progress, leave=False):
+                found.append(self._example_scores(role, example).cpu())
+        return found
+
+    @torch.no_grad()
+    def normalise_on(self, scores: Sequence[Tensor]) -> None:
+        """Make these raw scores, of the reference's responses, mean 0 and variance 1."""
+        flat = torch.cat(list(scores))
+        head = self.model.head("reward")
+        head.mean.copy_(flat.mean())
+        head.scale.copy_(flat.std().clamp(min=1e-3))
+
+    def _steps(
+        self, new: Sequence[RankedExample], old: Sequence[RankedExample]
+    ) -> Iterator[list[RankedExample]]:
+        order = random.Random(self.config.seed)
+        replayed = min(len(old), round(self.config.replay * len(new)))
+        for _ in range(self.config.epochs):
+            examples = [*new, *order.sample(list(old), replayed)]
+            order.shuffle(examples)
+            for start in range(0, len(examples), self.config.rankings_per_step):
+                yield examples[start : start + self.config.rankings_per_step]
+
+    def _step(self, examples: Sequence[RankedExample]) -> float:
+        total = 0.0
+        with self.model.role("reward", train=True) as role:
+            for example in examples:
+                loss = self._loss(role, example) / len(examples)
+                loss.backward()  # type: ignore[no-untyped-call]
+                total += loss.item()
+            self.optimizer.step()
+        return total
+
+    def _loss(self, role: Role, example: RankedExample) -> Tensor:
+        pairs = pairs_of_tiers(example.ranks)
+        return ranking_loss(self._example_scores(role, example), pairs, self.model.head("reward").log_tie)
+
+    def _example_scores(self, role: Role, example: RankedExample) -> Tensor:
+        """Every candidate runs once, and all pairs share its score."""
+        lengths = [len(example.prompt) + len(c) for c in example.candidates]
+        groups = micro_batches(lengths, self.config.tokens_per_micro_batch)
+        parts = [role.scores(self._batch(example, group)) for group in groups]
+        back = torch.tensor([i for group in groups for i in group]).argsort()
+        return torch.cat(parts)[back.to(parts[0].device)]
+
+    def _batch(self, example: RankedExample, rows: Sequence[int]) -> TokenBatch:
+        return make_batch(
+            [example.prompt] * len(rows),
+            [example.candidates[i] for i in rows],
+            pad_id=int(self.model.base.tokenizer.pad_token_id),
+            device=self.model.base.device,
+        )
+
+    def state(self) -> dict[str, Mapping[str, Tensor]]:
+        """Everything a checkpoint of the reward needs."""
+        return {"reward": self.model.state("reward"), "optimizer": self.optimizer.state()}
+
+    def load_state(self, tensors: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Continue from a checkpoint."""
+        self.model.load_state("reward", tensors["reward"])
+        self.optimizer.load_state(tensors.get("optimizer", {}))
+
+
+def ordered_pairs_right(scores: Any, ranks: Sequence[int]) -> list[float]:  # noqa: ANN401 - tensor or list
+    """For each pair that is no tie: 1 if the better response scores higher, 0.5 if equal, else 0."""
+    pairs = pairs_of_tiers(ranks)
+    return [
+        0.5 + 0.5 * float(torch.sign(scores[b] - scores[w]))
+        for b, w, tie in zip(pairs.better, pairs.worse, pairs.is_tie, strict=True)
+        if not tie
+    ]

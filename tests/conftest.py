@@ -1,0 +1,21 @@
+"""What every test shares: no network, no screen, and reproducible examples."""
+
+import os
+
+# Before any import of these libraries, and inherited by kernels and child processes. The
+# embedded model needs no hub; a test that reaches for one is wrong and has to fail.
+os.environ.update(
+    HF_HUB_OFFLINE="1",
+    HF_DATASETS_OFFLINE="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    TOKENIZERS_PARALLELISM="false",
+    MPLBACKEND="Agg",
+    JUPYTER_PLATFORM_DIRS="1",
+)
+
+import hypothesis
+
+# Two shared cores make any deadline a coin toss. In CI the examples are the same every time.
+hypothesis.settings.register_profile("home", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "home")

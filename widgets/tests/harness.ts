@@ -1,0 +1,127 @@
+// A model as a host offers it, a notebook around the widget, and a person at the keyboard.
+
+import type { Item, Model, RankerEvent, Traits, View } from "../src/protocol";
+import { render } from "../src/ranker";
+
+/** Values with change events, as anywidget and Panel have them. Nothing acknowledges by itself. */
+export class FakeModel implements Model {
+  readonly sent: RankerEvent[][] = [];
+  private readonly callbacks = new Map<string, Set<() => void>>();
+
+  constructor(private readonly values: Traits) {}
+
+  get<K extends keyof Traits>(key: K): Traits[K] {
+    return this.values[key];
+  }
+
+  set<K extends keyof Traits>(key: K, value: Traits[K]): void {
+    this.values[key] = value;
+    for (const callback of this.callbacks.get(`change:${key}`) ?? []) callback();
+  }
+
+  save_changes(): void {
+    this.sent.push(this.values.events);
+  }
+
+  on(event: string, callback: () => void): void {
+    this.callbacks.set(event, (this.callbacks.get(event) ?? new Set()).add(callback));
+  }
+
+  off(event: string, callback: () => void): void {
+    this.callbacks.get(event)?.delete(callback);
+  }
+
+  get listeners(): number {
+    return [...this.callbacks.values()].reduce((sum, set) => sum + set.size, 0);
+  }
+}
+
+export function item(key: string, count = 4, ranks: number[] | null = null): Item {
+  const letters = [..."ABCDEFGHI"].slice(0, count);
+  return {
+    key,
+    turns: [{ role: "user", html: `<p>Prompt ${key}</p>` }],
+    cards: letters.map((letter) => ({ letter, html: `<p>Answer ${letter} to ${key}</p>` })),
+    ranks,
+  };
+}
+
+export function view(changes: Partial<View> = {}): View {
+  const progress = { done: 2, total: 16 };
+  return { phase: "ranking", item: item("one"), progress, notice: null, ...changes };
+}
+
+export class Screen {
+  readonly model: FakeModel;
+  readonly root: HTMLElement;
+  readonly stop: () => void;
+  /** Keys that a notebook around the widget would have seen. */
+  readonly leaked: string[] = [];
+
+  constructor(start: View = view(), traits: Partial<Traits> = {}) {
+    this.model = new FakeModel({ view: start, acked_seq: 0, events: [], ...traits });
+    const notebook = document.createElement("div");
+    document.body.replaceChildren(notebook);
+    for (const type of ["keydown", "keypress", "keyup"]) {
+      notebook.addEventListener(type, (event) => this.leaked.push((event as KeyboardEvent).key));
+    }
+    this.stop = render({ model: this.model, el: notebook });
+    this.root = notebook.querySelector<HTMLElement>(".rlhf-ranker") ?? notebook;
+  }
+
+  all(selector: string): HTMLElement[] {
+    return [...this.root.querySelectorAll<HTMLElement>(selector)];
+  }
+
+  get(selector: string): HTMLElement {
+    const found = this.root.querySelector<HTMLElement>(selector);
+    if (!found) throw new Error(`nothing matches ${selector}`);
+    return found;
+  }
+
+  card(letter: string): HTMLElement {
+    return this.get(`[aria-label^="Response ${letter},"]`);
+  }
+
+  button(label: string): HTMLElement {
+    const found = this.all("button").find((button) => button.textContent === label);
+    if (!found) throw new Error(`no button ${label}`);
+    return found;
+  }
+
+  /** Press keys, one after the other, where the focus is. */
+  press(...keys: (string | KeyboardEventInit)[]): boolean[] {
+    return keys.map((key) => {
+      const init = typeof key === "string" ? { key } : key;
+      const target = document.activeElement ?? document.body;
+      const options = { bubbles: true, cancelable: true, ...init };
+      const handled = !target.dispatchEvent(new KeyboardEvent("keydown", options));
+      target.dispatchEvent(new KeyboardEvent("keypress", options));
+      target.dispatchEvent(new KeyboardEvent("keyup", options));
+      return handled;
+    });
+  }
+
+  get events(): RankerEvent[] {
+    return this.model.get("events");
+  }
+
+  get message(): string {
+    return this.get(".rr-message").textContent ?? "";
+  }
+
+  get announced(): string {
+    return this.get("[role=status]").textContent ?? "";
+  }
+
+  get focusedLabel(): string | null {
+    return document.activeElement?.getAttribute("aria-label") ?? null;
+  }
+
+  /** What Python does: acknowledge all, then show the next item. */
+  answer(next: View): void {
+    const last = this.events.at(-1)?.seq ?? this.model.get("acked_seq");
+    this.model.set("view", next);
+    this.model.set("acked_seq", last);
+  }
+}
