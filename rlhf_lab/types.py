@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
@@ -14,6 +14,7 @@ from rlhf_lab.errors import ConfigError, JudgmentError, PromptError
 
 Split = Literal["train", "heldout"]
 EndReason = Literal["stop", "length"]
+Purpose = Literal["candidate", "evaluation"]
 JudgmentKind = Literal["ranking", "skip", "undo"]
 
 
@@ -67,6 +68,12 @@ class Prompt:
         canonical = json.dumps([[m.role, m.content] for m in self.messages], ensure_ascii=False)
         return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
+    def with_system(self, content: str) -> Prompt:
+        """The same prompt after a system message; unchanged if it has one."""
+        if self.messages[0].role == "system":
+            return self
+        return replace(self, messages=(Message(role="system", content=content), *self.messages))
+
     @property
     def text(self) -> str:
         """The last user message."""
@@ -100,16 +107,31 @@ class Sampling:
                 "Use 0.7 to 1.0; for near-greedy text use 0.1."
             )
         if self.max_new_tokens < 1:
-            raise ConfigError(f"max_new_tokens={self.max_new_tokens}: at least 1 token is needed.")
+            raise ConfigError(
+                f"max_new_tokens={self.max_new_tokens}: at least 1 token is needed. "
+                "Use 32 to 256 for short answers."
+            )
         if self.top_k < 0:
-            raise ConfigError(f"top_k={self.top_k}: use 0 to keep all tokens, or a positive count.")
+            raise ConfigError(
+                f"top_k={self.top_k}: it counts tokens, so it cannot be negative. "
+                "Use 0 to keep all tokens."
+            )
         if not 0 < self.top_p <= 1:
-            raise ConfigError(f"top_p={self.top_p}: a probability above 0 and at most 1.")
+            raise ConfigError(
+                f"top_p={self.top_p}: a probability above 0 and at most 1. Use 1.0 to keep all tokens."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """One sampled answer, with everything needed to trace or repeat it."""
+    """One sampled answer, with everything needed to trace or repeat it.
+
+    Attributes:
+        token_ids: As sampled, end token included.
+        version: The policy that wrote it.
+        seed: Of this response's own random stream.
+        purpose: "candidate" for ranking, or "evaluation": never shown to people who rank.
+    """
 
     id: str
     prompt_id: str
@@ -119,6 +141,7 @@ class Response:
     sampling: Sampling
     seed: int
     end_reason: EndReason
+    purpose: Purpose = "candidate"
     created_at: datetime = field(default_factory=utc_now)
 
 
@@ -135,7 +158,9 @@ class Ranking:
         ids = self.response_ids
         if len(set(ids)) != len(ids):
             twice = sorted({i for i in ids if ids.count(i) > 1})
-            raise JudgmentError(f"{twice} ranked more than once: each response has one tier.")
+            raise JudgmentError(
+                f"{twice} ranked more than once: each response has one tier. Keep one place for each."
+            )
 
     @property
     def response_ids(self) -> tuple[str, ...]:
@@ -185,14 +210,21 @@ class Judgment:
     def __post_init__(self) -> None:
         """Refuse judgments that contradict themselves."""
         if (self.kind == "ranking") != (self.ranking is not None):
-            raise JudgmentError(f"kind={self.kind!r} with ranking={self.ranking}: only kind 'ranking' has one.")
+            raise JudgmentError(
+                f"kind={self.kind!r} with ranking={self.ranking}: kind 'ranking' has one, the others "
+                "none. Change the kind, or add or leave out the ranking."
+            )
         if self.ranking and set(self.ranking.response_ids) != set(self.shown_order):
             raise JudgmentError(
                 f"ranked {sorted(self.ranking.response_ids)} but shown {sorted(self.shown_order)}: "
-                "a ranking places every shown response exactly once."
+                "a ranking places every shown response exactly once. Rank the missing ones, or tie "
+                "them in a last tier; leave out what was not shown."
             )
         if self.kind == "undo" and not self.supersedes:
-            raise JudgmentError("an undo must name the judgment it takes back in `supersedes`.")
+            raise JudgmentError(
+                f"kind='undo' with supersedes={self.supersedes!r}: an undo takes back one judgment. "
+                "Pass that judgment's id as `supersedes`."
+            )
 
 
 VERSION_NAME = re.compile(r"^(policy|reward)@(\d+)$")
@@ -219,7 +251,7 @@ class Version:
 
     @property
     def role(self) -> str:
-        """"policy" or "reward"."""
+        """ "policy" or "reward"."""
         return self.name.partition("@")[0]
 
     @property
@@ -245,7 +277,9 @@ class LoraSpec:
     def __post_init__(self) -> None:
         """Refuse adapters without room."""
         if self.rank < 1 or self.alpha <= 0:
-            raise ConfigError(f"rank={self.rank}, alpha={self.alpha}: both must be positive; 16 and 32 are usual.")
+            raise ConfigError(
+                f"rank={self.rank}, alpha={self.alpha}: both must be positive. Use 16 and 32, as usual."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

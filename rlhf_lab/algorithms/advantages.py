@@ -36,7 +36,8 @@ def shaped_rewards(
     """
     rewards = only(-kl_coef * kl.detach(), is_response_token)
     last = is_response_token.sum(dim=1, keepdim=True) - 1
-    return rewards.scatter_add(1, last.clamp(min=0), scores.detach().unsqueeze(1) * (last >= 0))
+    at_end = only(scores.detach().unsqueeze(1), last >= 0)
+    return rewards.scatter_add(1, last.clamp(min=0), at_end)
 
 
 def generalized_advantages(

@@ -30,13 +30,13 @@ def bootstrap_mean(
     """
     filled = [c for c in clusters if len(c)]
     if not filled:
-        raise NotEnoughData("0 values: an interval needs at least one. Rank or evaluate some prompts.")
+        raise NotEnoughData(
+            "0 values: an interval needs at least one. Rank or evaluate some prompts."
+        )
     sums = torch.tensor([sum(c) for c in filled], dtype=torch.float64)
     counts = torch.tensor([len(c) for c in filled], dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randint(len(filled), (resamples, len(filled)), generator=generator)
     means = sums[drawn].sum(dim=1) / counts[drawn].sum(dim=1)
     low, high = torch.quantile(means, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-    return Interval(
-        estimate=float(sums.sum() / counts.sum()), low=low, high=high, n=len(filled)
-    )
+    return Interval(estimate=float(sums.sum() / counts.sum()), low=low, high=high, n=len(filled))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,13 +71,18 @@ class AdaptiveKL:
 
     def __post_init__(self) -> None:
         """Refuse a target or horizon that cannot work."""
-        if self.target <= 0 or self.horizon <= 0:
+        if not (self.target > 0 and self.horizon > 0):
             raise ConfigError(
                 f"target={self.target}, horizon={self.horizon}: both must be above 0. "
                 "Six nats and 10,000 responses are usual for long runs."
             )
 
     def update(self, kl: float, samples: int) -> None:
-        """Raise the price when `kl` is above target, lower it when below."""
+        """Raise the price when `kl` is above target, lower it when below; NaN tells nothing.
+
+        More samples than the horizon count as one horizon: the price would turn negative at five.
+        """
+        if math.isnan(kl):
+            return
         error = min(max(kl / self.target - 1.0, -0.2), 0.2)
-        self.coef *= 1.0 + error * samples / self.horizon
+        self.coef *= 1.0 + error * min(samples / self.horizon, 1.0)

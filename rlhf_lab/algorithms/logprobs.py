@@ -46,11 +46,14 @@ class _SelectedLogprobs(torch.autograd.Function):
             rows = slice(start, start + chunk)
             logits = hidden[rows].detach().float() @ weight.T
             log_probs = logits.div_(temperature).log_softmax(dim=-1)
-            probs = log_probs.exp()
+            del logits
             logp[rows] = log_probs.gather(1, target[rows, None]).squeeze(1)
-            entropy[rows] = -(probs * log_probs).sum(dim=-1)
+            probs = log_probs.exp()
             if slope is not None:
                 slope[rows] = (weight[target[rows]] - probs @ weight) / temperature
+            entropy[rows] = -probs.mul_(log_probs).sum(dim=-1)
+            # Here, not by the next chunk's names: else four such tensors would exist at once.
+            del log_probs, probs
         if slope is not None:
             ctx.save_for_backward(slope)
         ctx.input_dtype = hidden.dtype
@@ -66,7 +69,7 @@ class _SelectedLogprobs(torch.autograd.Function):
 def token_logprobs(
     hidden: Float[Tensor, "tokens dim"],
     weight: Float[Tensor, "vocabulary dim"],
-    target: Int[Tensor, " tokens"],
+    target: Int[Tensor, " targets"],
     *,
     temperature: float = 1.0,
     chunk: int = 128,
@@ -76,16 +79,21 @@ def token_logprobs(
     Args:
         hidden: Final hidden states at the positions that predict the targets.
         weight: The output head; it receives no gradient.
-        target: Chosen token ids.
+        target: Chosen token ids, one per hidden state.
         temperature: Divides the logits, as in the rollout.
-        chunk: Tokens whose logits exist at once; memory is chunk * vocabulary * 4 bytes.
+        chunk: Tokens whose logits exist at once; memory is 2 * chunk * vocabulary * 4 bytes, and
+            for a head in lower precision its fp32 copy.
 
     Raises:
         ShapeError: hidden and target differ in length.
     """
     if hidden.shape[0] != target.shape[0]:
         raise ShapeError(
-            f"{hidden.shape[0]} hidden states for {target.shape[0]} targets: pass one state per token."
+            f"{hidden.shape[0]} hidden states for {target.shape[0]} targets: "
+            "pass the one state that predicts each token."
         )
     with torch.autocast(hidden.device.type, enabled=False):
-        return TokenLogprobs(*_SelectedLogprobs.apply(hidden, weight, target, temperature, chunk))
+        logp, entropy = _SelectedLogprobs.apply(  # type: ignore[no-untyped-call]
+            hidden, weight, target, temperature, chunk
+        )
+    return TokenLogprobs(logp, entropy)

@@ -16,7 +16,7 @@ class PolicyLoss(NamedTuple):
     """The clipped objective (to minimise) and what to read beside it, all scalars.
 
     `approx_kl` is k3 of old policy against new, in nats per token; `ratio_max` the largest
-    probability ratio of any response token.
+    probability ratio of any response token, 0 if there is none.
     """
 
     loss: Tensor
@@ -55,7 +55,7 @@ def policy_loss(
             loss=loss,
             clip_fraction=masked_mean((clipped > unclipped).float(), is_response_token),
             approx_kl=masked_mean(kl_k3(torch.zeros_like(log_ratio), log_ratio), is_response_token),
-            ratio_max=ratio.max(),
+            ratio_max=only(ratio, is_response_token).max(),
         )
 
 

@@ -34,7 +34,10 @@ def pairs_of_tiers(ranks: Sequence[int]) -> Pairs:
         JudgmentError: fewer than two candidates.
     """
     if len(ranks) < 2:
-        raise JudgmentError(f"{len(ranks)} candidate: a comparison needs at least two.")
+        raise JudgmentError(
+            f"{len(ranks)} candidates: a comparison needs at least two. "
+            "Leave this judgment out, or generate and rank more responses."
+        )
     pairs = [
         (i, j) if ranks[i] <= ranks[j] else (j, i) for i, j in combinations(range(len(ranks)), 2)
     ]
@@ -46,7 +49,7 @@ def pairs_of_tiers(ranks: Sequence[int]) -> Pairs:
 def davidson_log_probs(
     difference: Float[Tensor, " pairs"], log_tie: Float[Tensor, ""]
 ) -> tuple[Float[Tensor, " pairs"], Float[Tensor, " pairs"]]:
-    """log P(first wins) and log P(tie) for score differences first - second.
+    """Logs of P(first wins) and P(tie), for score differences first - second.
 
     P(win) = e^(d/2) / (e^(d/2) + e^(-d/2) + nu), P(tie) = nu / (the same), nu = exp(log_tie).
     With nu = 0 this is Bradley-Terry. Source: Davidson (1970), "On Extending the Bradley-Terry
@@ -67,4 +70,5 @@ def ranking_loss(
     (Ouyang et al. 2022, section 3.5); the caller averages over prompts.
     """
     log_win, log_draw = davidson_log_probs(scores[pairs.better] - scores[pairs.worse], log_tie)
-    return -torch.where(pairs.is_tie, log_draw, log_win).mean()
+    # Indexing takes pairs from the CPU whatever the device of the scores; torch.where does not.
+    return -torch.where(pairs.is_tie.to(scores.device), log_draw, log_win).mean()

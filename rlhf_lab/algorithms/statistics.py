@@ -31,13 +31,18 @@ def only(values: Tensor, is_valid: Tensor) -> Tensor:
     return torch.where(is_valid, values, torch.zeros((), dtype=values.dtype, device=values.device))
 
 
-def masked_mean(values: Float[Tensor, "*shape"], is_valid: Bool[Tensor, "*shape"]) -> Float[Tensor, ""]:
+def masked_mean(
+    values: Float[Tensor, "*shape"], is_valid: Bool[Tensor, "*shape"]
+) -> Float[Tensor, ""]:
     """Mean over the valid places; 0 when there are none."""
     return only(values, is_valid).sum() / is_valid.sum().clamp(min=1)
 
 
-def masked_variance(values: Float[Tensor, "*shape"], is_valid: Bool[Tensor, "*shape"]) -> Float[Tensor, ""]:
+def masked_variance(
+    values: Float[Tensor, "*shape"], is_valid: Bool[Tensor, "*shape"]
+) -> Float[Tensor, ""]:
     """Population variance (divided by n) over the valid places."""
+    values = only(values, is_valid)
     return masked_mean((values - masked_mean(values, is_valid)) ** 2, is_valid)
 
 
@@ -48,13 +53,16 @@ def whiten(
 
     Invalid places come back as 0. Source: Ziegler et al. (2019), code release, `whiten`.
     """
+    values = only(values, is_valid)
     mean = masked_mean(values, is_valid)
     scaled = (values - mean) * torch.rsqrt(masked_variance(values, is_valid) + 1e-8)
     return only(scaled + mean if keep_mean else scaled, is_valid)
 
 
 def explained_variance(
-    values: Float[Tensor, "*shape"], returns: Float[Tensor, "*shape"], is_valid: Bool[Tensor, "*shape"]
+    values: Float[Tensor, "*shape"],
+    returns: Float[Tensor, "*shape"],
+    is_valid: Bool[Tensor, "*shape"],
 ) -> Float[Tensor, ""]:
     """1 - Var(returns - values) / Var(returns); 1 is perfect, 0 no better than a constant."""
     unexplained = masked_variance(returns - values, is_valid)

@@ -4,8 +4,8 @@ The rubric: a good answer is short, finished and to the point. Points for a resp
 
 | criterion | points |
 |---|---|
-| finished | +1 if the text ends a sentence (. ! ? or a closing quote or bracket after one) |
-| brief    | +1 up to 20 words, falling evenly to 0 at 50 words |
+| finished | +2 if the text ends a sentence (. ! ? or a closing quote or bracket after one) |
+| brief    | +1 up to 10 words, falling evenly to 0 at 40 words |
 | on topic | +1 times the share of the prompt's telling words that the answer takes up, full at a half |
 | fresh    | -1 times the share of repeated three-word runs |
 | empty    | -1 if there are fewer than 4 words |
@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from rlhf_lab.errors import ConfigError
 from rlhf_lab.types import Prompt, Ranking, Response
 
-BRIEF_WORDS, LONG_WORDS, FEWEST_WORDS = 20, 50, 4
+BRIEF_WORDS, LONG_WORDS, FEWEST_WORDS = 10, 40, 4
 ENDS_A_SENTENCE = re.compile(r"[.!?…][\"'”’)\]*_`]*$")
 DECLINES = re.compile(
     r"\b(can'?t|cannot|can not|won'?t|unable to|sorry|not able to|shouldn'?t|illegal|not appropriate)\b",
@@ -49,7 +49,7 @@ def rubric_points(prompt: Prompt, text: str) -> dict[str, float]:
     words = [w.lower() for w in WORD.findall(text)]
     brevity = (LONG_WORDS - len(words)) / (LONG_WORDS - BRIEF_WORDS)
     points = {
-        "finished": float(bool(ENDS_A_SENTENCE.search(text.rstrip()))),
+        "finished": 2.0 * bool(ENDS_A_SENTENCE.search(text.rstrip())),
         "brief": min(max(brevity, 0.0), 1.0),
         "on topic": _on_topic(prompt, words),
         "fresh": -_repeated(words),
@@ -91,7 +91,9 @@ class RubricAnnotator:
     ```
     """
 
-    def __init__(self, *, noise: float = 0.0, seed: int = 0, tie_width: float = 0.1, name: str = "") -> None:
+    def __init__(
+        self, *, noise: float = 0.0, seed: int = 0, tie_width: float = 0.1, name: str = ""
+    ) -> None:
         """Make an annotator.
 
         Args:

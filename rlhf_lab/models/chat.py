@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 class ChatTokens:
     """A tokenizer's chat template, and the tokens that end an answer in it."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, context: int, eos: Any = None) -> None:  # noqa: ANN401
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, *, context: int, eos: Any = None
+    ) -> None:  # noqa: ANN401
         """Wrap a tokenizer.
 
         Args:
@@ -141,7 +143,9 @@ def make_batch(
     rows = [[*p, *r] for p, r in zip(prompts, responses, strict=True)]
     width = max(map(len, rows))
     return TokenBatch(
-        input_ids=torch.tensor([[*row, *[pad_id] * (width - len(row))] for row in rows], device=device),
+        input_ids=torch.tensor(
+            [[*row, *[pad_id] * (width - len(row))] for row in rows], device=device
+        ),
         prompt_lengths=torch.tensor([len(p) for p in prompts], device=device),
         response_lengths=torch.tensor([len(r) for r in responses], device=device),
     )

@@ -46,7 +46,11 @@ def best_device() -> torch.device:
 def compute_dtype(device: torch.device) -> torch.dtype:
     """bf16 only where it runs in hardware: emulated, it is several times slower than fp32."""
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+        return (
+            torch.bfloat16
+            if torch.cuda.is_bf16_supported(including_emulation=False)
+            else torch.float16
+        )
     in_hardware = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if in_hardware else torch.float32
 
@@ -83,7 +87,12 @@ def load_base(
     model.requires_grad_(False)
     model.eval()
     return Base(
-        model=model, tokenizer=tokenizer, name=name, quantization=quantize, device=device, dtype=dtype
+        model=model,
+        tokenizer=tokenizer,
+        name=name,
+        quantization=quantize,
+        device=device,
+        dtype=dtype,
     )
 
 

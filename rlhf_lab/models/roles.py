@@ -9,8 +9,11 @@ after the handle was given back raises.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -211,6 +214,13 @@ class RoleModel:
                 self.peft.add_adapter("reference", self._adapter_config)
             self.load_state("reference", policy_state)
         self._freeze_all()
+
+    def save_adapter(self, name: RoleName, folder: Path) -> None:
+        """Write a role's adapter in peft's own format, to be loaded on the plain base model."""
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
+            self.peft.save_pretrained(scratch, selected_adapters=[name], safe_serialization=True)
+            # peft puts every adapter but "default" into a folder of its name.
+            shutil.copytree(Path(scratch) / name, folder, dirs_exist_ok=True)
 
     def head(self, name: RoleName) -> ScalarHead:
         """The scalar head of "reward" or "value"."""

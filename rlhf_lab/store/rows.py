@@ -24,6 +24,7 @@ from rlhf_lab.types import (
     JudgmentKind,
     Message,
     Prompt,
+    Purpose,
     Ranking,
     Response,
     Sampling,
@@ -109,6 +110,7 @@ def response_values(response: Response) -> Values:
         "sampling": asdict(response.sampling),
         "seed": str(int(response.seed)),
         "end_reason": response.end_reason,
+        "purpose": response.purpose,
         "created_at": aware(response.created_at, f"response {response.id}"),
     }
 
@@ -124,6 +126,7 @@ def to_response(row: ResponseRow) -> Response:
         sampling=Sampling(**row.sampling),
         seed=int(row.seed),
         end_reason=cast(EndReason, row.end_reason),
+        purpose=cast(Purpose, row.purpose),
         created_at=row.created_at,
     )
 

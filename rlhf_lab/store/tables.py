@@ -107,6 +107,7 @@ class ResponseRow(Base):
     sampling: Mapped[dict[str, Any]] = mapped_column(JSON)
     seed: Mapped[str]  # text: seeds are any Python integer, wider than a database's
     end_reason: Mapped[str]
+    purpose: Mapped[str]
     created_at: Mapped[datetime]
 
 

@@ -2,8 +2,10 @@
 
 from rlhf_lab.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from rlhf_lab.training.config import PPOConfig, RewardConfig
-from rlhf_lab.training.ppo import PPOStats, PPOTrainer, RolloutPrompt
+from rlhf_lab.training.ppo import PPOTrainer
+from rlhf_lab.training.ppo_stats import PPOStats
 from rlhf_lab.training.reward import RankedExample, RewardReport, RewardTrainer
+from rlhf_lab.training.rollout import RolloutPrompt
 
 __all__ = [
     "Checkpoint",

@@ -19,9 +19,12 @@ def micro_batches(lengths: Sequence[int], tokens: int) -> list[list[int]]:
     return groups
 
 
-def spread(groups: Sequence[list[int]], parts: int) -> list[list[list[int]]]:
-    """Deal groups into at most `parts` non-empty parts with about equally many rows each."""
-    dealt: list[list[list[int]]] = [[] for _ in range(parts)]
-    for group in groups:
-        min(dealt, key=lambda part: sum(map(len, part))).append(group)
+def spread(groups: Sequence[int], rows: Sequence[int], parts: int) -> list[list[int]]:
+    """Deal groups, of so many rows each, into at most `parts` non-empty parts of about equal rows."""
+    dealt: list[list[int]] = [[] for _ in range(parts)]
+    filled = [0] * parts
+    for group, count in zip(groups, rows, strict=True):
+        least = filled.index(min(filled))
+        dealt[least].append(group)
+        filled[least] += count
     return [part for part in dealt if part]

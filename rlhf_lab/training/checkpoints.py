@@ -40,7 +40,9 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         DiskFull: no room left; nothing is left behind.
     """
     if folder.exists():
-        raise CheckpointError(f"{folder} exists: checkpoints are immutable. Choose another version name.")
+        raise CheckpointError(
+            f"{folder} exists: checkpoints are immutable. Choose another version name."
+        )
     aside = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(aside, ignore_errors=True)
     try:
@@ -57,7 +59,9 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
         if error.errno == errno.ENOSPC:
-            raise DiskFull(f"no room left for {folder}: free some space and run the step again.") from error
+            raise DiskFull(
+                f"no room left for {folder}: free some space and run the step again."
+            ) from error
         raise
 
 
@@ -81,7 +85,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     )
 
 
-_NEXT_STEP = "check out another version (`lab.versions` lists them), or restore the file from a backup."
+_NEXT_STEP = (
+    "check out another version (`lab.versions` lists them), or restore the file from a backup."
+)
 
 
 def _manifest(folder: Path) -> dict[str, str]:
@@ -89,7 +95,9 @@ def _manifest(folder: Path) -> dict[str, str]:
     try:
         found: dict[str, str] = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise CheckpointError(f"{path} is missing, the checkpoint is half-written: {_NEXT_STEP}") from error
+        raise CheckpointError(
+            f"{path} is missing, the checkpoint is half-written: {_NEXT_STEP}"
+        ) from error
     except ValueError as error:
         raise CheckpointError(f"{path} cannot be read ({error}): {_NEXT_STEP}") from error
     return found

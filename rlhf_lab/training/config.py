@@ -38,18 +38,23 @@ class RewardConfig:
         seed: Of the order of the rankings.
     """
 
-    epochs: int = 3
-    learning_rate: float = 3e-4
+    epochs: int = 2
+    learning_rate: float = 1e-3
     rankings_per_step: int = 4
     replay: float = 1.0
-    tokens_per_micro_batch: int = 768
+    tokens_per_micro_batch: int = 512
     max_grad_norm: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Check every range."""
         _positive(
-            self, "epochs", "learning_rate", "rankings_per_step", "tokens_per_micro_batch", "max_grad_norm"
+            self,
+            "epochs",
+            "learning_rate",
+            "rankings_per_step",
+            "tokens_per_micro_batch",
+            "max_grad_norm",
         )
         _not_negative(self, "replay")
 
@@ -105,7 +110,7 @@ class PPOConfig:
     whiten_rewards: bool = False
     approx_kl_target: float = 0.1
     max_grad_norm: float = 1.0
-    tokens_per_micro_batch: int = 768
+    tokens_per_micro_batch: int = 512
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -19,7 +19,12 @@ class RoleOptimizer:
     """One AdamW for the adapters and heads of `roles`, and nothing else of the model."""
 
     def __init__(
-        self, model: RoleModel, roles: Sequence[RoleName], *, learning_rate: float, max_grad_norm: float
+        self,
+        model: RoleModel,
+        roles: Sequence[RoleName],
+        *,
+        learning_rate: float,
+        max_grad_norm: float,
     ) -> None:
         self._model = model
         self._roles = tuple(roles)
@@ -72,7 +77,11 @@ class RoleOptimizer:
             )
 
     def _clip(self, role: RoleName) -> float:
-        own = [p for k, p in self._parameters.items() if k.startswith(f"{role}.") and p.grad is not None]
+        own = [
+            p
+            for k, p in self._parameters.items()
+            if k.startswith(f"{role}.") and p.grad is not None
+        ]
         return float(torch.nn.utils.clip_grad_norm_(own, self._max_grad_norm)) if own else 0.0
 
     def state(self) -> dict[str, Tensor]:
@@ -90,7 +99,9 @@ class RoleOptimizer:
             keys = ("step", "exp_avg", "exp_avg_sq")
             if all(f"{name}/{key}" in state for key in keys):
                 self._adam.state[parameter] = {
-                    key: state[f"{name}/{key}"].clone().to("cpu" if key == "step" else parameter.device)
+                    key: state[f"{name}/{key}"]
+                    .clone()
+                    .to("cpu" if key == "step" else parameter.device)
                     for key in keys
                 }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,6 +60,17 @@ class RewardReport:
     prequential_accuracy: Interval | None
     seconds: float
 
+    def __str__(self) -> str:
+        """One line."""
+        return (
+            f"{self.version}: {self.rankings} new rankings (+ {self.replayed} replayed), "
+            f"loss {self.loss_first:.2f} → {self.loss_last:.2f}, accuracy on held-out prompts "
+            f"{self.heldout_accuracy or 'not measured'}, before learning {self.prequential_accuracy}, "
+            f"{self.seconds:.0f} s"
+        )
+
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         rows = [
             ("new rankings", f"{self.rankings} (+ {self.replayed} replayed)"),
@@ -70,7 +80,9 @@ class RewardReport:
             ("accuracy before learning", str(self.prequential_accuracy or "–")),
             ("seconds", f"{self.seconds:.0f}"),
         ]
-        body = "".join(f"<tr><th style='text-align:left'>{k}</th><td>{v}</td></tr>" for k, v in rows)
+        body = "".join(
+            f"<tr><th style='text-align:left'>{k}</th><td>{v}</td></tr>" for k, v in rows
+        )
         return f"<table><caption>{self.version}</caption>{body}</table>"
 
 
@@ -89,7 +101,11 @@ class RewardTrainer:
         )
 
     def fit(
-        self, new: Sequence[RankedExample], old: Sequence[RankedExample] = (), *, progress: bool = True
+        self,
+        new: Sequence[RankedExample],
+        old: Sequence[RankedExample] = (),
+        *,
+        progress: bool = True,
     ) -> list[float]:
         """Learn from new rankings, with old ones mixed in.
 
@@ -108,11 +124,15 @@ class RewardTrainer:
             NonFiniteError: losses that are not finite, several times in a row.
         """
         if not new:
-            raise NotEnoughData("0 new rankings: rank some first (`lab.rank()`), then update the reward.")
+            raise NotEnoughData(
+                "0 new rankings: rank some first (`lab.rank()`), then update the reward."
+            )
         steps = list(self._steps(new, old))
         losses = []
         with self.optimizer.whole_or_nothing(), self.model.dense.base():
-            for step in tqdm(steps, desc="Reward update", unit="step", disable=not progress, leave=False):
+            for step in tqdm(
+                steps, desc="Reward update", unit="step", disable=not progress, leave=False
+            ):
                 losses.append(self._step(step))
         return losses
 
@@ -155,7 +175,9 @@ class RewardTrainer:
 
     def _loss(self, role: Role, example: RankedExample) -> Tensor:
         pairs = pairs_of_tiers(example.ranks)
-        return ranking_loss(self._example_scores(role, example), pairs, self.model.head("reward").log_tie)
+        return ranking_loss(
+            self._example_scores(role, example), pairs, self.model.head("reward").log_tie
+        )
 
     def _example_scores(self, role: Role, example: RankedExample) -> Tensor:
         """Every candidate runs once, and all pairs share its score."""
@@ -183,11 +205,11 @@ class RewardTrainer:
         self.optimizer.load_state(tensors.get("optimizer", {}))
 
 
-def ordered_pairs_right(scores: Any, ranks: Sequence[int]) -> list[float]:  # noqa: ANN401 - tensor or list
+def ordered_pairs_right(scores: Sequence[float] | Tensor, ranks: Sequence[int]) -> list[float]:
     """For each pair that is no tie: 1 if the better response scores higher, 0.5 if equal, else 0."""
     pairs = pairs_of_tiers(ranks)
     return [
-        0.5 + 0.5 * float(torch.sign(scores[b] - scores[w]))
+        0.5 + 0.5 * (float(scores[b] > scores[w]) - float(scores[b] < scores[w]))
         for b, w, tie in zip(pairs.better, pairs.worse, pairs.is_tie, strict=True)
         if not tie
     ]

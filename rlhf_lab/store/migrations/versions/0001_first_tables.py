@@ -68,6 +68,7 @@ def _responses() -> None:
         sa.Column("sampling", sa.JSON(), nullable=False),
         sa.Column("seed", sa.Text(), nullable=False),
         sa.Column("end_reason", sa.Text(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("seq", name="pk_responses"),
         sa.UniqueConstraint("id", name="uq_responses_id"),

@@ -1,0 +1,101 @@
+"""RLHF Lab: teach a language model what people prefer, in one notebook on one GPU.
+
+```python
+import rlhf_lab as rl
+
+lab = rl.Lab("runs/first")
+```
+
+Names are loaded when they are first used: `import rlhf_lab` loads no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rlhf_lab.annotators import RankingQueue, RubricAnnotator
+    from rlhf_lab.data import load_prompts
+    from rlhf_lab.errors import LabError
+    from rlhf_lab.evaluation import EvalReport
+    from rlhf_lab.lab import Lab
+    from rlhf_lab.models import RoleModel
+    from rlhf_lab.store import PreferenceStore
+    from rlhf_lab.training import (
+        PPOConfig,
+        PPOStats,
+        PPOTrainer,
+        RewardConfig,
+        RewardReport,
+        RewardTrainer,
+    )
+    from rlhf_lab.types import (
+        Interval,
+        Judgment,
+        LoraSpec,
+        Message,
+        Prompt,
+        Ranking,
+        Response,
+        Sampling,
+        Version,
+    )
+    from rlhf_lab.widgets import RankingWidget
+
+_HOMES = {
+    "annotators": ["RankingQueue", "RubricAnnotator"],
+    "data": ["load_prompts"],
+    "errors": ["LabError"],
+    "evaluation": ["EvalReport"],
+    "lab": ["Lab"],
+    "models": ["RoleModel"],
+    "store": ["PreferenceStore"],
+    "training": ["PPOConfig", "PPOStats", "PPOTrainer", "RewardConfig", "RewardReport", "RewardTrainer"],
+    "types": [
+        "Interval", "Judgment", "LoraSpec", "Message", "Prompt", "Ranking", "Response", "Sampling", "Version",
+    ],
+    "widgets": ["RankingWidget"],
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: PLE0604 - the same list as above, for `from rlhf_lab import *`
+    "EvalReport",
+    "Interval",
+    "Judgment",
+    "Lab",
+    "LabError",
+    "LoraSpec",
+    "Message",
+    "PPOConfig",
+    "PPOStats",
+    "PPOTrainer",
+    "PreferenceStore",
+    "Prompt",
+    "Ranking",
+    "RankingQueue",
+    "RankingWidget",
+    "Response",
+    "RewardConfig",
+    "RewardReport",
+    "RewardTrainer",
+    "RoleModel",
+    "RubricAnnotator",
+    "Sampling",
+    "Version",
+    "load_prompts",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("rlhf-lab")
+    if name in _HOME_OF:
+        return getattr(import_module(f"rlhf_lab.{_HOME_OF[name]}"), name)
+    raise AttributeError(f"module 'rlhf_lab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

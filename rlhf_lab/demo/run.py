@@ -1,0 +1,237 @@
+"""`rlhf-lab demo`: rounds of generate, rank, reward update, PPO, evaluate, and an account of them.
+
+Every stage can be interrupted: running the demo again goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from rlhf_lab.annotators import RubricAnnotator
+from rlhf_lab.data import load_prompts
+from rlhf_lab.demo.account import conclude, describe_device, peak_rss_mb
+from rlhf_lab.errors import ConfigError
+from rlhf_lab.lab import START, Lab
+from rlhf_lab.store import PreferenceStore
+from rlhf_lab.types import Sampling
+
+if TYPE_CHECKING:
+    from rlhf_lab.evaluation import EvalReport
+
+SYSTEM = "Answer in one short sentence."
+SUMMARY = "summary.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSettings:
+    """How large the demo is.
+
+    Attributes:
+        seed: Of prompts, sampling, the annotator's slips and every update.
+        rounds: Of ranking, reward update and PPO.
+        prompts: Ranked per round, a quarter of them held out.
+        k: Responses per prompt.
+        ppo_steps: Per round.
+        evaluation_prompts: Held-out prompts of the win rate.
+        noise: Of the simulated annotator, in points of its rubric.
+    """
+
+    seed: int = 0
+    rounds: int = 2
+    prompts: int = 40
+    k: int = 4
+    ppo_steps: int = 6
+    evaluation_prompts: int = 96
+    noise: float = 0.2
+
+    def __post_init__(self) -> None:
+        """Refuse a demo with nothing in it."""
+        for name in ("rounds", "prompts", "ppo_steps", "evaluation_prompts"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}={getattr(self, name)}: at least 1.")
+
+    @property
+    def sampling(self) -> Sampling:
+        """Short answers, so that the loop takes minutes."""
+        return Sampling(temperature=0.7, max_new_tokens=40, seed=self.seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoRound:
+    """What one round brought, in plain figures that outlive the process.
+
+    Attributes:
+        number: 1 is the first.
+        judgments: Rankings made in this round.
+        reward: Fields of the `RewardReport`.
+        ppo: Fields of each step's `PPOStats`.
+        evaluation: Figures of the `EvalReport`, without samples.
+    """
+
+    number: int
+    judgments: int
+    reward: dict[str, Any]
+    ppo: list[dict[str, Any]]
+    evaluation: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoResult:
+    """Everything the report shows; `evaluation` is the last round's, with its samples."""
+
+    settings: DemoSettings
+    model: str
+    quantization: str
+    device: str
+    rounds: list[DemoRound]
+    evaluation: EvalReport
+    seconds: float
+    peak_rss_mb: float
+
+    def summary(self) -> dict[str, Any]:
+        """The figures of summary.json."""
+        last = self.rounds[-1]
+        accuracy = last.reward["heldout_accuracy"]
+        win = self.evaluation.win_rate
+        return {
+            "model": self.model,
+            "quantization": self.quantization,
+            "device": self.device,
+            "seed": self.settings.seed,
+            "rounds": len(self.rounds),
+            "judgments": sum(r.judgments for r in self.rounds),
+            "ppo_steps": sum(len(r.ppo) for r in self.rounds),
+            "reward_heldout_accuracy": accuracy and accuracy["estimate"],
+            "reward_heldout_accuracy_ci": accuracy and [accuracy["low"], accuracy["high"]],
+            "gold_win_rate": win.estimate,
+            "gold_win_rate_ci": [win.low, win.high],
+            "gold_win_rate_by_round": [r.evaluation["win_rate"]["estimate"] for r in self.rounds],
+            "heldout_prompts": win.n,
+            "kl_nats_per_response": self.evaluation.kl,
+            "seconds": round(self.seconds, 1),
+            "peak_rss_mb": round(self.peak_rss_mb),
+            "settings": asdict(self.settings),
+        }
+
+
+def run_demo(
+    path: Path,
+    settings: DemoSettings | None = None,
+    *,
+    model: str | None = None,
+    console: Console | None = None,
+) -> DemoResult:
+    """Run the demo, or go on with an unfinished one, and write report.html and summary.json.
+
+    A finished demo at the same place is moved to PATH.previous first.
+
+    Raises:
+        ConfigError: the directory holds something else than a demo with these settings.
+    """
+    from rlhf_lab.demo.report import write_report
+
+    settings = settings or DemoSettings()
+    console = console or Console()
+    _make_room(path, settings)
+    with Lab(path, model=model, sampling=settings.sampling, seed=settings.seed) as lab:
+        result = _Demo(lab, settings, console).run()
+    write_report(path / "report.html", result)
+    (path / SUMMARY).write_text(json.dumps(result.summary(), indent=2) + "\n", "utf-8")
+    conclude(console, result, path)
+    return result
+
+
+class _Demo:
+    """One run; what is done is kept in the lab's settings under "demo"."""
+
+    def __init__(self, lab: Lab, settings: DemoSettings, console: Console) -> None:
+        self._lab = lab
+        self._settings = settings
+        self._console = console
+        self._kept: dict[str, Any] = lab.store.get_setting("demo", {"rounds": [], "seconds": 0.0})
+        self._began = time.perf_counter() - self._kept["seconds"]
+
+    def run(self) -> DemoResult:
+        self._keep(settings=asdict(self._settings))
+        self._lab.add_prompts(load_prompts(), system=SYSTEM)
+        base = self._lab.model.base
+        self._console.print(
+            f"{base.name}, {base.quantization}, {describe_device(base)}. "
+            f"Everything is kept in {self._lab.path}; stop at any time and run the same command again.\n"
+        )
+        while len(self._kept["rounds"]) < self._settings.rounds:
+            self._round(len(self._kept["rounds"]) + 1)
+        return DemoResult(
+            settings=self._settings,
+            model=base.name,
+            quantization=base.quantization,
+            device=describe_device(base),
+            rounds=[DemoRound(**r) for r in self._kept["rounds"]],
+            evaluation=self._evaluate(),
+            seconds=time.perf_counter() - self._began,
+            peak_rss_mb=peak_rss_mb(),
+        )
+
+    def _round(self, number: int) -> None:
+        self._console.rule(f"Round {number} of {self._settings.rounds}")
+        begun = self._kept.get("begun") or {}
+        if begun.get("number") != number:
+            begun = {"number": number, **self._rank_and_update_reward()}
+            self._keep(begun=begun)
+        self._ppo(number)
+        evaluation = self._evaluate()
+        self._console.print(f"  {evaluation}\n")
+        steps = range(
+            (number - 1) * self._settings.ppo_steps + 1, number * self._settings.ppo_steps + 1
+        )
+        ppo = [dict(m.values) for m in self._lab.store.metrics("ppo") if m.step in steps]
+        figures = {k: v for k, v in vars(evaluation).items() if k not in ("samples", "win_rate")}
+        figures["win_rate"] = asdict(evaluation.win_rate)
+        self._keep(rounds=[*self._kept["rounds"], {**begun, "ppo": ppo, "evaluation": figures}])
+
+    def _rank_and_update_reward(self) -> dict[str, Any]:
+        lab, settings = self._lab, self._settings
+        batch = lab.generate(k=settings.k, prompts=settings.prompts)
+        judgments = lab.annotate(RubricAnnotator(noise=settings.noise, seed=settings.seed))
+        self._console.print(f"  {batch}; {judgments} rankings by the simulated annotator")
+        report = lab.update_reward()
+        self._console.print(f"  {report}")
+        return {"judgments": len(batch.prompts), "reward": asdict(report)}
+
+    def _ppo(self, number: int) -> None:
+        done = max((m.step for m in self._lab.store.metrics("ppo")), default=0)
+        missing = number * self._settings.ppo_steps - done
+        if missing > 0:
+            for stats in self._lab.ppo(steps=missing):
+                self._console.print(f"  {stats}")
+
+    def _evaluate(self) -> EvalReport:
+        return self._lab.evaluate(baseline=START, prompts=self._settings.evaluation_prompts)
+
+    def _keep(self, **changes: Any) -> None:  # noqa: ANN401 - JSON of several shapes
+        self._kept = {**self._kept, **changes, "seconds": time.perf_counter() - self._began}
+        self._lab.store.set_setting("demo", self._kept)
+
+
+def _make_room(path: Path, settings: DemoSettings) -> None:
+    """Move a finished demo aside; refuse to touch anything that is not a demo of these settings."""
+    if not path.exists() or not any(path.iterdir()):
+        return
+    if (path / SUMMARY).is_file():
+        previous = path.with_name(f"{path.name}.previous")
+        shutil.rmtree(previous, ignore_errors=True)
+        path.rename(previous)
+        return
+    with PreferenceStore(path / "lab.sqlite") as store:
+        kept = store.get_setting("demo", {})
+    if kept.get("settings") != asdict(settings):
+        raise ConfigError(
+            f"{path} holds a lab that is not a demo with these settings: give another --path, or remove it."
+        )

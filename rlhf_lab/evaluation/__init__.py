@@ -1,0 +1,5 @@
+"""Did it get better? Win rates with intervals, and what changed beside them."""
+
+from rlhf_lab.evaluation.win_rate import EvalReport, Sample, compare_versions
+
+__all__ = ["EvalReport", "Sample", "compare_versions"]

@@ -1,0 +1,123 @@
+"""Win rate of one version against another on the same held-out prompts."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rlhf_lab.algorithms import bootstrap_mean
+from rlhf_lab.errors import NotEnoughData
+from rlhf_lab.types import Annotator, Interval, Prompt, Response
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One held-out prompt with both versions' responses; `outcome` is 1, 0.5 or 0 for `after`."""
+
+    prompt: Prompt
+    before: Response
+    after: Response
+    outcome: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalReport:
+    """How a version compares with a baseline.
+
+    Attributes:
+        version: The one judged.
+        baseline: What it is compared with.
+        judge: Who compared.
+        win_rate: Share of prompts won, ties counting one half, with its 95% interval over prompts.
+        kl: Policy against reference on the version's own responses, k1, nats per response.
+        length: Mean tokens per response of the version.
+        baseline_length: Mean tokens per response of the baseline.
+        ended: Share of the version's responses that ended by themselves.
+        baseline_ended: The same for the baseline.
+        samples: Every comparison, in the order of the prompts.
+    """
+
+    version: str
+    baseline: str
+    judge: str
+    win_rate: Interval
+    kl: float
+    length: float
+    baseline_length: float
+    ended: float
+    baseline_ended: float
+    samples: tuple[Sample, ...]
+
+    def __str__(self) -> str:
+        """One line."""
+        return (
+            f"{self.version} against {self.baseline}: win rate {self.win_rate} by {self.judge}, "
+            f"KL {self.kl:.1f} nats per response, length {self.baseline_length:.0f} → {self.length:.0f}, "
+            f"ended {self.baseline_ended:.0%} → {self.ended:.0%}"
+        )
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        cards = "".join(_card(s) for s in self.samples[:4])
+        return f"<p>{html.escape(str(self))}</p><table style='width:100%'>{cards}</table>"
+
+
+def _card(sample: Sample) -> str:
+    cells = (sample.prompt.text, sample.before.text, sample.after.text)
+    return "<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in cells) + "</tr>"
+
+
+def compare_versions(
+    prompts: Sequence[Prompt],
+    before: Sequence[Response],
+    after: Sequence[Response],
+    judge: Annotator,
+    *,
+    kl: float,
+    seed: int = 0,
+) -> EvalReport:
+    """Let a judge compare two versions' responses, one of each per prompt.
+
+    Args:
+        prompts: Held-out prompts.
+        before: The baseline's response to each prompt.
+        after: The version's response to each prompt.
+        judge: Ranks the two; they are shown in an order that says nothing of which is which.
+        kl: As in `EvalReport`.
+        seed: Of the bootstrap.
+
+    Raises:
+        NotEnoughData: no prompts.
+    """
+    if not prompts:
+        raise NotEnoughData(
+            "0 held-out prompts: add some with split='heldout' (`lab.add_prompts`)."
+        )
+    samples = [
+        Sample(prompt=p, before=b, after=a, outcome=_outcome(judge, p, b, a))
+        for p, b, a in zip(prompts, before, after, strict=True)
+    ]
+    return EvalReport(
+        version=after[0].version,
+        baseline=before[0].version,
+        judge=judge.name,
+        win_rate=bootstrap_mean([[s.outcome] for s in samples], seed=seed),
+        kl=kl,
+        length=_mean([len(r.token_ids) for r in after]),
+        baseline_length=_mean([len(r.token_ids) for r in before]),
+        ended=_mean([r.end_reason == "stop" for r in after]),
+        baseline_ended=_mean([r.end_reason == "stop" for r in before]),
+        samples=tuple(samples),
+    )
+
+
+def _outcome(judge: Annotator, prompt: Prompt, before: Response, after: Response) -> float:
+    pair = sorted([before, after], key=lambda r: r.id)
+    ranks = judge.rank(prompt, pair).ranks()
+    return 0.5 + 0.5 * ((ranks[after.id] < ranks[before.id]) - (ranks[after.id] > ranks[before.id]))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

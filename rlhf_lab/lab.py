@@ -1,0 +1,509 @@
+"""`Lab`: the one object a notebook needs. It composes the layers below and holds no truth itself.
+
+Everything durable is in the lab directory, so a new kernel that opens it goes on where the last
+one stopped. torch is imported when a model is first needed, not before.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from rlhf_lab.annotators import RankingQueue, RubricAnnotator, rank_all
+from rlhf_lab.errors import ConfigError, LabMismatch, NotEnoughData
+from rlhf_lab.store import PreferenceStore, TrainingLock, read_prompts
+from rlhf_lab.types import Annotator, LoraSpec, Prompt, Response, Sampling, Version
+
+if TYPE_CHECKING:
+    from rlhf_lab.evaluation import EvalReport
+    from rlhf_lab.models import RoleModel
+    from rlhf_lab.models.collection import Batch
+    from rlhf_lab.training import PPOConfig, RewardConfig, RewardReport
+    from rlhf_lab.training.ppo_run import PPORun
+    from rlhf_lab.training.versions import VersionTree
+    from rlhf_lab.widgets import RankingWidget
+
+START = "policy@0"
+
+
+class Lab:
+    """A directory with everything one RLHF project needs, and the model that learns in it.
+
+    ```python
+    lab = Lab("runs/first")
+    lab.add_prompts(load_prompts())
+    lab.generate(k=4)
+    lab.rank()
+    lab.update_reward()
+    lab.ppo(steps=8).run()
+    lab.evaluate(baseline="policy@0")
+    ```
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        model: str | None = None,
+        quantize: Literal["nf4", "none"] | None = None,
+        lora: LoraSpec | None = None,
+        device: str | None = None,
+        sampling: Sampling | None = None,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> None:
+        """Open a lab, or make a new one.
+
+        Args:
+            path: The lab directory.
+            model: Hub id or local folder; default: what the lab was made with, or the small
+                embedded model. Loaded when it is first needed.
+            quantize: "nf4" (default of a new lab) or "none".
+            lora: Shape of the adapters.
+            device: "cuda", "cpu" ...; default: the best there is.
+            sampling: How responses are drawn; default: temperature 0.8, at most 48 new tokens.
+            seed: Of everything random in this lab.
+            progress: Show progress bars.
+
+        Raises:
+            LabMismatch: the directory was made with another model, quantization or adapter shape.
+            StoreError: the directory cannot be used.
+        """
+        self.path = Path(path).expanduser()
+        self.seed = seed
+        self.progress = progress
+        self.sampling = sampling or Sampling(temperature=0.8, max_new_tokens=48, seed=seed)
+        self._device = device
+        self.store = PreferenceStore(self.path / "lab.sqlite")
+        self._identity = self._settle_identity(model, quantize, lora)
+        self._lock = TrainingLock(self.path, purpose="model work")
+
+    # Prompts and responses
+
+    def add_prompts(
+        self,
+        source: Any,  # noqa: ANN401 - many forms
+        *,
+        split: Literal["train", "heldout"] | None = None,
+        system: str | None = None,
+    ) -> int:
+        """Add prompts; adding one twice keeps one.
+
+        Args:
+            source: A list of strings, of chat messages, of dicts or of `Prompt`, a
+                `datasets.Dataset`, or the path of a .jsonl file.
+            split: Where they go; default: as each says, else one in five is held out.
+            system: A system message put before those that have none.
+
+        Returns:
+            How many are new.
+
+        Raises:
+            PromptError, ImportFileError: one of them is no prompt; nothing was added.
+        """
+        if isinstance(source, Prompt):
+            source = [source]
+        prompts = source if _all_prompts(source) else read_prompts(source, split=split)
+        if split is not None:
+            prompts = [replace(p, split=split) for p in prompts]
+        if system is not None:
+            prompts = [p.with_system(system) for p in prompts]
+        return self.store.add_prompts(prompts)
+
+    def generate(
+        self,
+        k: int = 4,
+        *,
+        prompts: int = 32,
+        heldout: float = 0.25,
+        sampling: Sampling | None = None,
+    ) -> Batch:
+        """Sample k responses to each of some prompts with the present policy, ready for ranking.
+
+        Run twice, it samples nothing more; with larger numbers, it adds what is missing.
+
+        Args:
+            k: Responses per prompt.
+            prompts: How many prompts: those this policy has answered already, then the ones
+                answered least often, in an order shuffled by the lab's seed.
+            heldout: Share of them taken from the held-out prompts. Their rankings never train
+                anything: they measure the reward model.
+            sampling: Default: the lab's.
+
+        Raises:
+            NotEnoughData: the lab has no prompts, or k < 2.
+            PromptError: a prompt does not fit into the model's context.
+        """
+        from rlhf_lab.models.collection import collect_responses
+
+        if k < 2:
+            raise NotEnoughData(
+                f"k={k}: ranking compares responses, so each prompt needs at least 2."
+            )
+        if not 0 <= heldout < 1:
+            raise ConfigError(f"heldout={heldout}: a share from 0 up to, not including, 1.")
+        chosen = self._choose_prompts(prompts, heldout)
+        model = self.model
+        return collect_responses(
+            model,
+            self.store,
+            chosen,
+            k=k,
+            version=self.version,
+            sampling=sampling or self.sampling,
+            progress=self.progress,
+        )
+
+    # Ranking
+
+    def rank(self, annotator: str = "me") -> RankingWidget:
+        """The ranking widget over what the present policy wrote.
+
+        Every judgment is on disk before the next item shows; a reloaded widget goes on.
+        """
+        from rlhf_lab.widgets import RankingWidget
+
+        return RankingWidget(self.queue(annotator))
+
+    def annotate(self, annotator: Annotator | None = None) -> int:
+        """Let a simulated annotator rank what is still unranked by anybody of its name.
+
+        Args:
+            annotator: Default: the built-in rubric with a little noise.
+
+        Returns:
+            How many items it ranked.
+        """
+        annotator = annotator or RubricAnnotator(noise=0.2, seed=self.seed)
+        return rank_all(self.queue(annotator.name), annotator)
+
+    def queue(self, annotator: str = "me") -> RankingQueue:
+        """The items behind `rank`, for those who bring their own interface."""
+        version = self.store.get_setting("head.policy", START)
+        return RankingQueue(self.store, annotator=annotator, version=version, seed=self.seed)
+
+    # Updates
+
+    def update_reward(self, config: RewardConfig | None = None) -> RewardReport:
+        """Teach the reward role the judgments it has not seen, mixed with old ones.
+
+        Run twice without new judgments, it returns the same report and changes nothing.
+
+        Raises:
+            NotEnoughData: there are no judgments on training prompts yet.
+        """
+        from rlhf_lab.training.reward_update import update_reward
+
+        return update_reward(
+            self.model, self._tree, self.store, config, start=START, progress=self.progress
+        )
+
+    def ppo(self, steps: int = 8, config: PPOConfig | None = None) -> PPORun:
+        """PPO steps from the present policy against the present reward model.
+
+        The result is an iterator: `for stats in lab.ppo(steps=8): ...`, or `lab.ppo(steps=8).run()`.
+        Each whole step is kept, however the loop ends; the last becomes a new version.
+
+        Raises:
+            NotEnoughData: there is no reward model yet, or no training prompts.
+            ConfigError: steps is below 1.
+        """
+        from rlhf_lab.training import PPOConfig
+        from rlhf_lab.training.ppo_run import start_ppo
+
+        if steps < 1:
+            raise ConfigError(f"steps={steps}: at least 1.")
+        config = config or PPOConfig(sampling=self.sampling, seed=self.seed)
+        prompts = self.store.prompts(split="train")
+        return start_ppo(
+            self.model, self._tree, self.store, prompts, config, steps=steps, progress=self.progress
+        )
+
+    def evaluate(
+        self,
+        baseline: str = START,
+        *,
+        judge: Annotator | None = None,
+        prompts: int = 64,
+        sampling: Sampling | None = None,
+    ) -> EvalReport:
+        """Compare the present policy with a baseline on held-out prompts.
+
+        Args:
+            baseline: A policy version.
+            judge: Compares the two responses to each prompt; default: the rubric without noise.
+            prompts: How many held-out prompts at most, in the order they were added.
+            sampling: Default: the lab's.
+
+        Raises:
+            NotEnoughData: the lab has no held-out prompts.
+            UnknownVersion: no such baseline.
+        """
+        from rlhf_lab.evaluation import compare_versions
+        from rlhf_lab.evaluation.kl import kl_per_response
+
+        chosen = self.store.prompts(split="heldout")[:prompts]
+        if not chosen:
+            raise NotEnoughData(
+                "no held-out prompts: add some with lab.add_prompts(..., split='heldout')."
+            )
+        sampling = sampling or self.sampling
+        before = self._evaluation_responses(baseline, chosen, sampling)
+        after = self._evaluation_responses(self.version, chosen, sampling)
+        kl = kl_per_response(self.model, chosen, after, progress=self.progress)
+        report = compare_versions(
+            chosen, before, after, judge or RubricAnnotator(), kl=kl, seed=self.seed
+        )
+        self.store.log_metrics(
+            "evaluation", report.version, 0, {"win_rate": report.win_rate.estimate, "kl": kl}
+        )
+        return report
+
+    # Versions
+
+    @property
+    def version(self) -> str:
+        """Name of the present policy."""
+        name: str = self.store.get_setting("head.policy", START)
+        return name
+
+    @property
+    def versions(self) -> VersionTable:
+        """All versions as a tree; the present ones are marked."""
+        heads = {self.store.get_setting(f"head.{role}") for role in ("policy", "reward")}
+        return VersionTable(self.store.versions(), heads)
+
+    def checkout(self, name: str) -> Version:
+        """Continue from an earlier version; nothing is lost, the next update makes a branch.
+
+        A policy brings back the reward model it was trained with.
+
+        Raises:
+            UnknownVersion: no such version.
+            CheckpointError: its files are missing or altered; nothing changed.
+        """
+        self._hold()
+        version = self.store.version(name)
+        checkpoint = self._tree.load(version)
+        self._tree.set_head(version)
+        for other in version.trained_with:
+            self._tree.set_head(self.store.version(other))
+        if version.role == "policy" and "model" in self.__dict__:
+            self.model.load_state("policy", checkpoint.tensors["policy"])
+        return version
+
+    def undo(self) -> Version:
+        """Check out the parent of the present policy.
+
+        Raises:
+            NotEnoughData: the present policy is the start.
+        """
+        parent = self.store.version(self.version).parent
+        if parent is None:
+            raise NotEnoughData(f"{self.version} is the start: there is nothing to undo.")
+        return self.checkout(parent)
+
+    def export(self, folder: str | Path) -> Path:
+        """Write the present policy as an adapter that `PeftModel.from_pretrained` loads.
+
+        Raises:
+            ConfigError: the folder exists and is not empty.
+        """
+        target = Path(folder).expanduser()
+        if target.exists() and any(target.iterdir()):
+            raise ConfigError(f"{target} is not empty: choose a new folder.")
+        self.model.save_adapter("policy", target)
+        return target
+
+    # The model
+
+    @cached_property
+    def model(self) -> RoleModel:
+        """The base with its roles, at the present versions; loaded on first use.
+
+        Raises:
+            LabInUse: another process does model work in this lab; names it.
+        """
+        from rlhf_lab.models import RoleModel, load_base
+
+        self._hold()
+        identity = self._identity
+        base = load_base(identity["model"], quantize=identity["quantize"], device=self._device)
+        model = RoleModel(base, _lora(identity["lora"]), seed=self.seed)
+        self._tree.open_policy(model)
+        return model
+
+    @cached_property
+    def _tree(self) -> VersionTree:
+        from rlhf_lab.training.versions import VersionTree
+
+        return VersionTree(self.path, self.store)
+
+    def _hold(self) -> None:
+        if not self._lock.held:
+            self._lock.acquire()
+
+    def close(self) -> None:
+        """Give back the lock, the database and the model."""
+        if self._lock.held:
+            self._lock.release()
+        self.__dict__.pop("model", None)
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        counts = self.store.counts()
+        return (
+            f"Lab({str(self.path)!r}, {self._identity['model']}, {self.version}: {counts.prompts} prompts, "
+            f"{counts.responses} responses, {counts.rankings} rankings)"
+        )
+
+    # Inside
+
+    def _settle_identity(
+        self, model: str | None, quantize: str | None, lora: LoraSpec | None
+    ) -> dict[str, Any]:
+        """What the lab was made with; asked-for settings must agree with it."""
+        asked = {"model": model, "quantize": quantize, "lora": _plain(lora)}
+        made: dict[str, Any] | None = self.store.get_setting("identity")
+        if made is None:
+            made = {
+                "model": model or "HuggingFaceTB/SmolLM2-135M-Instruct",
+                "quantize": quantize or "nf4",
+                "lora": _plain(lora or LoraSpec()),
+            }
+            self.store.set_setting("identity", made)
+        for key, value in asked.items():
+            if value is not None and value != made[key]:
+                self.store.close()
+                raise LabMismatch(
+                    f"{self.path} was made with {key}={made[key]!r}, not {value!r}: its adapters fit no other. "
+                    f"Leave {key}= out to continue, or choose a new directory."
+                )
+        return made
+
+    def _choose_prompts(self, count: int, heldout: float) -> list[Prompt]:
+        train, held = (self._by_use(split) for split in ("train", "heldout"))
+        if not train and not held:
+            raise NotEnoughData(
+                "the lab has no prompts: add some, `lab.add_prompts(rl.load_prompts())`."
+            )
+        from_held = min(round(count * heldout), len(held))
+        return train[: count - from_held] + held[:from_held]
+
+    def _by_use(self, split: Literal["train", "heldout"]) -> list[Prompt]:
+        """Prompts of a split: first those the present policy answered, then the least used."""
+        prompts = self.store.prompts(split=split)
+        random.Random(f"{self.seed}/{split}").shuffle(prompts)
+        used: dict[str, set[str]] = {}
+        for response in self.store.responses():
+            if response.purpose == "candidate":
+                used.setdefault(response.prompt_id, set()).add(response.version)
+        return sorted(
+            prompts,
+            key=lambda p: (self.version not in used.get(p.id, ()), len(used.get(p.id, ()))),
+        )
+
+    def _evaluation_responses(
+        self, version: str, prompts: Sequence[Prompt], sampling: Sampling
+    ) -> list[Response]:
+        from rlhf_lab.models.collection import collect_responses
+
+        with self._policy_of(version):
+            batch = collect_responses(
+                self.model,
+                self.store,
+                prompts,
+                k=1,
+                version=version,
+                sampling=sampling,
+                purpose="evaluation",
+                progress=self.progress,
+            )
+        wanted = {r.prompt_id: r for r in batch.responses if r.sampling == sampling}
+        return [wanted[p.id] for p in prompts]
+
+    @contextmanager
+    def _policy_of(self, version: str) -> Iterator[None]:
+        """The policy role as another version for a while."""
+        if version == self.version:
+            yield
+            return
+        checkpoint = self._tree.load(self.store.version(version))
+        present = self.model.state("policy")
+        self.model.load_state("policy", checkpoint.tensors["policy"])
+        try:
+            yield
+        finally:
+            self.model.load_state("policy", present)
+
+
+class VersionTable(tuple[Version, ...]):
+    """Versions of a lab, shown as a tree."""
+
+    heads: frozenset[str]
+
+    def __new__(cls, versions: Sequence[Version], heads: set[str | None]) -> Self:
+        """Versions in the order they were made, and the names of the present ones."""
+        table = super().__new__(cls, versions)
+        table.heads = frozenset(h for h in heads if h)
+        return table
+
+    def __repr__(self) -> str:
+        return (
+            "\n".join(self._lines(None, 0)) or "no versions yet: the first is made with the model"
+        )
+
+    def _lines(self, parent: str | None, depth: int) -> Iterator[str]:
+        for version in self:
+            if version.parent == parent:
+                mark = "*" if version.name in self.heads else " "
+                figures = ", ".join(f"{k} {v:.3g}" for k, v in version.metrics.items())
+                with_ = f" with {', '.join(version.trained_with)}" if version.trained_with else ""
+                yield f"{mark} {'  ' * depth}{version.name}{with_}  {figures}".rstrip()
+                yield from self._lines(version.name, depth + 1)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{self!r}</pre>"
+
+
+def _all_prompts(source: Any) -> bool:  # noqa: ANN401 - whatever a user may pass
+    return (
+        isinstance(source, list | tuple)
+        and bool(source)
+        and all(isinstance(p, Prompt) for p in source)
+    )
+
+
+def _plain(lora: LoraSpec | None) -> dict[str, Any] | None:
+    """As JSON gives it back."""
+    if lora is None:
+        return None
+    targets = lora.target_modules
+    return {
+        **asdict(lora),
+        "target_modules": targets if isinstance(targets, str) else list(targets),
+    }
+
+
+def _lora(plain: dict[str, Any]) -> LoraSpec:
+    targets = plain["target_modules"]
+    return LoraSpec(
+        **{**plain, "target_modules": targets if isinstance(targets, str) else tuple(targets)}
+    )

@@ -1,0 +1,169 @@
+"""A run of PPO steps that can be looped over, interrupted, and picked up again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from rlhf_lab.errors import NotEnoughData
+from rlhf_lab.models import RoleModel
+from rlhf_lab.store import PreferenceStore
+from rlhf_lab.training.checkpoints import Checkpoint
+from rlhf_lab.training.config import PPOConfig
+from rlhf_lab.training.ppo import PPOTrainer
+from rlhf_lab.training.ppo_stats import PPOStats
+from rlhf_lab.training.rollout import RolloutPrompt
+from rlhf_lab.training.versions import VersionNote, VersionTree
+from rlhf_lab.types import Prompt, Version
+
+
+class PPORun:
+    """PPO steps as an iterator; every whole step is on disk before it is yielded.
+
+    However the loop ends (all steps done, `break`, `stop()`, Ctrl-C, a killed kernel), the last
+    whole step becomes a new policy version.
+
+    ```python
+    for stats in lab.ppo(steps=8):
+        print(stats)
+        if stats.kl > 20:
+            break
+    ```
+    """
+
+    def __init__(
+        self,
+        trainer: PPOTrainer,
+        tree: VersionTree,
+        store: PreferenceStore,
+        prompts: Sequence[Prompt],
+        *,
+        steps: int,
+        progress: bool = True,
+    ) -> None:
+        """Prepare a run; nothing is computed before the first step is asked for."""
+        self.steps = steps
+        self.history: list[PPOStats] = []
+        self.version: Version | None = None
+        self._trainer = trainer
+        self._tree = tree
+        self._store = store
+        self._prompts = sorted(prompts, key=lambda p: p.id)
+        self._progress = progress
+        self._stop = False
+        self._start = tree.head("policy")
+        self._reward = tree.head("reward")
+
+    def stop(self) -> None:
+        """End after the present step, from another cell's thread or a callback."""
+        self._stop = True
+
+    def run(self) -> PPORun:
+        """Do all steps; Ctrl-C or the stop button ends early and keeps the whole steps."""
+        try:
+            for _ in self:
+                pass
+        except KeyboardInterrupt:
+            print(f"Stopped: {len(self.history)} of {self.steps} steps kept as {self._name()}.")  # noqa: T201
+        return self
+
+    def __iter__(self) -> Iterator[PPOStats]:
+        bar = tqdm(total=self.steps, desc="PPO", unit="step", disable=not self._progress)
+        try:
+            while len(self.history) < self.steps and not self._stop:
+                stats = self._step()
+                bar.update()
+                bar.set_postfix_str(f"score {stats.score:+.2f}, KL {stats.kl:.1f} nats")
+                yield stats
+        finally:
+            bar.close()
+            if self.history and self.version is None:
+                self.version = self._tree.finish_steps()
+
+    def _step(self) -> PPOStats:
+        name = self._tree.next_name("policy")
+        stats = self._trainer.step(self._rollout_prompts())
+        tensors, state = self._trainer.state()
+        note = VersionNote(
+            parent=self._start.name if self._start else None,
+            trained_with=[self._reward.name] if self._reward else [],
+            metrics={"steps": len(self.history) + 1, "score": stats.score, "kl": stats.kl},
+        )
+        self._tree.save_step(stats.step, Checkpoint(tensors=tensors, state=state), note)
+        self._store.log_metrics("ppo", name, stats.step, stats.as_metrics())
+        self.history.append(stats)
+        return stats
+
+    def _rollout_prompts(self) -> list[RolloutPrompt]:
+        """The next prompts in an endless shuffled order, with seeds for their responses."""
+        config, step = self._trainer.config, self._trainer.steps_done
+        start = step * config.prompts_per_step
+        count = len(self._prompts)
+        chat, room = self._trainer.model.chat, config.sampling.max_new_tokens
+        chosen = []
+        for place in range(start, start + config.prompts_per_step):
+            order = random.Random(f"{config.seed}/{place // count}").sample(self._prompts, count)
+            seeds = random.Random(f"{config.seed}/{config.sampling.seed}/{place}")
+            chosen.append(
+                RolloutPrompt(
+                    chat.encode(order[place % count], room=room),
+                    [seeds.getrandbits(48) for _ in range(config.responses_per_prompt)],
+                )
+            )
+        return chosen
+
+    def _name(self) -> str:
+        return self.version.name if self.version else "no new version"
+
+    def __repr__(self) -> str:
+        state = f"{len(self.history)} of {self.steps} steps"
+        return f"PPORun({state}, {self._name()})"
+
+    def _repr_html_(self) -> Any:  # noqa: ANN401 - IPython's protocol
+        columns = ("step", "score", "kl", "entropy", "response_length", "ended", "clip_fraction")
+        head = "".join(f"<th>{c.replace('_', ' ')}</th>" for c in columns)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{getattr(s, c):.3g}</td>" for c in columns) + "</tr>"
+            for s in self.history
+        )
+        return f"<table><caption>{self._name()}</caption><tr>{head}</tr>{rows}</table>"
+
+
+def start_ppo(
+    model: RoleModel,
+    tree: VersionTree,
+    store: PreferenceStore,
+    prompts: Sequence[Prompt],
+    config: PPOConfig,
+    *,
+    steps: int,
+    progress: bool = True,
+) -> PPORun:
+    """A run from the present policy version against the present reward version.
+
+    Weights always come from the checkpoints, so a run in a new kernel is the same run. The value
+    role starts from the reward role the first time (its normalised scale), and goes on after that.
+
+    Raises:
+        NotEnoughData: no reward version yet, or no prompts.
+    """
+    reward, policy = tree.head("reward"), tree.head("policy")
+    if reward is None:
+        raise NotEnoughData("no reward model yet: rank with lab.rank(), then lab.update_reward().")
+    if not prompts:
+        raise NotEnoughData(
+            "no training prompts: add some with lab.add_prompts(..., split='train')."
+        )
+    assert policy
+    model.load_state("reward", tree.load(reward).tensors["reward"])
+    trainer = PPOTrainer(model, config)
+    checkpoint = tree.load(policy)
+    if "value" in checkpoint.tensors:
+        trainer.load_state(checkpoint.tensors, checkpoint.state)
+    else:
+        model.load_state("policy", checkpoint.tensors["policy"])
+        model.copy_role("reward", "value")
+    return PPORun(trainer, tree, store, prompts, steps=steps, progress=progress)

@@ -1,0 +1,131 @@
+"""Sampling a rollout and everything the PPO update needs to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from rlhf_lab.models import Generated, Role, RoleModel, TokenBatch, generate, make_batch
+from rlhf_lab.models.roles import RoleName
+from rlhf_lab.training.batching import micro_batches
+from rlhf_lab.types import Sampling
+
+
+class RolloutPrompt(NamedTuple):
+    """A prompt in tokens and the seeds of the responses wanted for it."""
+
+    token_ids: Sequence[int]
+    seeds: Sequence[int]
+
+
+class Texts(NamedTuple):
+    """Sampled responses beside their prompts."""
+
+    prompts: list[Sequence[int]]
+    generated: list[Generated]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """Sampled responses with their scores.
+
+    The micro-batches are fixed here: the update computes new log-probabilities in the very layout
+    in which the old ones were computed. Kernels may round differently in another, and then the
+    ratio would not start at exactly 1.
+
+    Attributes:
+        texts: Prompts and responses.
+        groups: Rows of each micro-batch.
+        batches: Tokens of each micro-batch.
+        is_response_token: (responses, longest response).
+        logp: Of the policy when it sampled, like all that follow in nats and of that shape.
+        entropy: Of the policy.
+        ref_logp: Of the reference.
+        values: Before each token, on the scale of normalised scores.
+        scores: (responses,) normalised rewards.
+    """
+
+    texts: Texts
+    groups: list[list[int]]
+    batches: list[TokenBatch]
+    is_response_token: Tensor
+    logp: Tensor
+    entropy: Tensor
+    ref_logp: Tensor
+    values: Tensor
+    scores: Tensor
+
+    @property
+    def ended(self) -> Tensor:
+        """(responses,): True where a response ended by itself."""
+        reasons = [g.end_reason == "stop" for g in self.texts.generated]
+        return torch.tensor(reasons, device=self.scores.device)
+
+    def part(self, source: Tensor, group: int) -> Tensor:
+        """The rows of one micro-batch of a (responses, longest response) tensor, at its width."""
+        width = int(self.batches[group].response_lengths.max())
+        return source[self.groups[group], :width]
+
+
+def sample_texts(model: RoleModel, prompts: Sequence[RolloutPrompt], sampling: Sampling) -> Texts:
+    """One response of the policy for each seed of each prompt."""
+    rows = [(prompt.token_ids, seed) for prompt in prompts for seed in prompt.seeds]
+    with model.role("policy") as policy, model.dense.merged("policy"):
+        generated = generate(policy, [ids for ids, _ in rows], [seed for _, seed in rows], sampling)
+    return Texts([ids for ids, _ in rows], generated)
+
+
+def score_texts(
+    model: RoleModel, texts: Texts, *, temperature: float, tokens_per_micro_batch: int
+) -> Rollout:
+    """Log-probabilities, values and normalised rewards of sampled responses."""
+    lengths = [len(p) + len(g.token_ids) for p, g in zip(*texts, strict=True)]
+    groups = micro_batches(lengths, tokens_per_micro_batch)
+    batches = [_batch(model, texts, rows) for rows in groups]
+    shape = (len(lengths), max(len(g.token_ids) for g in texts.generated))
+
+    def gather(
+        name: RoleName, computed: Callable[[Role, TokenBatch], Sequence[Tensor]]
+    ) -> list[Tensor]:
+        """Run one role over all micro-batches and put its outputs into full-size tensors."""
+        with model.role(name) as role:
+            parts = [computed(role, batch) for batch in batches]
+        return [_assemble(column, groups, shape) for column in zip(*parts, strict=True)]
+
+    logp, entropy = gather("policy", lambda r, b: r.logprobs(b, temperature=temperature))
+    (ref_logp,) = gather("reference", lambda r, b: r.logprobs(b, temperature=temperature)[:1])
+    (values,) = gather("value", lambda r, b: [r.values(b)])
+    (scores,) = gather("reward", lambda r, b: [r.scores(b).unsqueeze(1)])
+    return Rollout(
+        texts=texts,
+        groups=groups,
+        batches=batches,
+        is_response_token=_assemble([b.is_response_token for b in batches], groups, shape),
+        logp=logp,
+        entropy=entropy,
+        ref_logp=ref_logp,
+        values=values,
+        scores=model.head("reward").normalised(scores[:, 0]),
+    )
+
+
+def _assemble(
+    parts: Sequence[Tensor], groups: Sequence[list[int]], shape: tuple[int, int]
+) -> Tensor:
+    full = torch.zeros(shape, dtype=parts[0].dtype, device=parts[0].device)
+    for rows, part in zip(groups, parts, strict=True):
+        full[rows, : part.shape[1]] = part
+    return full
+
+
+def _batch(model: RoleModel, texts: Texts, rows: Sequence[int]) -> TokenBatch:
+    return make_batch(
+        [texts.prompts[i] for i in rows],
+        [texts.generated[i].token_ids for i in rows],
+        pad_id=int(model.base.tokenizer.pad_token_id),
+        device=model.base.device,
+    )

@@ -1,0 +1,178 @@
+"""The tree of versions: immutable checkpoints on disk, their rows in the store, and the heads.
+
+A checkpoint folder is written whole before its row; the row makes it a version. A PPO run
+writes one folder after every step and drops the one before, so that a killed process leaves at
+most one complete folder without a row, which the next start adopts.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlhf_lab.errors import CheckpointError, UnknownVersion
+from rlhf_lab.models import RoleModel
+from rlhf_lab.store import PreferenceStore
+from rlhf_lab.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from rlhf_lab.types import Version
+
+STEP_FOLDER = re.compile(r"^(policy@\d+)\.step(\d+)$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionNote:
+    """What a checkpoint says of itself, so that it can become a version later."""
+
+    parent: str | None
+    trained_with: Sequence[str] = ()
+    metrics: Mapping[str, float] | None = None
+
+    def as_state(self) -> dict[str, Any]:
+        """JSON form, kept inside the checkpoint."""
+        return {
+            "parent": self.parent,
+            "trained_with": list(self.trained_with),
+            "metrics": dict(self.metrics or {}),
+        }
+
+
+class VersionTree:
+    """Versions of one lab."""
+
+    def __init__(self, directory: Path, store: PreferenceStore) -> None:
+        """Use `directory`/checkpoints for the files."""
+        self._directory = directory
+        self._store = store
+        self._folder = directory / "checkpoints"
+
+    def all(self) -> list[Version]:
+        """Every version, oldest first."""
+        return self._store.versions()
+
+    def head(self, role: str) -> Version | None:
+        """The version of a role that the next step starts from; None before the first."""
+        name = self._store.get_setting(f"head.{role}")
+        return self._store.version(name) if name else None
+
+    def set_head(self, version: Version) -> None:
+        """Continue from this version."""
+        self._store.set_setting(f"head.{version.role}", version.name)
+
+    def get(self, name: str) -> Version:
+        """The version of this name.
+
+        Raises:
+            UnknownVersion: there is none; the message names similar ones.
+        """
+        return self._store.version(name)
+
+    def load(self, version: Version) -> Checkpoint:
+        """Read a version's checkpoint, checking every file.
+
+        Raises:
+            CheckpointError: a file is missing or altered.
+        """
+        return read_checkpoint(self._directory / version.path)
+
+    def next_name(self, role: str) -> str:
+        """Name of the version that will be made next."""
+        numbers = [v.number for v in self.all() if v.role == role]
+        return f"{role}@{max(numbers, default=-1) + 1}"
+
+    def save(self, role: str, checkpoint: Checkpoint, note: VersionNote) -> Version:
+        """Write a checkpoint, make it a version and the head of its role."""
+        name = self.next_name(role)
+        self._clear_orphan(self._folder / name)
+        self._write(self._folder / name, checkpoint, note)
+        return self._register(name, self._folder / name, note)
+
+    def save_step(self, step: int, checkpoint: Checkpoint, note: VersionNote) -> Path:
+        """Write the state after a whole PPO step; replaces the step before."""
+        name = self.next_name("policy")
+        folder = self._folder / f"{name}.step{step}"
+        self._clear_orphan(folder)
+        self._write(folder, checkpoint, note)
+        for other in self._orphans():
+            if other != folder:
+                shutil.rmtree(other)
+        return folder
+
+    def open_policy(self, model: RoleModel) -> Version:
+        """Put the present policy into the model; in a new lab, make the start from the model.
+
+        A PPO run that a crash cut short becomes a version first.
+        """
+        self.finish_steps()
+        head = self.head("policy")
+        if head is None:
+            start = Checkpoint(tensors={"policy": model.state("policy")})
+            return self.save("policy", start, VersionNote(parent=None))
+        model.load_state("policy", self.load(head).tensors["policy"])
+        return head
+
+    def finish_steps(self) -> Version | None:
+        """Make the last whole step a version and the head; None if there is none.
+
+        Called when a PPO run ends, and at start-up for what a killed process left behind.
+        """
+        for folder in sorted(self._orphans(), key=_step_of, reverse=True):
+            match = STEP_FOLDER.match(folder.name)
+            assert match
+            try:
+                state = read_checkpoint(folder).state["version"]
+            except CheckpointError:
+                # Only whole folders are renamed into place; this one was damaged afterwards.
+                continue
+            parent = state["parent"]
+            if match[1] != self.next_name("policy") or not self._exists(parent):
+                continue
+            return self._register(match[1], folder, VersionNote(**state))
+        return None
+
+    def _exists(self, name: str) -> bool:
+        try:
+            self._store.version(name)
+        except UnknownVersion:
+            return False
+        return True
+
+    def _write(self, folder: Path, checkpoint: Checkpoint, note: VersionNote) -> None:
+        state = {**checkpoint.state, "version": note.as_state()}
+        write_checkpoint(folder, Checkpoint(tensors=checkpoint.tensors, state=state))
+
+    def _register(self, name: str, folder: Path, note: VersionNote) -> Version:
+        version = Version(
+            name=name,
+            parent=note.parent,
+            path=str(folder.relative_to(self._directory)),
+            trained_with=tuple(note.trained_with),
+            metrics=dict(note.metrics or {}),
+        )
+        self._store.add_version(version)
+        self.set_head(version)
+        return version
+
+    def _orphans(self) -> list[Path]:
+        registered = {v.path for v in self.all()}
+        return [
+            folder
+            for folder in self._folder.glob("policy@*.step*")
+            if STEP_FOLDER.match(folder.name)
+            and str(folder.relative_to(self._directory)) not in registered
+        ]
+
+    def _clear_orphan(self, folder: Path) -> None:
+        """Remove a folder of this name that never became a version (killed between the two)."""
+        if folder.exists() and str(folder.relative_to(self._directory)) not in {
+            v.path for v in self.all()
+        }:
+            shutil.rmtree(folder)
+
+
+def _step_of(folder: Path) -> int:
+    match = STEP_FOLDER.match(folder.name)
+    return int(match[2]) if match else -1

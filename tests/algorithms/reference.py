@@ -1,0 +1,113 @@
+"""The formulas of the papers in plain float64 loops: slow, short, and written without torch.
+
+A batch is a list of rows, and a row holds real tokens alone, so that padding cannot even be written
+down here. Where the library speaks of a mask, these functions speak of a list of values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+Row = Sequence[float]
+Rows = Sequence[Row]
+
+
+# Ziegler et al. (2019), section 2: R(x, y) = r(x, y) - beta * log(pi(y|x) / rho(y|x))
+def shaped_rewards(scores: Row, kl: Rows, kl_coef: float) -> list[list[float]]:
+    shaped = []
+    for score, row in zip(scores, kl, strict=True):
+        rewards = []
+        for t in range(len(row)):
+            reward = -kl_coef * row[t]
+            if t == len(row) - 1:
+                reward += score
+            rewards.append(reward)
+        shaped.append(rewards)
+    return shaped
+
+
+# Schulman et al. (2015), equation 16: A_t = sum_l (gamma * lambda)^l * delta_(t+l)
+def gae(rewards: Row, values: Row, gamma: float, lam: float) -> list[float]:
+    advantages = []
+    for t in range(len(rewards)):
+        total = 0.0
+        for s in range(t, len(rewards)):
+            following = values[s + 1] if s + 1 < len(values) else 0.0
+            total += (gamma * lam) ** (s - t) * (rewards[s] + gamma * following - values[s])
+        advantages.append(total)
+    return advantages
+
+
+# Schulman et al. (2017), equation 7: E[min(r A, clip(r, 1 - eps, 1 + eps) A)], to maximise
+def policy_loss(logp: Rows, old: Rows, advantages: Rows, clip: float) -> dict[str, float]:
+    objectives, kls, ratios, clipped = [], [], [], 0
+    for new_row, old_row, advantage_row in zip(logp, old, advantages, strict=True):
+        for new_lp, old_lp, advantage in zip(new_row, old_row, advantage_row, strict=True):
+            ratio = math.exp(new_lp) / math.exp(old_lp)
+            bounded = min(max(ratio, 1 - clip), 1 + clip)
+            objectives.append(min(ratio * advantage, bounded * advantage))
+            clipped += bounded * advantage < ratio * advantage
+            kls.append(ratio - 1 - math.log(ratio))
+            ratios.append(ratio)
+    return {
+        "loss": -float(np.mean(objectives)),
+        "clip_fraction": clipped / len(objectives),
+        "approx_kl": float(np.mean(kls)),
+        "ratio_max": max(ratios),
+    }
+
+
+# Ziegler et al. (2019), code release: the value may move by `clip` from where the rollout had it
+def value_loss(values: Rows, old: Rows, returns: Rows, clip: float) -> tuple[float, float]:
+    errors, acted = [], 0
+    for value_row, old_row, return_row in zip(values, old, returns, strict=True):
+        for value, before, target in zip(value_row, old_row, return_row, strict=True):
+            near = min(max(value, before - clip), before + clip)
+            errors.append(0.5 * max((value - target) ** 2, (near - target) ** 2))
+            acted += (near - target) ** 2 > (value - target) ** 2
+    return float(np.mean(errors)), acted / len(errors)
+
+
+# Ziegler et al. (2019), code release: whiten(values, shift_mean)
+def whiten(values: Row, keep_mean: bool) -> list[float]:
+    mean, variance = float(np.mean(values)), float(np.var(values))
+    return [(v - mean) / math.sqrt(variance + 1e-8) + (mean if keep_mean else 0.0) for v in values]
+
+
+def explained_variance(values: Row, returns: Row) -> float:
+    left = [r - v for v, r in zip(values, returns, strict=True)]
+    return 1.0 - float(np.var(left)) / float(np.var(returns))
+
+
+# Davidson (1970): with worths p = exp(score), P(i > j) = p_i / (p_i + p_j + nu sqrt(p_i p_j))
+def davidson(first: float, second: float, nu: float) -> tuple[float, float, float]:
+    worth_1, worth_2 = math.exp(first), math.exp(second)
+    tie = nu * math.sqrt(worth_1 * worth_2)
+    total = worth_1 + worth_2 + tie
+    return worth_1 / total, worth_2 / total, tie / total
+
+
+# Ouyang et al. (2022), equation 1: the mean over the K(K-1)/2 pairs of one prompt
+def ranking_loss(scores: Row, ranks: Sequence[int], nu: float) -> float:
+    total, pairs = 0.0, 0
+    for i in range(len(scores)):
+        for j in range(i + 1, len(scores)):
+            i_wins, j_wins, tie = davidson(scores[i], scores[j], nu)
+            seen = tie if ranks[i] == ranks[j] else (i_wins if ranks[i] < ranks[j] else j_wins)
+            total -= math.log(seen)
+            pairs += 1
+    return total / pairs
+
+
+def token_logprob(
+    hidden: np.ndarray, weight: np.ndarray, target: int, temperature: float
+) -> tuple[float, float]:
+    """Log-probability of one target and the entropy of its distribution, both in nats."""
+    logits = [float(hidden @ weight[v]) / temperature for v in range(len(weight))]
+    highest = max(logits)
+    total = sum(math.exp(x - highest) for x in logits)
+    log_probs = [x - highest - math.log(total) for x in logits]
+    return log_probs[target], -sum(math.exp(x) * x for x in log_probs)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rlhf_lab.algorithms import bootstrap_mean
+from rlhf_lab.errors import NotEnoughData
+from rlhf_lab.types import Interval
+
+
+def test_the_estimate_is_the_mean_of_all_values_and_n_counts_clusters():
+    found = bootstrap_mean([[1.0, 0.0, 1.0], [], [0.0]], resamples=100)
+    assert found.estimate == 0.5  # 2 of 4 values; clusters first would give 1/3
+    assert found.n == 2
+
+
+def test_two_clusters_can_be_drawn_in_three_ways():
+    # Means 0, 1/2 and 1 with probabilities 1/4, 1/2 and 1/4: both tails hold more than 2.5%.
+    found = bootstrap_mean([[0.0], [1.0]], resamples=1000)
+    assert found == Interval(estimate=0.5, low=0.0, high=1.0, n=2)
+
+
+def test_the_same_input_gives_the_same_interval_and_another_seed_another():
+    values = [[float(x)] for x in np.random.default_rng(0).normal(size=30)]
+    first = bootstrap_mean(values, resamples=500, seed=1)
+    assert bootstrap_mean(values, resamples=500, seed=1) == first
+    assert bootstrap_mean(values, resamples=500, seed=2) != first
+
+
+def test_constant_values_have_an_interval_of_no_width():
+    found = bootstrap_mean([[0.75, 0.75], [0.75], [0.75] * 5], resamples=200)
+    assert found == Interval(estimate=0.75, low=0.75, high=0.75, n=3)
+
+
+def test_copies_within_a_cluster_add_no_certainty():
+    values = [float(x) for x in np.random.default_rng(0).integers(0, 2, size=25)]
+    single = bootstrap_mean([[v] for v in values], resamples=500)
+    copied = bootstrap_mean([[v] * 4 for v in values], resamples=500)
+    assert copied == single
+
+
+def test_large_samples_give_the_normal_interval():
+    values = np.random.default_rng(0).normal(3.0, 2.0, size=400)
+    found = bootstrap_mean([[float(v)] for v in values], resamples=4000)
+    half = 1.96 * values.std() / np.sqrt(len(values))
+    assert found.estimate == pytest.approx(values.mean(), rel=1e-12)
+    assert found.low == pytest.approx(values.mean() - half, abs=0.06 * half)
+    assert found.high == pytest.approx(values.mean() + half, abs=0.06 * half)
+
+
+def test_about_95_of_100_intervals_hold_the_truth_although_pairs_of_a_prompt_agree():
+    random = np.random.default_rng(0)
+    held = held_if_pairs_were_independent = 0
+    for trial in range(300):
+        # On a prompt the model is right about all of six pairs, or about 40% of them: 0.7 in all.
+        accuracies = random.choice([0.4, 1.0], size=40)
+        prompts = [[float(x) for x in random.random(6) < a] for a in accuracies]
+        found = bootstrap_mean(prompts, resamples=400, seed=trial)
+        held += found.low <= 0.7 <= found.high
+        single = [[pair] for prompt in prompts for pair in prompt]
+        naive = bootstrap_mean(single, resamples=400, seed=trial)
+        held_if_pairs_were_independent += naive.low <= 0.7 <= naive.high
+    assert 0.91 <= held / 300 <= 0.98
+    assert held_if_pairs_were_independent / 300 < 0.85
+
+
+@pytest.mark.parametrize("clusters", [[], [[]], [[], []]])
+def test_no_values_are_refused(clusters):
+    with pytest.raises(NotEnoughData, match=r"0 values: .*at least one\. Rank or evaluate"):
+        bootstrap_mean(clusters)
