@@ -44,22 +44,20 @@ if TYPE_CHECKING:
     from rlhf_lab.widgets import RankingWidget
 
 _HOMES = {
-    "annotators": ["RankingQueue", "RubricAnnotator"],
-    "data": ["load_prompts"],
-    "errors": ["LabError"],
-    "evaluation": ["EvalReport"],
-    "lab": ["Lab"],
-    "models": ["RoleModel"],
-    "store": ["PreferenceStore"],
-    "training": ["PPOConfig", "PPOStats", "PPOTrainer", "RewardConfig", "RewardReport", "RewardTrainer"],
-    "types": [
-        "Interval", "Judgment", "LoraSpec", "Message", "Prompt", "Ranking", "Response", "Sampling", "Version",
-    ],
-    "widgets": ["RankingWidget"],
-}  # fmt: skip
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+    "annotators": "RankingQueue RubricAnnotator",
+    "data": "load_prompts",
+    "errors": "LabError",
+    "evaluation": "EvalReport",
+    "lab": "Lab",
+    "models": "RoleModel",
+    "store": "PreferenceStore",
+    "training": "PPOConfig PPOStats PPOTrainer RewardConfig RewardReport RewardTrainer",
+    "types": "Interval Judgment LoraSpec Message Prompt Ranking Response Sampling Version",
+    "widgets": "RankingWidget",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
-__all__ = [  # noqa: PLE0604 - the same list as above, for `from rlhf_lab import *`
+__all__ = [
     "EvalReport",
     "Interval",
     "Judgment",

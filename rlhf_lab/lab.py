@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
+from weakref import WeakValueDictionary
 
 from rlhf_lab.annotators import RankingQueue, RubricAnnotator, rank_all
 from rlhf_lab.errors import ConfigError, LabMismatch, NotEnoughData
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from rlhf_lab.widgets import RankingWidget
 
 START = "policy@0"
+_holders: WeakValueDictionary[str, Lab] = WeakValueDictionary()
 
 
 class Lab:
@@ -148,6 +150,7 @@ class Lab:
             )
         if not 0 <= heldout < 1:
             raise ConfigError(f"heldout={heldout}: a share from 0 up to, not including, 1.")
+        self._hold()
         chosen = self._choose_prompts(prompts, heldout)
         model = self.model
         return collect_responses(
@@ -172,7 +175,7 @@ class Lab:
         return RankingWidget(self.queue(annotator))
 
     def annotate(self, annotator: Annotator | None = None) -> int:
-        """Let a simulated annotator rank what is still unranked by anybody of its name.
+        """Let a simulated annotator rank what nobody has ranked yet.
 
         Args:
             annotator: Default: the built-in rubric with a little noise.
@@ -181,12 +184,18 @@ class Lab:
             How many items it ranked.
         """
         annotator = annotator or RubricAnnotator(noise=0.2, seed=self.seed)
-        return rank_all(self.queue(annotator.name), annotator)
+        queue = RankingQueue(
+            self.store,
+            annotator=annotator.name,
+            version=self.version,
+            seed=self.seed,
+            leave_ranked=True,
+        )
+        return rank_all(queue, annotator)
 
     def queue(self, annotator: str = "me") -> RankingQueue:
         """The items behind `rank`, for those who bring their own interface."""
-        version = self.store.get_setting("head.policy", START)
-        return RankingQueue(self.store, annotator=annotator, version=version, seed=self.seed)
+        return RankingQueue(self.store, annotator=annotator, version=self.version, seed=self.seed)
 
     # Updates
 
@@ -207,7 +216,7 @@ class Lab:
     def ppo(self, steps: int = 8, config: PPOConfig | None = None) -> PPORun:
         """PPO steps from the present policy against the present reward model.
 
-        The result is an iterator: `for stats in lab.ppo(steps=8): ...`, or `lab.ppo(steps=8).run()`.
+        An iterator: `for stats in lab.ppo(steps=8): ...`, or `lab.ppo(steps=8).run()`.
         Each whole step is kept, however the loop ends; the last becomes a new version.
 
         Raises:
@@ -248,6 +257,7 @@ class Lab:
         from rlhf_lab.evaluation import compare_versions
         from rlhf_lab.evaluation.kl import kl_per_response
 
+        self._hold()
         chosen = self.store.prompts(split="heldout")[:prompts]
         if not chosen:
             raise NotEnoughData(
@@ -304,6 +314,7 @@ class Lab:
         Raises:
             NotEnoughData: the present policy is the start.
         """
+        self._hold()
         parent = self.store.version(self.version).parent
         if parent is None:
             raise NotEnoughData(f"{self.version} is the start: there is nothing to undo.")
@@ -316,8 +327,9 @@ class Lab:
             ConfigError: the folder exists and is not empty.
         """
         target = Path(folder).expanduser()
-        if target.exists() and any(target.iterdir()):
-            raise ConfigError(f"{target} is not empty: choose a new folder.")
+        if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+            raise ConfigError(f"{target} is a file or a folder with files: choose a new folder.")
+        target.parent.mkdir(parents=True, exist_ok=True)
         self.model.save_adapter("policy", target)
         return target
 
@@ -346,14 +358,27 @@ class Lab:
         return VersionTree(self.path, self.store)
 
     def _hold(self) -> None:
-        if not self._lock.held:
-            self._lock.acquire()
+        """Take the lab for model work; an earlier object in this process hands it over.
 
-    def close(self) -> None:
-        """Give back the lock, the database and the model."""
+        A notebook cell that opens the lab may be run twice, and the output history keeps the
+        first object alive.
+        """
+        if self._lock.held:
+            return
+        key = str(self.path.resolve())
+        if (earlier := _holders.get(key)) is not None:
+            earlier._let_go()
+        self._lock.acquire()
+        _holders[key] = self
+
+    def _let_go(self) -> None:
         if self._lock.held:
             self._lock.release()
         self.__dict__.pop("model", None)
+
+    def close(self) -> None:
+        """Give back the lock, the database and the model."""
+        self._let_go()
         self.store.close()
 
     def __enter__(self) -> Self:
@@ -370,7 +395,8 @@ class Lab:
     def __repr__(self) -> str:
         counts = self.store.counts()
         return (
-            f"Lab({str(self.path)!r}, {self._identity['model']}, {self.version}: {counts.prompts} prompts, "
+            f"Lab({str(self.path)!r}, {self._identity['model']}, {self.version}: {counts.prompts} "
+            "prompts, "
             f"{counts.responses} responses, {counts.rankings} rankings)"
         )
 
@@ -382,18 +408,22 @@ class Lab:
         """What the lab was made with; asked-for settings must agree with it."""
         asked = {"model": model, "quantize": quantize, "lora": _plain(lora)}
         made: dict[str, Any] | None = self.store.get_setting("identity")
-        if made is None:
+        if made is None or not self.store.versions():
+            # Before the first version nothing depends on these: a mistyped name can be corrected.
             made = {
-                "model": model or "HuggingFaceTB/SmolLM2-135M-Instruct",
-                "quantize": quantize or "nf4",
-                "lora": _plain(lora or LoraSpec()),
+                "model": "HuggingFaceTB/SmolLM2-135M-Instruct",
+                "quantize": "nf4",
+                "lora": _plain(LoraSpec()),
+                **(made or {}),
+                **{key: value for key, value in asked.items() if value is not None},
             }
             self.store.set_setting("identity", made)
         for key, value in asked.items():
             if value is not None and value != made[key]:
                 self.store.close()
                 raise LabMismatch(
-                    f"{self.path} was made with {key}={made[key]!r}, not {value!r}: its adapters fit no other. "
+                    f"{self.path} was made with {key}={made[key]!r}, not {value!r}: its adapters "
+                    "fit no other. "
                     f"Leave {key}= out to continue, or choose a new directory."
                 )
         return made

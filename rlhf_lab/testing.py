@@ -28,7 +28,7 @@ CHAT_TEMPLATE = (
 
 
 def tiny_model(folder: Path, *, seed: int = 0) -> Path:
-    """Write a Llama of some 20,000 random weights, with a tokenizer and a chat template.
+    """Write a Llama of some 100,000 random weights, with a tokenizer and a chat template.
 
     It knows nothing, but what it writes is short, printable and differs from answer to answer, so
     that everything downstream has something to do. As in many real models, the padding token is
@@ -41,9 +41,12 @@ def tiny_model(folder: Path, *, seed: int = 0) -> Path:
     Returns:
         The folder, for `Lab(path, model=str(folder))`.
     """
+    from rlhf_lab.models.quiet import quiet
+
     tokenizer = _tokenizer()
-    _model(tokenizer, seed).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with quiet():
+        _model(tokenizer, seed).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     return folder
 
 
@@ -74,13 +77,14 @@ def _model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
 
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
+        # The 4-bit kernels take blocks of 64 inputs and 32 outputs.
+        hidden_size=64,
+        intermediate_size=128,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=CONTEXT,
-        initializer_range=0.2,
+        initializer_range=0.15,
         tie_word_embeddings=False,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
@@ -89,9 +93,12 @@ def _model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config)
-        # The first hidden number is about the same for every token, so a row's first weight in
-        # the output head acts as the bias that Llama lacks.
-        model.get_input_embeddings().weight[:, 0] = 1.0
+        # The first hidden number starts the same for every token and no layer adds to it, so a
+        # row's first weight in the output head acts as the bias that Llama lacks.
+        model.get_input_embeddings().weight[:, 0] = 3.0
+        for layer in model.model.layers:
+            layer.self_attn.o_proj.weight[0] = 0.0
+            layer.mlp.down_proj.weight[0] = 0.0
         model.get_output_embeddings().weight[:, 0] = torch.tensor(_biases(tokenizer))
     return model
 

@@ -47,18 +47,21 @@ class Prompt:
         """Refuse prompts that no model could answer."""
         if not self.messages or self.messages[-1].role != "user":
             raise PromptError(
-                f"{[m.role for m in self.messages]} is not a prompt: the last message must come from "
+                f"{[m.role for m in self.messages]} is not a prompt: the last message must come "
+                "from "
                 "the user. Pass a string, or a list of chat messages ending with role 'user'."
             )
         for message in self.messages:
             if not isinstance(message.content, str):
                 raise PromptError(
-                    f"{message.content!r:.80} is a {type(message.content).__name__}: prompts are text. "
+                    f"{message.content!r:.80} is a {type(message.content).__name__}: prompts are "
+                    "text. "
                     "Convert it to a string first."
                 )
         if not self.messages[-1].content.strip():
             raise PromptError(
-                f"{self.messages[-1].content!r:.80} has no text: a prompt needs at least one visible "
+                f"{self.messages[-1].content!r:.80} has no text: a prompt needs at least one "
+                "visible "
                 "character. Remove it from the list."
             )
 
@@ -118,7 +121,8 @@ class Sampling:
             )
         if not 0 < self.top_p <= 1:
             raise ConfigError(
-                f"top_p={self.top_p}: a probability above 0 and at most 1. Use 1.0 to keep all tokens."
+                f"top_p={self.top_p}: a probability above 0 and at most 1. Use 1.0 to keep all "
+                "tokens."
             )
 
 
@@ -159,7 +163,8 @@ class Ranking:
         if len(set(ids)) != len(ids):
             twice = sorted({i for i in ids if ids.count(i) > 1})
             raise JudgmentError(
-                f"{twice} ranked more than once: each response has one tier. Keep one place for each."
+                f"{twice} ranked more than once: each response has one tier. Keep one place for "
+                "each."
             )
 
     @property
@@ -211,7 +216,8 @@ class Judgment:
         """Refuse judgments that contradict themselves."""
         if (self.kind == "ranking") != (self.ranking is not None):
             raise JudgmentError(
-                f"kind={self.kind!r} with ranking={self.ranking}: kind 'ranking' has one, the others "
+                f"kind={self.kind!r} with ranking={self.ranking}: kind 'ranking' has one, the "
+                "others "
                 "none. Change the kind, or add or leave out the ranking."
             )
         if self.ranking and set(self.ranking.response_ids) != set(self.shown_order):
@@ -222,7 +228,8 @@ class Judgment:
             )
         if self.kind == "undo" and not self.supersedes:
             raise JudgmentError(
-                f"kind='undo' with supersedes={self.supersedes!r}: an undo takes back one judgment. "
+                f"kind='undo' with supersedes={self.supersedes!r}: an undo takes back one "
+                "judgment. "
                 "Pass that judgment's id as `supersedes`."
             )
 
@@ -251,7 +258,7 @@ class Version:
 
     @property
     def role(self) -> str:
-        """ "policy" or "reward"."""
+        """The part before the @: "policy" or "reward"."""
         return self.name.partition("@")[0]
 
     @property
@@ -278,7 +285,8 @@ class LoraSpec:
         """Refuse adapters without room."""
         if self.rank < 1 or self.alpha <= 0:
             raise ConfigError(
-                f"rank={self.rank}, alpha={self.alpha}: both must be positive. Use 16 and 32, as usual."
+                f"rank={self.rank}, alpha={self.alpha}: both must be positive. Use 16 and 32, as "
+                "usual."
             )
 
 
@@ -334,7 +342,7 @@ class RankingSource(Protocol):
         """Store a judgment or skip durably; returns once it is on disk. Same id twice is one."""
 
     def undo(self) -> RankingItem | None:
-        """Take back this annotator's latest judgment or skip; that item, or None if there is none."""
+        """Take back this annotator's latest judgment or skip; its item, or None."""
 
     def progress(self) -> Progress:
         """How many items are judged or skipped, of how many in the queue."""

@@ -13,9 +13,20 @@ os.environ.update(
     JUPYTER_PLATFORM_DIRS="1",
 )
 
+from pathlib import Path
+
 import hypothesis
+import pytest
 
 # Two shared cores make any deadline a coin toss. In CI the examples are the same every time.
 hypothesis.settings.register_profile("home", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "home")
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that loads in a moment; read it, never write into it."""
+    from rlhf_lab.testing import tiny_model
+
+    return tiny_model(tmp_path_factory.mktemp("tiny") / "model")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -51,7 +52,13 @@ class RankingQueue:
     """
 
     def __init__(
-        self, store: JudgmentStore, *, annotator: str, version: str | None = None, seed: int = 0
+        self,
+        store: JudgmentStore,
+        *,
+        annotator: str,
+        version: str | None = None,
+        seed: int = 0,
+        leave_ranked: bool = False,
     ) -> None:
         """Make a queue.
 
@@ -60,11 +67,13 @@ class RankingQueue:
             annotator: Who ranks.
             version: Only candidates of this policy; None for all.
             seed: Of the shuffled order in which candidates are shown.
+            leave_ranked: Leave out what anybody else has ranked already.
         """
         self.annotator = annotator
         self._store = store
         self._version = version
         self._seed = seed
+        self._leave_ranked = leave_ranked
 
     def next_item(self) -> RankingItem | None:
         """The first item this annotator has neither ranked nor skipped."""
@@ -104,6 +113,8 @@ class RankingQueue:
 
     def _seen(self) -> set[str]:
         events = self._store.judgments(annotator=self.annotator, kinds=("ranking", "skip"))
+        if self._leave_ranked:
+            events += self._store.judgments(kinds=("ranking",))
         return {i for event in events for i in event.shown_order}
 
     def _items(self) -> list[RankingItem]:
@@ -128,25 +139,26 @@ class RankingQueue:
 def rank_all(source: RankingSource, annotator: Annotator) -> int:
     """Let an annotator rank everything that is left in a queue.
 
-    Submission ids derive from who ranked what, so an interrupted run goes on where it stopped.
+    Submission ids derive from who ranked what for which time, so an interrupted run goes on where
+    it stopped, and what was undone is ranked again.
 
     Returns:
         Number of items ranked.
     """
-    ranked = 0
+    times: Counter[tuple[str, ...]] = Counter()
     while (item := source.next_item()) is not None:
         shown = tuple(c.id for c in item.candidates)
         source.submit(
             Judgment(
-                id=submission_id(source.annotator, *sorted(shown)),
+                id=submission_id(source.annotator, *sorted(shown), str(times[shown])),
                 prompt_id=item.prompt.id,
                 annotator=source.annotator,
                 shown_order=shown,
                 ranking=annotator.rank(item.prompt, item.candidates),
             )
         )
-        ranked += 1
-    return ranked
+        times[shown] += 1
+    return len(times)
 
 
 def submission_id(*parts: str) -> str:

@@ -6,7 +6,7 @@ The rubric: a good answer is short, finished and to the point. Points for a resp
 |---|---|
 | finished | +2 if the text ends a sentence (. ! ? or a closing quote or bracket after one) |
 | brief    | +1 up to 10 words, falling evenly to 0 at 40 words |
-| on topic | +1 times the share of the prompt's telling words that the answer takes up, full at a half |
+| on topic | +1 times the share of the prompt's telling words it takes up, full at a half |
 | fresh    | -1 times the share of repeated three-word runs |
 | empty    | -1 if there are fewer than 4 words |
 | declines | for prompts tagged "decline": +1 if the answer declines, -1 if it does not |
@@ -25,22 +25,25 @@ from rlhf_lab.errors import ConfigError
 from rlhf_lab.types import Prompt, Ranking, Response
 
 BRIEF_WORDS, LONG_WORDS, FEWEST_WORDS = 10, 40, 4
-ENDS_A_SENTENCE = re.compile(r"[.!?…][\"'”’)\]*_`]*$")
+ENDS_A_SENTENCE = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]*_`]*$")
 DECLINES = re.compile(
-    r"\b(can'?t|cannot|can not|won'?t|unable to|sorry|not able to|shouldn'?t|illegal|not appropriate)\b",
+    r"\b(can'?t|cannot|can not|won'?t|shouldn'?t|unable to|not able to|sorry|illegal)\b",
     re.IGNORECASE,
 )
-WORD = re.compile(r"[\w'’-]+")
+WORD = re.compile(r"[\w'\u2019-]+")
 # Words too common to tell what a prompt is about.
 COMMON = frozenset(
-    """about above after again also and answer any are because been before being below between both
-    briefly can could describe did does doing down each explain few following for from further give
-    had has have having help her here hers him his how its just keep list main make many me more most
-    much must name need not one only other our out over own paragraph please same sentence sentences
-    several she short should simple some such suggest summarise summarize summary tell text than that
-    the their them then there these they things this those three through too two under until very was
-    way ways were what when where which while who whom whose why will with without words would write
-    you your""".split()
+    (  # noqa: SIM905 - as a list it would fill three screens
+        "about above after again also and answer any are because been before being below "
+        "between both briefly can could describe did does doing down each explain few "
+        "following for from further give had has have having help her here hers him his how "
+        "its just keep list main make many me more most much must name need not one only "
+        "other our out over own paragraph please same sentence sentences several she short "
+        "should simple some such suggest summarise summarize summary tell text than that the "
+        "their them then there these they things this those three through too two under until "
+        "very was way ways were what when where which while who whom whose why will with "
+        "without words would write you your "
+    ).split()
 )
 
 

@@ -47,7 +47,8 @@ def conclude(console: Console, result: DemoResult, path: Path) -> None:
         else "The taught model is worse."
     )
     console.print(
-        f"\n{verdict} Win rate {win} against the start, by the annotator's rubric on held-out prompts.\n"
+        f"\n{verdict} Win rate {win} against the start, by the annotator's rubric on held-out "
+        "prompts.\n"
         f"{result.seconds:.0f} s, peak memory {result.peak_rss_mb:.0f} MB. "
         f"The whole account: {path / 'report.html'}"
     )

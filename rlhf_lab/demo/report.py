@@ -35,7 +35,9 @@ SHOWN = 12
 # A chart with more rounds than this would be all labels, one with more steps all dots.
 ROUNDS_LABELLED, STEPS_DOTTED = 6, 40
 # The rubric as people read it: the table in its docstring (absent under `python -OO`).
-RULES = dict(re.findall(r"^\| (\w[\w ]*?) +\| (.+?) \|$", rubric.__doc__ or "", re.MULTILINE))
+RULES = dict(
+    re.findall(r"^\| (?!criterion)(\w[\w ]*?) +\| (.+?) \|$", rubric.__doc__ or "", re.MULTILINE)
+)
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def write_report(path: Path, result: DemoResult) -> Path:
     Returns:
         The path.
     """
+    outcomes = _outcomes(result.evaluation.samples)
     source = resources.files("rlhf_lab.demo").joinpath("report.html.jinja").read_text("utf-8")
     page = (
         _environment()
@@ -118,7 +121,9 @@ def write_report(path: Path, result: DemoResult) -> Path:
             charts=_charts(result.rounds),
             curves=CURVES,
             criteria=_criteria(result.evaluation.samples),
-            outcomes=_outcomes(result.evaluation.samples),
+            outcomes=outcomes,
+            counts={o.name: o.count for o in outcomes},
+            shown=sum(len(o.cards) for o in outcomes),
         )
     )
     path.write_text(page, "utf-8", newline="\n")
@@ -187,7 +192,7 @@ def _outcome(sample: Sample) -> Outcome:
 
 
 def _outcomes(samples: Sequence[Sample]) -> list[Outcomes]:
-    """Some samples of each outcome, picked by their place alone so that nobody chose the nice ones."""
+    """Some samples of each outcome, picked by their place alone: nobody chose the nice ones."""
     names: tuple[Outcome, ...] = ("won", "tied", "lost")
     places = {n: [i for i, s in enumerate(samples) if _outcome(s) == n] for n in names}
     shares = _shares([len(places[n]) for n in names], SHOWN)
@@ -283,7 +288,8 @@ def _curve_chart(curve: Curve, rounds: Sequence[DemoRound]) -> Chart:
     axes.plot([step for step, _ in points], values, color=LINE, marker=dots)
     _scale(axes, curve.style, values)
     change = f"{_figure(values[0], curve.style)} → {_figure(values[-1], curve.style)}"
-    label = f"{curve.title} over {len(points)} PPO steps, {curve.note}: from {change.replace('→', 'to')}."
+    told = f"from {change.replace('→', 'to')}"
+    label = f"{curve.title} over {len(points)} PPO steps, {curve.note}: {told}."
     return Chart(curve.title, curve.note, change, _inline_svg(figure, curve.key, label))
 
 
@@ -297,9 +303,15 @@ def _win_rate_chart(rounds: Sequence[DemoRound]) -> Chart:
     figure, axes = _axes(rounds)
     axes.axhline(0.5, color=TEXT, linewidth=0.8, linestyle=(0, (3, 3)))
     axes.errorbar(
-        [step for step, _ in points], estimates, yerr=reach, color=LINE, marker="o", linestyle="none",
-        elinewidth=1.6, capsize=3,
-    )  # fmt: skip
+        [step for step, _ in points],
+        estimates,
+        yerr=reach,
+        color=LINE,
+        marker="o",
+        linestyle="none",
+        elinewidth=1.6,
+        capsize=3,
+    )
     _scale(axes, "two", [0, 1])
     told = " → ".join(_figure(e, "two") for e in estimates)
     note = "on held-out prompts after each round, with its 95% interval"
@@ -358,5 +370,7 @@ def _inline_svg(figure: Figure, key: str, label: str) -> Markup:
     for colour, variable in VARIABLES.items():
         body = body.replace(colour, variable)
     width, height = (72 * inches for inches in SIZE)
-    start = Markup('<svg viewBox="0 0 {:g} {:g}" role="img" aria-label="{}">').format(width, height, label)
+    start = Markup('<svg viewBox="0 0 {:g} {:g}" role="img" aria-label="{}">').format(
+        width, height, label
+    )
     return start + Markup(body.strip())

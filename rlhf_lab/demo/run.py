@@ -47,7 +47,7 @@ class DemoSettings:
     rounds: int = 2
     prompts: int = 40
     k: int = 4
-    ppo_steps: int = 6
+    ppo_steps: int = 5
     evaluation_prompts: int = 96
     noise: float = 0.2
 
@@ -164,7 +164,8 @@ class _Demo:
         base = self._lab.model.base
         self._console.print(
             f"{base.name}, {base.quantization}, {describe_device(base)}. "
-            f"Everything is kept in {self._lab.path}; stop at any time and run the same command again.\n"
+            f"Everything is kept in {self._lab.path}; stop at any time and run the same command "
+            "again.\n"
         )
         while len(self._kept["rounds"]) < self._settings.rounds:
             self._round(len(self._kept["rounds"]) + 1)
@@ -233,5 +234,6 @@ def _make_room(path: Path, settings: DemoSettings) -> None:
         kept = store.get_setting("demo", {})
     if kept.get("settings") != asdict(settings):
         raise ConfigError(
-            f"{path} holds a lab that is not a demo with these settings: give another --path, or remove it."
+            f"{path} holds a lab that is not a demo with these settings: give another --path, or "
+            "remove it."
         )

@@ -53,7 +53,8 @@ class EvalReport:
         """One line."""
         return (
             f"{self.version} against {self.baseline}: win rate {self.win_rate} by {self.judge}, "
-            f"KL {self.kl:.1f} nats per response, length {self.baseline_length:.0f} → {self.length:.0f}, "
+            f"KL {self.kl:.1f} nats per response, length {self.baseline_length:.0f} → "
+            f"{self.length:.0f}, "
             f"ended {self.baseline_ended:.0%} → {self.ended:.0%}"
         )
 

@@ -1,11 +1,11 @@
-"""Between text and tokens: chat templates, stop tokens, and padded batches with explicit lengths."""
+"""Between text and tokens: chat templates, stop tokens, batches with explicit lengths."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
@@ -22,8 +22,12 @@ class ChatTokens:
     """A tokenizer's chat template, and the tokens that end an answer in it."""
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, *, context: int, eos: Any = None
-    ) -> None:  # noqa: ANN401
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        context: int,
+        eos: int | Sequence[int] | None = None,
+    ) -> None:
         """Wrap a tokenizer.
 
         Args:
@@ -52,7 +56,8 @@ class ChatTokens:
         ids = cast("list[int]", ids)
         if len(ids) + room > self.context:
             raise PromptError(
-                f"{prompt.text[:60]!r}... is {len(ids)} tokens; with {room} for the answer that is more "
+                f"{prompt.text[:60]!r}... is {len(ids)} tokens; with {room} for the answer that is "
+                "more "
                 f"than the model's context of {self.context}: shorten it, or lower max_new_tokens."
             )
         return ids
@@ -68,7 +73,7 @@ class ChatTokens:
         return frozenset(i for i in ids if i is not None)
 
     @staticmethod
-    def _listed(ids: Any) -> list[int]:  # noqa: ANN401
+    def _listed(ids: int | Sequence[int] | None) -> list[int]:
         return [] if ids is None else [ids] if isinstance(ids, int) else list(ids)
 
     def _after_a_turn(self) -> int | None:
@@ -119,7 +124,7 @@ class TokenBatch:
 
     @property
     def predicting_places(self) -> Tensor:
-        """(batch, longest response): place of the hidden state that predicts each response token."""
+        """(batch, longest response): place of the state that predicts each response token."""
         return self._places(self.prompt_lengths - 1)
 
     @property

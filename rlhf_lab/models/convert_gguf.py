@@ -15,7 +15,7 @@ def convert(gguf: Path, target: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(source, gguf_file=file, dtype=torch.bfloat16)
     # The weights are plain bf16 by now; left in place, this note would stop them being saved.
     del model.config.quantization_config
-    model.hf_quantizer = None
+    model.__dict__["hf_quantizer"] = None
     model.save_pretrained(target)
     AutoTokenizer.from_pretrained(source, gguf_file=file).save_pretrained(target)
 

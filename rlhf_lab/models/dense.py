@@ -7,18 +7,12 @@ copy holds the very numbers the 4-bit kernels unpack: nothing is merged into qua
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from peft.tuners.lora import LoraLayer
 
 
 class DenseCopies:
@@ -45,13 +39,13 @@ class DenseCopies:
 
     @contextmanager
     def _base(self) -> Iterator[None]:
-        import bitsandbytes as bnb
+        from bitsandbytes.nn.modules import Linear4bit
 
-        layers = [m for m in self._model.modules() if isinstance(m, bnb.nn.Linear4bit)]
+        layers = [m for m in self._model.modules() if isinstance(m, Linear4bit)]
         self._base_held = True
         try:
             for layer in layers:
-                _replace_forward(layer, _linear(self._unpacked(layer), layer.bias))
+                _replace_forward(layer, self._unpacked(layer))
             yield
         finally:
             for layer in layers:
@@ -65,41 +59,39 @@ class DenseCopies:
         layers = [m for m in self._model.modules() if isinstance(m, LoraLayer)]
         try:
             for layer in layers:
-                weight = self._with_adapter(layer, adapter)
-                _replace_forward(layer, _linear(weight, layer.get_base_layer().bias))
+                _replace_forward(layer, self._with_adapter(layer, adapter))
             yield
         finally:
             for layer in layers:
                 _restore_forward(layer)
 
     @torch.no_grad()
-    def _with_adapter(self, layer: LoraLayer, adapter: str | None) -> Tensor:
-        weight = self._unpacked(layer.get_base_layer())
-        if adapter is None:
-            return weight
-        down, up = layer.lora_A[adapter].weight, layer.lora_B[adapter].weight
-        return (weight.float() + layer.scaling[adapter] * (up @ down)).to(self._dtype)
+    def _with_adapter(self, layer: Any, adapter: str | None) -> nn.Linear:  # noqa: ANN401
+        """One dense layer for a peft LoRA layer (whose parts peft leaves untyped)."""
+        dense = self._unpacked(layer.get_base_layer())
+        if adapter is not None:
+            update = layer.lora_B[adapter].weight @ layer.lora_A[adapter].weight
+            merged = dense.weight.float() + layer.scaling[adapter] * update
+            dense.weight.data = merged.to(self._dtype)
+        return dense
 
     @torch.no_grad()
-    def _unpacked(self, layer: nn.Module) -> Tensor:
+    def _unpacked(self, layer: Any) -> nn.Linear:  # noqa: ANN401 - 4-bit or plain linear layer
         from bitsandbytes.functional import dequantize_4bit
 
-        state = getattr(layer.weight, "quant_state", None)
-        if state is None:
-            return layer.weight.to(self._dtype)
-        return dequantize_4bit(layer.weight.data, state).to(self._dtype)
+        weight: Tensor = layer.weight
+        state = getattr(weight, "quant_state", None)
+        if state is not None:
+            weight = dequantize_4bit(weight.data, state)
+        dense = nn.Linear(layer.in_features, layer.out_features, bias=False, device="meta")
+        dense.weight = nn.Parameter(weight.to(self._dtype), requires_grad=False)
+        dense.bias = layer.bias
+        return dense
 
 
-def _linear(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
-    def forward(x: Tensor) -> Tensor:
-        return F.linear(x.to(weight.dtype), weight, bias)
-
-    return forward
-
-
-def _replace_forward(layer: nn.Module, forward: Callable[[Tensor], Tensor]) -> None:
+def _replace_forward(layer: nn.Module, dense: nn.Linear) -> None:
     # An attribute of the instance hides the method of the class; deleting it brings that back.
-    layer.__dict__["forward"] = forward
+    layer.__dict__["forward"] = lambda x: dense(x.to(dense.weight.dtype))
 
 
 def _restore_forward(layer: nn.Module) -> None:

@@ -7,7 +7,7 @@ on which other prompts happened to share the batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -82,7 +82,8 @@ def generate(
     is_token = [[0] * (width - len(p)) + [1] * len(p) for p in prompts]
     streams = _OwnStreams(seeds, width, sampling.max_new_tokens)
     with role.autocast():
-        output = model.generate(
+        # GenerationMixin types itself by a protocol that its own subclasses do not meet.
+        output = cast("Any", model).generate(
             input_ids=torch.tensor(padded, device=model.device),
             attention_mask=torch.tensor(is_token, device=model.device),
             logits_processor=_processors(sampling, streams),

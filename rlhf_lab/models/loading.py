@@ -84,6 +84,7 @@ def load_base(
     with quiet():
         model = _load_model(folder, name, quantize, device, dtype)
         tokenizer = _load_tokenizer(folder, name)
+    _compute_plainly(model)
     model.requires_grad_(False)
     model.eval()
     return Base(
@@ -99,6 +100,7 @@ def load_base(
 def _load_model(
     folder: str, name: str, quantize: Quantization, device: torch.device, dtype: torch.dtype
 ) -> PreTrainedModel:
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     options: dict[str, Any] = {}
@@ -126,20 +128,42 @@ def _load_model(
             f"bitsandbytes has no 4-bit kernels for {device} here ({error}): pass quantize='none', "
             "or install a bitsandbytes build for this device."
         ) from error
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, OSError, KeyError, SafetensorError) as error:
         raise UnknownModel(
             f"{name!r} is not a causal language model that transformers can read: {error}"
         ) from error
     return cast("PreTrainedModel", model)
 
 
+def _compute_plainly(model: PreTrainedModel) -> None:
+    """Switch off what would make the computation differ between sampling and learning."""
+    from transformers import GenerationConfig
+
+    # A repetition penalty from the model's own settings would bend the samples, but no
+    # log-probability. Only its end tokens are of use here.
+    ends = getattr(model.generation_config, "eos_token_id", None)
+    model.generation_config = GenerationConfig(eos_token_id=ends)
+    for layer in model.modules():
+        # bitsandbytes 0.50 repacks weights at the first forward without gradients on CPUs with
+        # AVX512-BF16: that kernel has no backward pass, and unpacking no longer finds the weights.
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            layer.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
+
+
 def _load_tokenizer(folder: str, name: str) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except (ValueError, OSError, KeyError) as error:
+        raise UnknownModel(
+            f"{name!r} has no tokenizer that transformers can read ({error}): save the model's "
+            "tokenizer into its folder."
+        ) from error
     if not tokenizer.chat_template:
         raise UnknownModel(
-            f"{name!r} has no chat template, so prompts cannot be put to it: use an instruct or chat "
+            f"{name!r} has no chat template, so prompts cannot be put to it: use an instruct or "
+            "chat "
             "model, or save a template into its tokenizer."
         )
     if tokenizer.pad_token_id is None:

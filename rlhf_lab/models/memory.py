@@ -9,14 +9,19 @@ import torch
 
 
 def release_memory() -> None:
-    """Return what is no longer used to the system.
-
-    Activations of many sizes leave glibc's heap full of holes: without this, a process that needs
-    1.2 GB in one phase and 1.8 GB in the next holds on to 2.5 GB.
-    """
+    """Return everything unused to the system: between the phases of a job."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    trim_heap()
+
+
+def trim_heap() -> None:
+    """Return the heap's free pages to the system: between optimizer steps.
+
+    Activations of many sizes leave glibc's heap full of holes: without this, a PPO update of the
+    embedded model that needs 2.2 GB grows to 3.2 GB. Does nothing with other C libraries.
+    """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

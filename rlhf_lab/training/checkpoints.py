@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from rlhf_lab.errors import CheckpointError, DiskFull
@@ -49,7 +49,8 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         aside.mkdir(parents=True)
         for group, tensors in checkpoint.tensors.items():
             contiguous = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-            save_file(contiguous, aside / f"{group}.safetensors")
+            # Not save_file: it hides a full disk behind an error of its own.
+            (aside / f"{group}.safetensors").write_bytes(save(contiguous))
         _write_json(aside / "state.json", checkpoint.state)
         _write_json(aside / MANIFEST, {p.name: _digest(p) for p in sorted(aside.iterdir())})
         for path in [*aside.iterdir(), aside]:
@@ -57,12 +58,13 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         os.rename(aside, folder)
         _flush(folder.parent)
     except OSError as error:
-        shutil.rmtree(aside, ignore_errors=True)
         if error.errno == errno.ENOSPC:
             raise DiskFull(
                 f"no room left for {folder}: free some space and run the step again."
             ) from error
         raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:

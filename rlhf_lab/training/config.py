@@ -42,7 +42,7 @@ class RewardConfig:
     learning_rate: float = 1e-3
     rankings_per_step: int = 4
     replay: float = 1.0
-    tokens_per_micro_batch: int = 512
+    tokens_per_micro_batch: int = 384
     max_grad_norm: float = 1.0
     seed: int = 0
 
@@ -83,8 +83,8 @@ class PPOConfig:
         score_clip: Normalised scores beyond this many deviations are cut; 0 for never.
         missing_eos_penalty: Taken from the score of a response without an end token.
         whiten_rewards: Scale the shaped rewards to variance 1, keeping their mean.
-        approx_kl_target: Nats per token between rollout and updated policy; beyond 1.5 times that the step's
-            remaining minibatches are left out.
+        approx_kl_target: Nats per token between rollout and updated policy; beyond 1.5 times that
+            the step's remaining minibatches are left out.
         max_grad_norm: Gradient clipping, per role.
         tokens_per_micro_batch: Bounds memory: padded tokens in one forward pass.
         seed: Of prompts' order, sampling and minibatches.
@@ -93,9 +93,9 @@ class PPOConfig:
     prompts_per_step: int = 16
     responses_per_prompt: int = 2
     sampling: Sampling = field(default_factory=lambda: Sampling(max_new_tokens=48))
-    epochs: int = 2
+    epochs: int = 1
     minibatches: int = 2
-    learning_rate: float = 3e-4
+    learning_rate: float = 5e-4
     kl: Literal["fixed", "adaptive"] = "adaptive"
     kl_coef: float = 0.05
     kl_target: float = 6.0
@@ -110,16 +110,14 @@ class PPOConfig:
     whiten_rewards: bool = False
     approx_kl_target: float = 0.1
     max_grad_norm: float = 1.0
-    tokens_per_micro_batch: int = 512
+    tokens_per_micro_batch: int = 384
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Check every range, and refuse filters on the rollout."""
-        _positive(
-            self, "prompts_per_step", "responses_per_prompt", "epochs", "minibatches", "learning_rate",
-            "kl_target", "kl_horizon", "clip", "value_clip", "approx_kl_target", "max_grad_norm",
-            "tokens_per_micro_batch",
-        )  # fmt: skip
+        _positive(self, "prompts_per_step", "responses_per_prompt", "epochs", "minibatches")
+        _positive(self, "learning_rate", "kl_target", "kl_horizon", "clip", "value_clip")
+        _positive(self, "approx_kl_target", "max_grad_norm", "tokens_per_micro_batch")
         _not_negative(self, "kl_coef", "vf_coef", "score_clip", "missing_eos_penalty")
         for name in ("gamma", "lam"):
             if not 0 <= getattr(self, name) <= 1:
@@ -128,13 +126,16 @@ class PPOConfig:
             raise ConfigError(f"kl={self.kl!r}: use 'fixed' or 'adaptive'.")
         if self.minibatches > self.rollouts_per_step:
             raise ConfigError(
-                f"minibatches={self.minibatches} for {self.rollouts_per_step} rollouts: each needs at "
+                f"minibatches={self.minibatches} for {self.rollouts_per_step} rollouts: each needs "
+                "at "
                 "least one."
             )
         if self.sampling.top_k or self.sampling.top_p < 1:
             raise ConfigError(
-                f"top_k={self.sampling.top_k}, top_p={self.sampling.top_p}: a filtered rollout makes the "
-                "sampled KL meaningless. Use top_k=0, top_p=1.0 for PPO; lower the temperature instead."
+                f"top_k={self.sampling.top_k}, top_p={self.sampling.top_p}: a filtered rollout "
+                "makes the "
+                "sampled KL meaningless. Use top_k=0, top_p=1.0 for PPO; lower the temperature "
+                "instead."
             )
 
     @property

@@ -72,8 +72,10 @@ class RoleOptimizer:
         self._skipped_in_a_row += 1
         if self._skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
             raise NonFiniteError(
-                f"gradient norms {dict(norms)} in {self._skipped_in_a_row} steps in a row: the weights were "
-                "left as they were before this update. Lower learning_rate, or look for broken responses."
+                f"gradient norms {dict(norms)} in {self._skipped_in_a_row} steps in a row: the "
+                "weights were "
+                "left as they were before this update. Lower learning_rate, or look for broken "
+                "responses."
             )
 
     def _clip(self, role: RoleName) -> float:

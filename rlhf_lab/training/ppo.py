@@ -28,7 +28,7 @@ from rlhf_lab.algorithms import (
 )
 from rlhf_lab.errors import CertificateError
 from rlhf_lab.models import RoleModel
-from rlhf_lab.models.memory import release_memory
+from rlhf_lab.models.memory import release_memory, trim_heap
 from rlhf_lab.models.roles import RoleName
 from rlhf_lab.training.batching import spread
 from rlhf_lab.training.config import PPOConfig
@@ -109,6 +109,7 @@ class PPOTrainer:
                     texts,
                     temperature=self.config.sampling.temperature,
                     tokens_per_micro_batch=self.config.tokens_per_micro_batch,
+                    minibatches=self.config.minibatches,
                 )
                 rewards = self._rewards(rollout)
                 targets = self._targets(rollout, rewards)
@@ -149,7 +150,7 @@ class PPOTrainer:
     # Update
 
     def _update(self, rollout: Rollout, targets: _Targets) -> _Update:
-        """`epochs` passes of `minibatches` optimizer steps each, micro-batches dealt anew each time."""
+        """`epochs` passes of `minibatches` optimizer steps, micro-batches dealt anew each time."""
         order = random.Random(f"{self.config.seed}/{self.steps_done}")
         update = _Update()
         for _ in range(self.config.epochs):
@@ -175,7 +176,9 @@ class PPOTrainer:
         tokens = [int(rollout.batches[group].response_lengths.sum()) for group in groups]
         weights = [count / sum(tokens) for count in tokens]
         policy = self._policy_gradients(rollout, targets, groups, weights)
+        trim_heap()
         value = self._value_gradients(rollout, targets, groups, weights)
+        trim_heap()
         loss, clipped, approx_kl, _ = _weighted(policy, weights)
         value_error, value_clipped = _weighted(value, weights)
         ratio_max = max(part[3] for part in policy)
@@ -221,8 +224,10 @@ class PPOTrainer:
     def _certify_ratio(first: _MinibatchStats) -> None:
         if abs(first.ratio_max - 1) > RATIO_BOUND or first.approx_kl > RATIO_BOUND:
             raise CertificateError(
-                f"largest ratio {first.ratio_max:.4f}, approximate KL {first.approx_kl:.2e} before the "
-                "first optimizer step, where the policy has not changed yet: old and new log-probabilities "
+                f"largest ratio {first.ratio_max:.4f}, approximate KL {first.approx_kl:.2e} before "
+                "the "
+                "first optimizer step, where the policy has not changed yet: old and new "
+                "log-probabilities "
                 "do not come from the same computation. Try quantize='none', or report this model."
             )
 
@@ -255,6 +260,7 @@ class PPOTrainer:
         )
         steps = update.minibatches
         norms = update.grad_norms
+        skipped = sum(n["policy"] != n["policy"] for n in norms)
         return PPOStats(
             step=self.steps_done + 1,
             score=rollout.scores.mean().item(),
@@ -275,8 +281,8 @@ class PPOTrainer:
             explained_variance=explained_variance(rollout.values, targets.returns, is_token).item(),
             grad_norm_policy=_mean([n["policy"] for n in norms]),
             grad_norm_value=_mean([n["value"] for n in norms]),
-            optimizer_steps=len(steps),
-            skipped_steps=sum(n["policy"] != n["policy"] for n in norms),
+            optimizer_steps=len(steps) - skipped,
+            skipped_steps=skipped,
             stopped_early=update.stopped_early,
             seconds_rollout=clock.seconds["rollout"],
             seconds_scoring=clock.seconds["scoring"],

@@ -71,7 +71,13 @@ class PPORun:
         return self
 
     def __iter__(self) -> Iterator[PPOStats]:
-        bar = tqdm(total=self.steps, desc="PPO", unit="step", disable=not self._progress)
+        bar = tqdm(
+            total=self.steps,
+            initial=len(self.history),
+            desc="PPO",
+            unit="step",
+            disable=not self._progress,
+        )
         try:
             while len(self.history) < self.steps and not self._stop:
                 stats = self._step()
@@ -80,8 +86,12 @@ class PPORun:
                 yield stats
         finally:
             bar.close()
-            if self.history and self.version is None:
-                self.version = self._tree.finish_steps()
+            self._keep()
+
+    def _keep(self) -> None:
+        """Make the last whole step a version; a loop that goes on later makes a child of it."""
+        if (version := self._tree.finish_steps()) is not None:
+            self.version = self._start = version
 
     def _step(self) -> PPOStats:
         name = self._tree.next_name("policy")

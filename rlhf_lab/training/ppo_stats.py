@@ -76,7 +76,8 @@ class PPOStats:
         seconds = self.seconds_rollout + self.seconds_scoring + self.seconds_update
         return (
             f"step {self.step:>3}  score {self.score:+.2f}  KL {self.kl:.1f} nats  "
-            f"length {self.response_length:.0f}  ended {self.ended:.0%}  entropy {self.entropy:.2f}  "
+            f"length {self.response_length:.0f}  ended {self.ended:.0%}  entropy "
+            f"{self.entropy:.2f}  "
             f"{seconds:.0f} s"
         )
 
@@ -93,6 +94,7 @@ class Stopwatch:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
+        """Time a block under this name."""
         start = time.perf_counter()
         yield
         self.seconds[name] = time.perf_counter() - start

@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from rlhf_lab.algorithms import pairs_of_tiers, ranking_loss
 from rlhf_lab.errors import NotEnoughData
 from rlhf_lab.models import Role, RoleModel, TokenBatch, make_batch
+from rlhf_lab.models.memory import trim_heap
 from rlhf_lab.training.batching import micro_batches
 from rlhf_lab.training.config import RewardConfig
 from rlhf_lab.training.optimizer import RoleOptimizer
@@ -65,7 +66,8 @@ class RewardReport:
         return (
             f"{self.version}: {self.rankings} new rankings (+ {self.replayed} replayed), "
             f"loss {self.loss_first:.2f} → {self.loss_last:.2f}, accuracy on held-out prompts "
-            f"{self.heldout_accuracy or 'not measured'}, before learning {self.prequential_accuracy}, "
+            f"{self.heldout_accuracy or 'not measured'}, before learning "
+            f"{self.prequential_accuracy}, "
             f"{self.seconds:.0f} s"
         )
 
@@ -168,9 +170,10 @@ class RewardTrainer:
         with self.model.role("reward", train=True) as role:
             for example in examples:
                 loss = self._loss(role, example) / len(examples)
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 total += loss.item()
             self.optimizer.step()
+        trim_heap()
         return total
 
     def _loss(self, role: Role, example: RankedExample) -> Tensor:
@@ -206,7 +209,7 @@ class RewardTrainer:
 
 
 def ordered_pairs_right(scores: Sequence[float] | Tensor, ranks: Sequence[int]) -> list[float]:
-    """For each pair that is no tie: 1 if the better response scores higher, 0.5 if equal, else 0."""
+    """For each pair that is no tie: 1 if the better one scores higher, 0.5 if equal, else 0."""
     pairs = pairs_of_tiers(ranks)
     return [
         0.5 + 0.5 * (float(scores[b] > scores[w]) - float(scores[b] < scores[w]))

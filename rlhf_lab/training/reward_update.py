@@ -66,11 +66,13 @@ def update_reward(
     _check(examples)
 
     prequential = _accuracy(examples.new, trainer.scores(examples.new, progress=progress))
-    losses = trainer.fit(examples.new, examples.old, progress=progress)
-    release_memory()
-    reference = examples.reference or examples.new
-    trainer.normalise_on(trainer.scores(reference, progress=progress))
-    heldout = _accuracy(examples.heldout, trainer.scores(examples.heldout, progress=progress))
+    # Interrupted before the checkpoint, the role must not keep what no version knows of.
+    with trainer.optimizer.whole_or_nothing():
+        losses = trainer.fit(examples.new, examples.old, progress=progress)
+        release_memory()
+        reference = examples.reference or examples.new
+        trainer.normalise_on(trainer.scores(reference, progress=progress))
+        heldout = _accuracy(examples.heldout, trainer.scores(examples.heldout, progress=progress))
     window = max(1, len(losses) // (trainer.config.epochs * 2))
     report = RewardReport(
         version=tree.next_name("reward"),
@@ -114,12 +116,14 @@ def _examples(model: RoleModel, store: PreferenceStore, learned: set[str], start
 def _check(examples: _Examples) -> None:
     if not examples.new:
         raise NotEnoughData(
-            f"0 judgments on training prompts ({len(examples.heldout)} on held-out ones, which never train): "
+            f"0 judgments on training prompts ({len(examples.heldout)} on held-out ones, which "
+            "never train): "
             "rank some with lab.rank() first."
         )
     if all(len(set(e.ranks)) == 1 for e in examples.new):
         raise NotEnoughData(
-            f"all {len(examples.new)} new rankings are one single tie: they say nothing about what is better. "
+            f"all {len(examples.new)} new rankings are one single tie: they say nothing about what "
+            "is better. "
             "Rank some prompts whose responses differ."
         )
 

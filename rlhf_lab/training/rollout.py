@@ -80,11 +80,16 @@ def sample_texts(model: RoleModel, prompts: Sequence[RolloutPrompt], sampling: S
 
 
 def score_texts(
-    model: RoleModel, texts: Texts, *, temperature: float, tokens_per_micro_batch: int
+    model: RoleModel,
+    texts: Texts,
+    *,
+    temperature: float,
+    tokens_per_micro_batch: int,
+    minibatches: int = 1,
 ) -> Rollout:
-    """Log-probabilities, values and normalised rewards of sampled responses."""
+    """Log-probabilities, values and normalised rewards, in enough groups for the minibatches."""
     lengths = [len(p) + len(g.token_ids) for p, g in zip(*texts, strict=True)]
-    groups = micro_batches(lengths, tokens_per_micro_batch)
+    groups = micro_batches(lengths, tokens_per_micro_batch, at_least=minibatches)
     batches = [_batch(model, texts, rows) for rows in groups]
     shape = (len(lengths), max(len(g.token_ids) for g in texts.generated))
 

@@ -41,7 +41,7 @@ def test_copies_within_a_cluster_add_no_certainty():
 
 def test_large_samples_give_the_normal_interval():
     values = np.random.default_rng(0).normal(3.0, 2.0, size=400)
-    found = bootstrap_mean([[float(v)] for v in values], resamples=4000)
+    found = bootstrap_mean([[float(v)] for v in values], resamples=2000)
     half = 1.96 * values.std() / np.sqrt(len(values))
     assert found.estimate == pytest.approx(values.mean(), rel=1e-12)
     assert found.low == pytest.approx(values.mean() - half, abs=0.06 * half)
@@ -51,17 +51,17 @@ def test_large_samples_give_the_normal_interval():
 def test_about_95_of_100_intervals_hold_the_truth_although_pairs_of_a_prompt_agree():
     random = np.random.default_rng(0)
     held = held_if_pairs_were_independent = 0
-    for trial in range(300):
+    for trial in range(200):
         # On a prompt the model is right about all of six pairs, or about 40% of them: 0.7 in all.
         accuracies = random.choice([0.4, 1.0], size=40)
         prompts = [[float(x) for x in random.random(6) < a] for a in accuracies]
-        found = bootstrap_mean(prompts, resamples=400, seed=trial)
+        found = bootstrap_mean(prompts, resamples=200, seed=trial)
         held += found.low <= 0.7 <= found.high
         single = [[pair] for prompt in prompts for pair in prompt]
-        naive = bootstrap_mean(single, resamples=400, seed=trial)
+        naive = bootstrap_mean(single, resamples=200, seed=trial)
         held_if_pairs_were_independent += naive.low <= 0.7 <= naive.high
-    assert 0.91 <= held / 300 <= 0.98
-    assert held_if_pairs_were_independent / 300 < 0.85
+    assert 0.91 <= held / 200 <= 0.98
+    assert held_if_pairs_were_independent / 200 < 0.85
 
 
 @pytest.mark.parametrize("clusters", [[], [[]], [[], []]])

@@ -103,10 +103,12 @@ def test_padding_is_no_candidate_for_the_largest_ratio():
     close(found.ratio_max, 0.5)
 
 
-def test_only_the_policy_loss_itself_carries_gradients():
-    logp = one(0.1).requires_grad_()
-    found = policy_loss(logp, one(0.0), one(1.0), ONE_TOKEN)
-    assert [part.requires_grad for part in found] == [True, False, False, False]
+def test_only_the_losses_themselves_carry_gradients():
+    leaf = one(0.1).requires_grad_()
+    policy = policy_loss(leaf, one(0.0), one(1.0), ONE_TOKEN)
+    assert [part.requires_grad for part in policy] == [True, False, False, False]
+    value = value_loss(leaf, one(0.0), one(1.0), ONE_TOKEN)
+    assert [part.requires_grad for part in value] == [True, False]
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf])
