@@ -105,9 +105,9 @@ def _model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
 
 def _biases(tokenizer: PreTrainedTokenizerFast) -> list[float]:
     """Printable text, with spaces and full stops, that ends after a dozen tokens or so."""
-    wanted = {END_OF_TURN: 0.7, START_OF_TURN: -3.0, BLANK: -3.0, "Ġ": 0.9, ".": 0.6}
+    wanted = {END_OF_TURN: 0.6, START_OF_TURN: -4.0, BLANK: -4.0, "Ġ": 1.5, ".": 1.0}
     letters = set("abcdefghijklmnopqrstuvwxyz,!?")
     return [
-        wanted.get(token, 0.1 if token in letters else -2.0)
+        wanted.get(token, 0.1 if token in letters else -4.0)
         for token in tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
     ]

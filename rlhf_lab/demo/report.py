@@ -147,15 +147,10 @@ def _environment() -> Environment:
 # Text and figures
 
 
-def _replacements() -> dict[int, int]:
-    """What stands in for characters that are invisible, illegal in HTML, or reorder text."""
-    pictures = {c: 0x2400 + c for c in range(0x20) if c not in b"\t\n"} | {0x7F: 0x2421}
-    reordering = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-    illegal = [*range(0x80, 0xA0), *range(0xD800, 0xE000), *range(0xFDD0, 0xFDF0), 0xFFFE, 0xFFFF]
-    return pictures | dict.fromkeys([*reordering, *illegal], 0xFFFD) | {0x2028: 0x0A, 0x2029: 0x0A}
-
-
-REPLACEMENTS = _replacements()
+# Control, bidirectional and unpaired characters: illegal in HTML, invisible, or reordering text.
+HIDDEN = re.compile(
+    r"[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
 
 
 def _visible(value: Any) -> Any:  # noqa: ANN401 - whatever the template prints
@@ -164,7 +159,7 @@ def _visible(value: Any) -> Any:  # noqa: ANN401 - whatever the template prints
 
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    return value.replace("\r\n", "\n").replace("\r", "\n").translate(REPLACEMENTS)
+    return HIDDEN.sub("\ufffd", re.sub("\r\n?|[\u2028\u2029]", "\n", value))
 
 
 def _figure(value: Number, style: Style) -> str:
@@ -175,7 +170,8 @@ def _figure(value: Number, style: Style) -> str:
         return f"{value:.0%}"
     digits = {"signed": 2, "two": 2, "one": 1, "whole": 0}[style]
     rounded = round(value, digits) + 0.0  # no "-0.00"
-    return f"{rounded:{'+' if style == 'signed' else ''},.{digits}f}".replace("-", "−")
+    sign = "+" if style == "signed" and rounded else ""
+    return f"{rounded:{sign},.{digits}f}".replace("-", "−")
 
 
 def _system_message(samples: Sequence[Sample]) -> str:
@@ -285,7 +281,7 @@ def _curve_chart(curve: Curve, rounds: Sequence[DemoRound]) -> Chart:
     values = [math.nan if value is None else float(value) for _, value in points]
     figure, axes = _axes(rounds)
     dots = "o" if len(points) <= STEPS_DOTTED else ""
-    axes.plot([step for step, _ in points], values, color=LINE, marker=dots)
+    axes.plot([step for step, _ in points], values, color=LINE, marker=dots, clip_on=False)
     _scale(axes, curve.style, values)
     change = f"{_figure(values[0], curve.style)} → {_figure(values[-1], curve.style)}"
     told = f"from {change.replace('→', 'to')}"
@@ -312,7 +308,8 @@ def _win_rate_chart(rounds: Sequence[DemoRound]) -> Chart:
         elinewidth=1.6,
         capsize=3,
     )
-    _scale(axes, "two", [0, 1])
+    axes.set_ylim(0, 1)
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     told = " → ".join(_figure(e, "two") for e in estimates)
     note = "on held-out prompts after each round, with its 95% interval"
     label = f"Win rate {note}: {told.replace(' →', ',')}. 0.5 would be no difference."
@@ -344,12 +341,13 @@ def _scale(axes: Axes, style: Style, values: Sequence[float]) -> None:
     """A vertical axis that contains 0, so that small changes look small; shares go up to 1."""
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    top = 1.0 if style == "share" else max([0.0, *filter(math.isfinite, values)])
-    bottom = min([0.0, *filter(math.isfinite, values)])
-    room = 0.06 * ((top - bottom) or 1.0)
-    axes.set_ylim(bottom - room * (bottom < 0 or style == "share"), top + room)
-    axes.yaxis.set_major_locator(MaxNLocator(4))
+    finite = [0.0, *filter(math.isfinite, values)]
+    bottom, top = min(finite), max(finite)
+    room = 0.1 * (top - bottom) or 1.0
+    axes.set_ylim(bottom - room * (bottom < 0), top + room)
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     if style == "share":
+        axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     if bottom < 0:
         axes.axhline(0, color=TEXT, linewidth=0.6)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from tqdm.auto import tqdm
 
 from rlhf_lab.annotators import RubricAnnotator
 from rlhf_lab.data import load_prompts
@@ -45,10 +46,10 @@ class DemoSettings:
 
     seed: int = 0
     rounds: int = 2
-    prompts: int = 40
+    prompts: int = 32
     k: int = 4
     ppo_steps: int = 5
-    evaluation_prompts: int = 96
+    evaluation_prompts: int = 80
     noise: float = 0.2
 
     def __post_init__(self) -> None:
@@ -157,6 +158,7 @@ class _Demo:
         self._console = console
         self._kept: dict[str, Any] = lab.store.get_setting("demo", {"rounds": [], "seconds": 0.0})
         self._began = time.perf_counter() - self._kept["seconds"]
+        self._evaluation: EvalReport | None = None
 
     def run(self) -> DemoResult:
         self._keep(settings=asdict(self._settings))
@@ -175,7 +177,7 @@ class _Demo:
             quantization=base.quantization,
             device=describe_device(base),
             rounds=[DemoRound(**r) for r in self._kept["rounds"]],
-            evaluation=self._evaluate(),
+            evaluation=self._evaluation or self._evaluate(),
             seconds=time.perf_counter() - self._began,
             peak_rss_mb=peak_rss_mb(),
         )
@@ -187,7 +189,7 @@ class _Demo:
             begun = {"number": number, **self._rank_and_update_reward()}
             self._keep(begun=begun)
         self._ppo(number)
-        evaluation = self._evaluate()
+        evaluation = self._evaluation = self._evaluate()
         self._console.print(f"  {evaluation}\n")
         steps = range(
             (number - 1) * self._settings.ppo_steps + 1, number * self._settings.ppo_steps + 1
@@ -211,7 +213,7 @@ class _Demo:
         missing = number * self._settings.ppo_steps - done
         if missing > 0:
             for stats in self._lab.ppo(steps=missing):
-                self._console.print(f"  {stats}")
+                tqdm.write(f"  {stats}")  # above the bar, not through it
 
     def _evaluate(self) -> EvalReport:
         return self._lab.evaluate(baseline=START, prompts=self._settings.evaluation_prompts)

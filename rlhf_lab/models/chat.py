@@ -137,6 +137,18 @@ class TokenBatch:
         return (start.unsqueeze(1) + steps).clamp(max=self.input_ids.shape[1] - 1)
 
 
+WIDTH_STEP = 8
+
+
+def rounded_width(tokens: int) -> int:
+    """The next multiple of 8: a few padding tokens instead of a new kernel for every width.
+
+    Libraries build and keep a kernel for each shape they meet; on a CPU that memory grew by some
+    70 MB with every PPO step.
+    """
+    return -(-tokens // WIDTH_STEP) * WIDTH_STEP
+
+
 def make_batch(
     prompts: Sequence[Sequence[int]],
     responses: Sequence[Sequence[int]],
@@ -144,9 +156,9 @@ def make_batch(
     pad_id: int,
     device: torch.device | str = "cpu",
 ) -> TokenBatch:
-    """Pad token lists into one batch."""
+    """Pad token lists into one batch, its width rounded up (`rounded_width`)."""
     rows = [[*p, *r] for p, r in zip(prompts, responses, strict=True)]
-    width = max(map(len, rows))
+    width = rounded_width(max(map(len, rows)))
     return TokenBatch(
         input_ids=torch.tensor(
             [[*row, *[pad_id] * (width - len(row))] for row in rows], device=device

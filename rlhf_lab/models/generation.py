@@ -20,6 +20,7 @@ from transformers.generation.logits_process import (
     TopPLogitsWarper,
 )
 
+from rlhf_lab.models.chat import rounded_width
 from rlhf_lab.types import EndReason, Sampling
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def generate(
     """
     role.check_held()
     model, chat = role.model.base.model, role.model.chat
-    width = max(map(len, prompts))
+    width = rounded_width(max(map(len, prompts)))
     pad = chat.tokenizer.pad_token_id
     padded = [[pad] * (width - len(p)) + list(p) for p in prompts]
     is_token = [[0] * (width - len(p)) + [1] * len(p) for p in prompts]

@@ -96,11 +96,13 @@ def _manifest(folder: Path) -> dict[str, str]:
     path = folder / MANIFEST
     try:
         found: dict[str, str] = json.loads(path.read_text("utf-8"))
+        if "state.json" not in dict(found):
+            raise ValueError("it lists no state.json")
     except FileNotFoundError as error:
         raise CheckpointError(
             f"{path} is missing, the checkpoint is half-written: {_NEXT_STEP}"
         ) from error
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}): {_NEXT_STEP}") from error
     return found
 

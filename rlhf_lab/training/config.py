@@ -41,7 +41,7 @@ class RewardConfig:
     epochs: int = 2
     learning_rate: float = 1e-3
     rankings_per_step: int = 4
-    replay: float = 1.0
+    replay: float = 0.5
     tokens_per_micro_batch: int = 384
     max_grad_norm: float = 1.0
     seed: int = 0

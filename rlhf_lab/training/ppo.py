@@ -222,13 +222,13 @@ class PPOTrainer:
 
     @staticmethod
     def _certify_ratio(first: _MinibatchStats) -> None:
-        if abs(first.ratio_max - 1) > RATIO_BOUND or first.approx_kl > RATIO_BOUND:
+        # Written so that NaN fails too.
+        if not (abs(first.ratio_max - 1) <= RATIO_BOUND and first.approx_kl <= RATIO_BOUND):
             raise CertificateError(
                 f"largest ratio {first.ratio_max:.4f}, approximate KL {first.approx_kl:.2e} before "
-                "the "
-                "first optimizer step, where the policy has not changed yet: old and new "
-                "log-probabilities "
-                "do not come from the same computation. Try quantize='none', or report this model."
+                "the first optimizer step, where the policy has not changed yet: old and new "
+                "log-probabilities do not come from the same computation. Try quantize='none', or "
+                "report this model."
             )
 
     @contextmanager

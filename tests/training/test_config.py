@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from rlhf_lab.algorithms import AdaptiveKL, FixedKL
+from rlhf_lab.errors import ConfigError
+from rlhf_lab.training import PPOConfig, RewardConfig
+from rlhf_lab.types import Sampling
+
+POSITIVE = (
+    "prompts_per_step responses_per_prompt epochs minibatches learning_rate kl_target kl_horizon "
+    "clip value_clip approx_kl_target max_grad_norm tokens_per_micro_batch"
+).split()
+NOT_NEGATIVE = ["kl_coef", "vf_coef", "score_clip", "missing_eos_penalty"]
+
+
+@pytest.mark.parametrize("name", POSITIVE)
+@pytest.mark.parametrize("value", [0, -1, float("nan")])
+def test_ppo_settings_that_must_be_above_zero(name: str, value: float):
+    with pytest.raises(ConfigError, match=rf"^{name}={value}: it must be above 0"):
+        PPOConfig(**{name: value})
+
+
+@pytest.mark.parametrize("name", NOT_NEGATIVE)
+def test_ppo_settings_that_may_be_zero_but_not_less(name: str):
+    assert getattr(PPOConfig(**{name: 0}), name) == 0
+    with pytest.raises(ConfigError, match=rf"^{name}=-0\.5: it must be 0 or more"):
+        PPOConfig(**{name: -0.5})
+
+
+@pytest.mark.parametrize("name", ["gamma", "lam"])
+@pytest.mark.parametrize("value", [-0.1, 1.1])
+def test_discounts_lie_between_0_and_1(name: str, value: float):
+    with pytest.raises(ConfigError, match=rf"^{name}={value}: it must lie between 0 and 1"):
+        PPOConfig(**{name: value})
+
+
+def test_other_kl_controllers_are_refused():
+    with pytest.raises(ConfigError, match="^kl='linear': use 'fixed' or 'adaptive'"):
+        PPOConfig(kl="linear")
+
+
+def test_more_minibatches_than_rollouts_are_refused():
+    PPOConfig(prompts_per_step=2, responses_per_prompt=2, minibatches=4)
+    with pytest.raises(ConfigError, match="^minibatches=5 for 4 rollouts: each needs at least one"):
+        PPOConfig(prompts_per_step=2, responses_per_prompt=2, minibatches=5)
+
+
+@pytest.mark.parametrize("filters", [{"top_k": 50}, {"top_p": 0.9}])
+def test_filtered_rollouts_are_refused(filters: dict):
+    with pytest.raises(ConfigError) as caught:
+        PPOConfig(sampling=Sampling(**filters))
+    message = str(caught.value)
+    assert next(f"{k}={v}" for k, v in filters.items()) in message
+    assert "makes the sampled KL meaningless" in message
+    assert "Use top_k=0, top_p=1.0" in message
+
+
+def test_the_controller_is_the_one_asked_for():
+    assert PPOConfig(kl="fixed", kl_coef=0.3).controller() == FixedKL(0.3)
+    adaptive = PPOConfig(kl_coef=0.3, kl_target=2.0, kl_horizon=50.0).controller()
+    assert adaptive == AdaptiveKL(0.3, target=2.0, horizon=50.0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["epochs", "learning_rate", "rankings_per_step", "tokens_per_micro_batch", "max_grad_norm"],
+)
+def test_reward_settings_that_must_be_above_zero(name: str):
+    with pytest.raises(ConfigError, match=rf"^{name}=0: it must be above 0"):
+        RewardConfig(**{name: 0})
+
+
+def test_replay_may_be_switched_off_but_not_be_negative():
+    assert RewardConfig(replay=0).replay == 0
+    with pytest.raises(ConfigError, match="^replay=-1: it must be 0 or more"):
+        RewardConfig(replay=-1)
+
+
+@pytest.mark.parametrize("config", [PPOConfig(), RewardConfig()])
+def test_settings_are_frozen_and_keyword_only(config):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.epochs = 9
+    with pytest.raises(TypeError):
+        type(config)(1)
