@@ -90,7 +90,7 @@ class PPOConfig:
         seed: Of prompts' order, sampling and minibatches.
     """
 
-    prompts_per_step: int = 16
+    prompts_per_step: int = 12
     responses_per_prompt: int = 2
     sampling: Sampling = field(default_factory=lambda: Sampling(max_new_tokens=48))
     epochs: int = 1

@@ -94,6 +94,16 @@ class PPORun:
             self.version = self._start = version
 
     def _step(self) -> PPOStats:
+        try:
+            return self._step_to_disk()
+        except BaseException:
+            # What is not on disk did not happen: the model goes back to the last whole step.
+            self._keep()
+            if self._start:
+                _go_on_from(self._tree.load(self._start), self._trainer)
+            raise
+
+    def _step_to_disk(self) -> PPOStats:
         name = self._tree.next_name("policy")
         stats = self._trainer.step(self._rollout_prompts())
         tensors, state = self._trainer.state()
@@ -170,10 +180,17 @@ def start_ppo(
     assert policy
     model.load_state("reward", tree.load(reward).tensors["reward"])
     trainer = PPOTrainer(model, config)
-    checkpoint = tree.load(policy)
+    _go_on_from(tree.load(policy), trainer)
+    return PPORun(trainer, tree, store, prompts, steps=steps, progress=progress)
+
+
+def _go_on_from(checkpoint: Checkpoint, trainer: PPOTrainer) -> None:
     if "value" in checkpoint.tensors:
         trainer.load_state(checkpoint.tensors, checkpoint.state)
-    else:
-        model.load_state("policy", checkpoint.tensors["policy"])
-        model.copy_role("reward", "value")
-    return PPORun(trainer, tree, store, prompts, steps=steps, progress=progress)
+        return
+    # The start of a tree: no PPO step has been made from here yet.
+    trainer.model.load_state("policy", checkpoint.tensors["policy"])
+    trainer.model.copy_role("reward", "value")
+    trainer.optimizer.load_state({})
+    trainer.controller = trainer.config.controller()
+    trainer.steps_done = 0

@@ -73,20 +73,20 @@ def update_reward(
         reference = examples.reference or examples.new
         trainer.normalise_on(trainer.scores(reference, progress=progress))
         heldout = _accuracy(examples.heldout, trainer.scores(examples.heldout, progress=progress))
-    window = max(1, len(losses) // (trainer.config.epochs * 2))
-    report = RewardReport(
-        version=tree.next_name("reward"),
-        rankings=len(examples.new),
-        replayed=min(len(examples.old), round(trainer.config.replay * len(examples.new))),
-        pairs=sum(len(ordered_pairs_right(e.ranks, e.ranks)) for e in examples.new),
-        loss_first=_mean(losses[:window]),
-        loss_last=_mean(losses[-window:]),
-        heldout_accuracy=heldout,
-        prequential_accuracy=prequential,
-        seconds=time.perf_counter() - began,
-    )
-    learned |= {e.judgment_id for e in examples.new}
-    _save(tree, store, trainer, head, report, learned)
+        window = max(1, len(losses) // (trainer.config.epochs * 2))
+        report = RewardReport(
+            version=tree.next_name("reward"),
+            rankings=len(examples.new),
+            replayed=min(len(examples.old), round(trainer.config.replay * len(examples.new))),
+            pairs=sum(len(ordered_pairs_right(e.ranks, e.ranks)) for e in examples.new),
+            loss_first=_mean(losses[:window]),
+            loss_last=_mean(losses[-window:]),
+            heldout_accuracy=heldout,
+            prequential_accuracy=prequential,
+            seconds=time.perf_counter() - began,
+        )
+        learned |= {e.judgment_id for e in examples.new}
+        _save(tree, store, trainer, head, report, learned)
     return report
 
 

@@ -117,8 +117,8 @@ def test_the_embedded_model_loads_in_4_bits_and_answers():
     ids = model.chat.encode(prompt("What is the capital of France?"))
     sampling = Sampling(temperature=0.5, max_new_tokens=40)
     with model.role("policy") as policy, model.dense.merged("policy"):
-        found = generate(policy, [ids] * 8, list(range(8)), sampling)
+        found = generate(policy, [ids] * 4, list(range(4)), sampling)
     ended = [g for g in found if g.end_reason == "stop"]
-    assert sum("Paris" in model.chat.decode(g.token_ids) for g in found) >= 6
+    assert sum("Paris" in model.chat.decode(g.token_ids) for g in found) >= 3
     assert ended
     assert {g.token_ids[-1] for g in ended} == {end}

@@ -107,7 +107,7 @@ def test_a_prompts_ranking_weighs_the_same_whatever_its_number_of_candidates(mod
     assert loss == pytest.approx(sum(x.item() for x in losses) / 2, rel=1e-5)
     for key, gradient in expected.items():
         scale = gradient.abs().max().item()
-        torch.testing.assert_close(seen[key], gradient, atol=1e-4 * scale + 1e-9, rtol=0)
+        torch.testing.assert_close(seen[key], gradient, atol=1e-4 * scale + 1e-7, rtol=0)
 
 
 def test_ties_move_the_tie_parameter(model: RoleModel):
