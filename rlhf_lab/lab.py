@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rlhf_lab.widgets import RankingWidget
 
 START = "policy@0"
+MOST_CANDIDATES = 9
 _holders: WeakValueDictionary[str, Lab] = WeakValueDictionary()
 
 
@@ -77,10 +78,10 @@ class Lab:
             LabMismatch: the directory was made with another model, quantization or adapter shape.
             StoreError: the directory cannot be used.
         """
-        self.path = Path(path).expanduser()
+        self.path = Path(path).expanduser().absolute()  # a later chdir must not move it
         self.seed = seed
         self.progress = progress
-        self.sampling = sampling or Sampling(temperature=0.8, max_new_tokens=48, seed=seed)
+        self.sampling = replace(sampling or Sampling(temperature=0.8, max_new_tokens=48), seed=seed)
         self._device = device
         self.store = PreferenceStore(self.path / "lab.sqlite")
         self._identity = self._settle_identity(model, quantize, lora)
@@ -146,15 +147,22 @@ class Lab:
 
         if k < 2:
             raise NotEnoughData(
-                f"k={k}: ranking compares responses, so each prompt needs at least 2."
+                f"k={k}: ranking compares responses, so each prompt needs at least 2. Use 4."
             )
         if not 0 <= heldout < 1:
             raise ConfigError(f"heldout={heldout}: a share from 0 up to, not including, 1.")
         self._hold()
+        if k > MOST_CANDIDATES:
+            raise ConfigError(
+                f"k={k}: at most {MOST_CANDIDATES} responses to a prompt can be ranked by digit. "
+                "Use "
+                "4 to 9."
+            )
+        if prompts < 1:
+            raise ConfigError(f"prompts={prompts}: at least 1.")
         chosen = self._choose_prompts(prompts, heldout)
-        model = self.model
         return collect_responses(
-            model,
+            self._ready_model(),
             self.store,
             chosen,
             k=k,
@@ -207,10 +215,16 @@ class Lab:
         Raises:
             NotEnoughData: there are no judgments on training prompts yet.
         """
+        from rlhf_lab.training import RewardConfig
         from rlhf_lab.training.reward_update import update_reward
 
         return update_reward(
-            self.model, self._tree, self.store, config, start=START, progress=self.progress
+            self._ready_model(),
+            self._tree,
+            self.store,
+            config or RewardConfig(seed=self.seed),
+            start=START,
+            progress=self.progress,
         )
 
     def ppo(self, steps: int = 8, config: PPOConfig | None = None) -> PPORun:
@@ -228,10 +242,15 @@ class Lab:
 
         if steps < 1:
             raise ConfigError(f"steps={steps}: at least 1.")
-        config = config or PPOConfig(sampling=self.sampling, seed=self.seed)
         prompts = self.store.prompts(split="train")
         return start_ppo(
-            self.model, self._tree, self.store, prompts, config, steps=steps, progress=self.progress
+            self._ready_model(),
+            self._tree,
+            self.store,
+            prompts,
+            (config or PPOConfig()).resolved(self.sampling, self.seed),
+            steps=steps,
+            progress=self.progress,
         )
 
     def evaluate(
@@ -289,10 +308,12 @@ class Lab:
         heads = {self.store.get_setting(f"head.{role}") for role in ("policy", "reward")}
         return VersionTable(self.store.versions(), heads)
 
-    def checkout(self, name: str) -> Version:
+    def checkout(self, name: str, *, with_reward: bool = True) -> Version:
         """Continue from an earlier version; nothing is lost, the next update makes a branch.
 
-        A policy brings back the reward model it was trained with.
+        Args:
+            name: As in "policy@1" or "reward@0".
+            with_reward: A policy brings back the reward model it was trained with.
 
         Raises:
             UnknownVersion: no such version.
@@ -301,15 +322,15 @@ class Lab:
         self._hold()
         version = self.store.version(name)
         checkpoint = self._tree.load(version)
-        self._tree.set_head(version)
-        for other in version.trained_with:
-            self._tree.set_head(self.store.version(other))
         if version.role == "policy" and "model" in self.__dict__:
             self.model.load_state("policy", checkpoint.tensors["policy"])
+        for other in version.trained_with if with_reward else ():
+            self._tree.set_head(self.store.version(other))
+        self._tree.set_head(version)
         return version
 
     def undo(self) -> Version:
-        """Check out the parent of the present policy.
+        """Check out the parent of the present policy; the reward model stays as it is.
 
         Raises:
             NotEnoughData: the present policy is the start.
@@ -318,7 +339,7 @@ class Lab:
         parent = self.store.version(self.version).parent
         if parent is None:
             raise NotEnoughData(f"{self.version} is the start: there is nothing to undo.")
-        return self.checkout(parent)
+        return self.checkout(parent, with_reward=False)
 
     def export(self, folder: str | Path) -> Path:
         """Write the present policy as an adapter that `PeftModel.from_pretrained` loads.
@@ -330,7 +351,7 @@ class Lab:
         if target.exists() and not (target.is_dir() and not any(target.iterdir())):
             raise ConfigError(f"{target} is a file or a folder with files: choose a new folder.")
         target.parent.mkdir(parents=True, exist_ok=True)
-        self.model.save_adapter("policy", target)
+        self._ready_model().save_adapter("policy", target)
         return target
 
     # The model
@@ -363,6 +384,7 @@ class Lab:
         A notebook cell that opens the lab may be run twice, and the output history keeps the
         first object alive.
         """
+        self._tree.refuse_while_ppo_runs()
         if self._lock.held:
             return
         key = str(self.path.resolve())
@@ -370,6 +392,13 @@ class Lab:
             earlier._let_go()
         self._lock.acquire()
         _holders[key] = self
+        # What a killed PPO run left becomes a version before anything asks for the present one.
+        self._tree.finish_steps()
+
+    def _ready_model(self) -> RoleModel:
+        """The model, at the present versions and not in the middle of a PPO loop."""
+        self._hold()
+        return self.model
 
     def _let_go(self) -> None:
         if self._lock.held:
@@ -406,6 +435,9 @@ class Lab:
         self, model: str | None, quantize: str | None, lora: LoraSpec | None
     ) -> dict[str, Any]:
         """What the lab was made with; asked-for settings must agree with it."""
+        if quantize not in (None, "nf4", "none"):
+            self.store.close()
+            raise ConfigError(f"quantize={quantize!r}: use 'nf4' (4-bit) or 'none'.")
         asked = {"model": model, "quantize": quantize, "lora": _plain(lora)}
         made: dict[str, Any] | None = self.store.get_setting("identity")
         if made is None or not self.store.versions():

@@ -11,9 +11,10 @@ def test_my_annotator(tmp_path):
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 START_OF_TURN, END_OF_TURN, BLANK = "<|im_start|>", "<|im_end|>", "<|blank|>"
@@ -95,11 +96,13 @@ def _model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
         model = LlamaForCausalLM(config)
         # The first hidden number starts the same for every token and no layer adds to it, so a
         # row's first weight in the output head acts as the bias that Llama lacks.
-        model.get_input_embeddings().weight[:, 0] = 3.0
+        cast("Tensor", model.get_input_embeddings().weight)[:, 0] = 3.0
         for layer in model.model.layers:
             layer.self_attn.o_proj.weight[0] = 0.0
             layer.mlp.down_proj.weight[0] = 0.0
-        model.get_output_embeddings().weight[:, 0] = torch.tensor(_biases(tokenizer))
+        cast("Tensor", model.get_output_embeddings().weight)[:, 0] = torch.tensor(
+            _biases(tokenizer)
+        )
     return model
 
 
@@ -109,5 +112,5 @@ def _biases(tokenizer: PreTrainedTokenizerFast) -> list[float]:
     letters = set("abcdefghijklmnopqrstuvwxyz,!?")
     return [
         wanted.get(token, 0.1 if token in letters else -4.0)
-        for token in tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+        for token in tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
     ]

@@ -104,6 +104,9 @@ class Sampling:
 
     def __post_init__(self) -> None:
         """Check every range in the cell that made the mistake."""
+        # 1 and 1.0 must give the same responses, whose seeds derive from these settings.
+        object.__setattr__(self, "temperature", float(self.temperature))
+        object.__setattr__(self, "top_p", float(self.top_p))
         if not self.temperature > 0:
             raise ConfigError(
                 f"temperature={self.temperature}: it divides the logits, so it must be above 0. "

@@ -13,6 +13,7 @@ os.environ.update(
     JUPYTER_PLATFORM_DIRS="1",
 )
 
+import gc
 from pathlib import Path
 
 import hypothesis
@@ -27,6 +28,11 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "home")
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that loads in a moment; read it, never write into it."""
+    import rlhf_lab.training
     from rlhf_lab.testing import tiny_model
 
+    # Training collects garbage after every phase. What the libraries made on import is none, and
+    # looking through it each time would take most of these tests' time.
+    assert rlhf_lab.training
+    gc.freeze()
     return tiny_model(tmp_path_factory.mktemp("tiny") / "model")

@@ -18,6 +18,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from rlhf_lab import Lab, PPOConfig, RewardConfig, RubricAnnotator
+from rlhf_lab.annotators import rank_all
 from rlhf_lab.errors import (
     CheckpointError,
     ConfigError,
@@ -32,16 +33,19 @@ from rlhf_lab.errors import (
     UnknownVersion,
 )
 from rlhf_lab.models import sources
+from rlhf_lab.models.quiet import quiet
 from rlhf_lab.training import PPOTrainer, RewardTrainer
 from rlhf_lab.types import LoraSpec, Prompt, Sampling
 from tests.tiny import batch, logp_of, prompt, rows, same
 
 SAMPLING = Sampling(temperature=0.9, max_new_tokens=10)
 LORA = LoraSpec(rank=4, alpha=8)
-TRAIN = [f"Tell me about {thing}." for thing in "tea rain bread ships stones music bees clay".split()]
-HELDOUT = [f"What is {thing}?" for thing in "snow milk rust wind".split()]
+TRAIN = [
+    f"Tell me about {thing}." for thing in ["tea", "rain", "bread", "ships", "stones", "music", "bees", "clay"]
+]
+HELDOUT = [f"What is {thing}?" for thing in ["snow", "milk", "rust", "wind"]]
 PPO = PPOConfig(prompts_per_step=2, responses_per_prompt=2, sampling=SAMPLING, minibatches=2)
-REWARD = RewardConfig(epochs=2, learning_rate=1e-2)
+REWARD = RewardConfig(epochs=2, learning_rate=1e-2, replay=1.0)
 
 
 def open_lab(path: Path, folder: Path, **changes) -> Lab:
@@ -330,9 +334,12 @@ with Lab(sys.argv[1], sampling=sampling, progress=False) as lab:
 """
 
 
-@pytest.fixture
-def killed(path: Path, taught_folder: Path) -> int:
-    """A lab whose process was killed in a PPO run; the last step that it reported."""
+@pytest.fixture(scope="module")
+def killed_folder(
+    tmp_path_factory: pytest.TempPathFactory, taught_folder: Path
+) -> tuple[Path, int]:
+    """A lab whose process was killed in a PPO run, and the last step that it reported."""
+    path = tmp_path_factory.mktemp("killed") / "lab"
     shutil.copytree(taught_folder, path)
     child = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True
@@ -342,7 +349,13 @@ def killed(path: Path, taught_folder: Path) -> int:
             if int(line) == 2:
                 child.send_signal(signal.SIGKILL)
         assert child.wait() == -signal.SIGKILL
-    return int(line)
+    return path, int(line)
+
+
+@pytest.fixture
+def killed(path: Path, killed_folder: tuple[Path, int]) -> int:
+    shutil.copytree(killed_folder[0], path)
+    return killed_folder[1]
 
 
 def test_a_killed_run_leaves_its_last_whole_step(path: Path, killed: int):
@@ -395,7 +408,7 @@ def test_held_out_prompts_never_train_anything(taught: Lab, monkeypatch):
     monkeypatch.setattr(RewardTrainer, "fit", watched_fit)
     monkeypatch.setattr(PPOTrainer, "step", watched_step)
     taught.generate(k=3, prompts=12, heldout=1 / 3)
-    taught.annotate(RubricAnnotator(name="other"))
+    rank_all(taught.queue("other"), RubricAnnotator())
     report = taught.update_reward(REWARD)
     assert (report.rankings, report.replayed) == (8, 4)
     taught.ppo(steps=5, config=PPO).run()
@@ -427,7 +440,9 @@ def test_an_interrupted_reward_update_is_repeated_as_if_it_had_not_been(
         expected = lab.model.state("reward")
     with without_reward("stopped") as lab:
         with monkeypatch.context() as patch:
-            patch.setattr(RewardTrainer, "normalise_on", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            patch.setattr(
+                RewardTrainer, "normalise_on", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+            )
             with pytest.raises(KeyboardInterrupt):
                 lab.update_reward(REWARD)
         assert lab.store.counts().versions == 1
@@ -536,8 +551,9 @@ def test_an_export_is_what_peft_loads(taught: Lab, tiny_folder: Path, tmp_path: 
         "adapter_config.json", "adapter_model.safetensors",
     ]  # fmt: skip
     taught.close()
-    plain = AutoModelForCausalLM.from_pretrained(tiny_folder, dtype=torch.float32)
-    loaded = PeftModel.from_pretrained(plain, folder)
+    with quiet():
+        plain = AutoModelForCausalLM.from_pretrained(tiny_folder, dtype=torch.float32)
+        loaded = PeftModel.from_pretrained(plain, folder)
     with Lab(taught.path, progress=False) as lab:
         model = lab.model
         pairs = rows(model)
@@ -553,9 +569,7 @@ def test_an_export_is_what_peft_loads(taught: Lab, tiny_folder: Path, tmp_path: 
     )
     # The lab may compute in bf16 here.
     assert (ours - theirs).abs().max() < 0.1
-    weights = {
-        k.replace(".default.", "."): v for k, v in loaded.named_parameters() if "lora" in k
-    }
+    weights = {k.replace(".default.", "."): v for k, v in loaded.named_parameters() if "lora" in k}
     assert same(weights, {k: v for k, v in model.state("policy").items()})
     assert (theirs - before).abs().max() > 1e-4
 
@@ -666,7 +680,9 @@ def test_the_held_out_share_is_a_share(taught: Lab, share: float):
 def test_an_unknown_model_is_said_and_can_be_corrected(path: Path, tiny_folder: Path):
     with Lab(path, model="smolm", progress=False) as lab:
         lab.add_prompts(TRAIN)
-        with pytest.raises(UnknownModel, match="'smolm' is neither an existing folder nor a hub id"):
+        with pytest.raises(
+            UnknownModel, match="'smolm' is neither an existing folder nor a hub id"
+        ):
             lab.generate()
     with open_lab(path, tiny_folder) as lab:
         assert lab.generate(k=2, prompts=1).new == 2
@@ -704,7 +720,7 @@ def test_a_lab_made_otherwise_is_refused_and_stays_usable(
         Lab(path, **changes)
     assert str(path) in str(caught.value)
     assert "choose a new directory" in str(caught.value)
-    with Lab(path, lora=LORA, quantize="none", progress=False) as lab:
+    with Lab(path, lora=LORA, quantize="none", sampling=SAMPLING, progress=False) as lab:
         assert lab.generate(k=3, prompts=6, heldout=0.34).new == 0
 
 
@@ -759,22 +775,31 @@ def test_a_lab_in_use_names_its_holder_and_can_still_be_ranked_in(taught: Lab):
         for work in (taught.generate, taught.update_reward, taught.undo, taught.evaluate):
             with pytest.raises(LabInUse, match=rf"in use by pid {pid} .*for model work since"):
                 work()
-        assert taught.annotate(RubricAnnotator(name="meanwhile")) == 6
+        assert rank_all(taught.queue("meanwhile"), RubricAnnotator()) == 6
         assert repr(taught.versions)
     assert taught.generate(k=3, prompts=6, heldout=0.34).new == 0
 
 
+def test_a_lab_opened_twice_in_one_process_goes_over_to_the_one_in_use(taught: Lab, path: Path):
+    start = taught.model.state("policy")
+    with Lab(path, sampling=SAMPLING, progress=False) as second:
+        second.ppo(steps=1, config=PPO).run()
+        learned = second.model.state("policy")
+        assert not same(learned, start)
+        # The first takes it back, with what the second left.
+        assert taught.version == "policy@1"
+        assert same(taught.model.state("policy"), learned)
+        assert "model" not in vars(second)
+
+
 def test_closing_gives_the_lab_back(taught: Lab, path: Path):
     assert taught.model
-    second = Lab(path, progress=False)
-    with pytest.raises(LabInUse, match="this very process"):
-        _ = second.model
     taught.close()
     taught.close()
-    assert second.model
-    second.close()
+    with held_elsewhere(path):
+        pass
     with pytest.raises(StoreError, match="closed"):
-        second.store.prompts()
+        taught.store.prompts()
 
 
 def test_a_lab_describes_itself(taught: Lab, tiny_folder: Path):

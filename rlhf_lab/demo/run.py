@@ -6,7 +6,6 @@ Every stage can be interrupted: running the demo again goes on where it stopped.
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -131,7 +130,7 @@ def run_demo(
 ) -> DemoResult:
     """Run the demo, or go on with an unfinished one, and write report.html and summary.json.
 
-    A finished demo at the same place is moved to PATH.previous first.
+    A finished demo at the same place is moved to PATH.previous (2, 3 ...) first.
 
     Raises:
         ConfigError: the directory holds something else than a demo with these settings.
@@ -225,17 +224,28 @@ class _Demo:
 
 def _make_room(path: Path, settings: DemoSettings) -> None:
     """Move a finished demo aside; refuse to touch anything that is not a demo of these settings."""
-    if not path.exists() or not any(path.iterdir()):
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
-    if (path / SUMMARY).is_file():
-        previous = path.with_name(f"{path.name}.previous")
-        shutil.rmtree(previous, ignore_errors=True)
-        path.rename(previous)
-        return
-    with PreferenceStore(path / "lab.sqlite") as store:
-        kept = store.get_setting("demo", {})
-    if kept.get("settings") != asdict(settings):
+    kept = _kept_in(path)
+    if kept and (path / SUMMARY).is_file():
+        path.rename(_free_name(path))
+    elif kept.get("settings") != asdict(settings):
         raise ConfigError(
-            f"{path} holds a lab that is not a demo with these settings: give another --path, or "
-            "remove it."
+            f"{path} holds something that is not a demo with these settings: give another --path, "
+            "or remove it."
         )
+
+
+def _kept_in(path: Path) -> dict[str, Any]:
+    """What a demo noted in this lab; empty if it is no lab or no demo."""
+    if not (path / "lab.sqlite").is_file():
+        return {}
+    with PreferenceStore(path / "lab.sqlite") as store:
+        kept: dict[str, Any] = store.get_setting("demo", {})
+    return kept
+
+
+def _free_name(path: Path) -> Path:
+    """PATH.previous, or the next number that is free: nothing a person ranked there is deleted."""
+    names = (path.with_name(f"{path.name}.previous{n}") for n in ("", *range(2, 10_000)))
+    return next(name for name in names if not name.exists())

@@ -1,12 +1,13 @@
 """The language model: one quantized base, four roles, and text in and out of it."""
 
 from rlhf_lab.models.chat import ChatTokens, TokenBatch, make_batch
-from rlhf_lab.models.generation import Generated, generate
+from rlhf_lab.models.generation import BATCH_SIZE, Generated, generate
 from rlhf_lab.models.loading import Base, load_base
 from rlhf_lab.models.roles import ROLES, Role, RoleModel, ScalarHead
 from rlhf_lab.models.sources import DEFAULT_MODEL, resolve_model
 
 __all__ = [
+    "BATCH_SIZE",
     "DEFAULT_MODEL",
     "ROLES",
     "Base",

@@ -9,11 +9,9 @@ from typing import NamedTuple, Protocol
 
 from tqdm.auto import tqdm
 
-from rlhf_lab.models.generation import generate
+from rlhf_lab.models.generation import BATCH_SIZE, generate
 from rlhf_lab.models.roles import RoleModel
 from rlhf_lab.types import Prompt, Purpose, Response, Sampling
-
-BATCH_SIZE = 32
 
 
 class ResponseStore(Protocol):

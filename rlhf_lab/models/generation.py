@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from rlhf_lab.models.roles import Role
 
 
+# Responses sampled at a time; memory and the time to the first stored one grow with it.
+BATCH_SIZE = 32
+
+
 class Generated(NamedTuple):
     """Token ids of one response, end token included, and why it ended."""
 

@@ -44,14 +44,14 @@ def best_device() -> torch.device:
 
 
 def compute_dtype(device: torch.device) -> torch.dtype:
-    """bf16 only where it runs in hardware: emulated, it is several times slower than fp32."""
+    """bf16 only where it runs in hardware: emulated, it is several times slower than fp32.
+
+    Never fp16: without loss scaling its small gradients vanish.
+    """
     if device.type == "cuda":
-        return (
-            torch.bfloat16
-            if torch.cuda.is_bf16_supported(including_emulation=False)
-            else torch.float16
-        )
-    in_hardware = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        in_hardware = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        in_hardware = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if in_hardware else torch.float32
 
 

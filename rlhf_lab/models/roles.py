@@ -10,6 +10,7 @@ after the handle was given back raises.
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -20,18 +21,22 @@ import torch
 from torch import Tensor, nn
 
 from rlhf_lab.algorithms import TokenLogprobs, token_logprobs
-from rlhf_lab.errors import LabMismatch, RoleError
+from rlhf_lab.errors import LabMismatch, RoleError, UnknownModel
 from rlhf_lab.models.chat import ChatTokens, TokenBatch
 from rlhf_lab.models.dense import DenseCopies
 from rlhf_lab.models.quiet import quiet
 from rlhf_lab.types import LoraSpec
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
     from rlhf_lab.models.loading import Base
 
 RoleName = Literal["policy", "reference", "reward", "value"]
 ROLES: tuple[RoleName, ...] = ("policy", "reference", "reward", "value")
 HEADS = ("reward", "value")
+# Nats between the model's own log-probabilities and ours; bf16 logits alone differ by 0.06.
+LOGPROB_BOUND = 0.2
 
 
 class ScalarHead(nn.Module):
@@ -112,7 +117,7 @@ class RoleModel:
         self.peft.eval()
         self.chat = ChatTokens(
             base.tokenizer,
-            context=int(base.model.config.max_position_embeddings),
+            context=_context(base.model),
             eos=getattr(base.model.generation_config, "eos_token_id", None),
         )
         # transformers hands the head a strided slice: torch would copy the whole head per row.
@@ -122,6 +127,29 @@ class RoleModel:
         self._adapter_config = config
         self._reference_is_base = True
         self._held: Role | None = None
+        self._certify_output_head()
+
+    @torch.no_grad()
+    def _certify_output_head(self) -> None:
+        """Refuse models that do more to their logits than the output head does.
+
+        Log-probabilities are computed from hidden states and the head's weight alone. A bias, a
+        scale or a soft cap (Phi-2, Granite, Cohere, Gemma-2) would make them another model's.
+        """
+        ids = torch.arange(8, device=self.base.device).unsqueeze(0)
+        with self.role("policy") as policy, policy.autocast():
+            logits = self.base.model(input_ids=ids).logits[0, :-1].float()
+            hidden = self.base.model.base_model(input_ids=ids).last_hidden_state[0, :-1]
+            ours = token_logprobs(hidden, policy.output_weight(), ids[0, 1:]).logp
+        theirs = logits.log_softmax(-1).gather(1, ids[0, 1:, None]).squeeze(1)
+        if not (difference := (ours - theirs).abs().max().item()) <= LOGPROB_BOUND:
+            raise UnknownModel(
+                f"{self.base.name!r} changes its logits after the output head (a bias, scale or "
+                "soft "
+                f"cap; log-probabilities differ by {difference:.3g}, allowed {LOGPROB_BOUND}): "
+                "such "
+                "models are not supported yet. Choose another, such as a Llama, Qwen or SmolLM."
+            )
 
     @contextmanager
     def role(self, name: RoleName, *, train: bool = False) -> Iterator[Role]:
@@ -254,6 +282,12 @@ class RoleModel:
         self.heads.requires_grad_(False)
 
 
+def _context(model: PreTrainedModel) -> int:
+    """Longest sequence; models with several parts keep it in the text part."""
+    found = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return int(found) if found else sys.maxsize
+
+
 def _contiguous_input(_head: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return (inputs[0].contiguous(), *inputs[1:])
 
@@ -278,7 +312,7 @@ class Role:
         rows = torch.arange(hidden.shape[0], device=hidden.device).unsqueeze(1)
         found = token_logprobs(
             hidden[rows, batch.predicting_places][is_token],
-            self._output_weight(),
+            self.output_weight(),
             batch.response_ids[is_token],
             temperature=temperature,
         )
@@ -334,7 +368,8 @@ class Role:
         self.check_held()
         return gradient
 
-    def _output_weight(self) -> Tensor:
+    def output_weight(self) -> Tensor:
+        """The frozen output head, (vocabulary, dim)."""
         return cast("Tensor", self.model.base.model.get_output_embeddings().weight)
 
     def _own_head(self) -> ScalarHead:

@@ -6,6 +6,7 @@ cannot be reached. The wheel holds a GGUF file, which is converted once to safet
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -91,6 +93,12 @@ def _from_hub(name: str) -> Path:
             "log in with `hf auth login` if it is gated, or give a local folder."
         ) from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise DiskFull(
+                f"no room left while fetching {name!r}: free some space, or move the hub's cache "
+                "by "
+                "setting HF_HOME."
+            ) from error
         raise ModelDownloadError(
             f"{name!r} is not in the local cache and the Hugging Face hub cannot be reached: "
             "connect once, copy the model to a local folder, or leave model= out to use the "
@@ -103,7 +111,8 @@ def _default_model() -> Path:
     if (converted / "config.json").is_file():
         return converted
     if _hub_answers():
-        return _from_hub(DEFAULT_MODEL)
+        with suppress(ModelDownloadError):  # it answers, but its files cannot be had: the wheel can
+            return _from_hub(DEFAULT_MODEL)
     _make_parent(converted)
     # Two notebooks started together must not convert into each other's files.
     with FileLock(f"{converted}.lock"):

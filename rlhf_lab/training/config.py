@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from rlhf_lab.algorithms import AdaptiveKL, FixedKL, KLController
@@ -67,7 +67,8 @@ class PPOConfig:
         prompts_per_step: Prompts of one rollout.
         responses_per_prompt: Responses to each.
         sampling: Of the rollout; its temperature also divides the logits of every log-probability.
-            Filters (top_k, top_p) would make the sampled KL meaningless and are refused.
+            Default: the lab's. Filters (top_k, top_p) would make the sampled KL meaningless and
+            are refused.
         epochs: Passes over one rollout.
         minibatches: Optimizer steps in each pass.
         learning_rate: Of AdamW, for adapters and value head.
@@ -87,12 +88,12 @@ class PPOConfig:
             the step's remaining minibatches are left out.
         max_grad_norm: Gradient clipping, per role.
         tokens_per_micro_batch: Bounds memory: padded tokens in one forward pass.
-        seed: Of prompts' order, sampling and minibatches.
+        seed: Of prompts' order, sampling and minibatches. Default: the lab's.
     """
 
     prompts_per_step: int = 12
     responses_per_prompt: int = 2
-    sampling: Sampling = field(default_factory=lambda: Sampling(max_new_tokens=48))
+    sampling: Sampling | None = None
     epochs: int = 1
     minibatches: int = 2
     learning_rate: float = 5e-4
@@ -111,7 +112,7 @@ class PPOConfig:
     approx_kl_target: float = 0.1
     max_grad_norm: float = 1.0
     tokens_per_micro_batch: int = 384
-    seed: int = 0
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         """Check every range, and refuse filters on the rollout."""
@@ -130,7 +131,7 @@ class PPOConfig:
                 "at "
                 "least one."
             )
-        if self.sampling.top_k or self.sampling.top_p < 1:
+        if self.sampling and (self.sampling.top_k or self.sampling.top_p < 1):
             raise ConfigError(
                 f"top_k={self.sampling.top_k}, top_p={self.sampling.top_p}: a filtered rollout "
                 "makes the "
@@ -142,6 +143,14 @@ class PPOConfig:
     def rollouts_per_step(self) -> int:
         """Responses sampled in one step."""
         return self.prompts_per_step * self.responses_per_prompt
+
+    def resolved(self, sampling: Sampling | None = None, seed: int = 0) -> PPOConfig:
+        """The same settings, with what was left open filled in and checked."""
+        return replace(
+            self,
+            sampling=self.sampling or sampling or Sampling(max_new_tokens=48),
+            seed=seed if self.seed is None else self.seed,
+        )
 
     def controller(self) -> KLController:
         """A fresh controller of the KL price."""

@@ -79,7 +79,9 @@ class PPOTrainer:
                 continue from there.
         """
         self.model = model
-        self.config = config or PPOConfig()
+        self.config = (config or PPOConfig()).resolved()
+        assert self.config.sampling
+        self.sampling = self.config.sampling
         self.controller: KLController = self.config.controller()
         self.optimizer = RoleOptimizer(
             model,
@@ -101,13 +103,13 @@ class PPOTrainer:
         clock = Stopwatch()
         with self.model.dense.base(), self._everything_or_nothing():
             with clock.phase("rollout"):
-                texts = sample_texts(self.model, prompts, self.config.sampling)
+                texts = sample_texts(self.model, prompts, self.sampling)
                 release_memory()
             with clock.phase("scoring"):
                 rollout = score_texts(
                     self.model,
                     texts,
-                    temperature=self.config.sampling.temperature,
+                    temperature=self.sampling.temperature,
                     tokens_per_micro_batch=self.config.tokens_per_micro_batch,
                     minibatches=self.config.minibatches,
                 )
@@ -192,7 +194,7 @@ class PPOTrainer:
             for group, weight in zip(groups, weights, strict=True):
                 batch = rollout.batches[group]
                 found = policy_loss(
-                    policy.logprobs(batch, temperature=self.config.sampling.temperature).logp,
+                    policy.logprobs(batch, temperature=self.sampling.temperature).logp,
                     rollout.part(rollout.logp, group),
                     rollout.part(targets.advantages, group),
                     batch.is_response_token,
@@ -299,7 +301,12 @@ class PPOTrainer:
             "value": self.model.state("value"),
             "optimizer": self.optimizer.state(),
         }
-        return tensors, {"kl_coef": self.controller.coef, "steps_done": self.steps_done}
+        state = {
+            "kl_coef": self.controller.coef,
+            "kl_coef_start": self.config.kl_coef,
+            "steps_done": self.steps_done,
+        }
+        return tensors, state
 
     def load_state(
         self, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]
@@ -309,7 +316,8 @@ class PPOTrainer:
         self.model.load_state("value", tensors["value"])
         self.optimizer.load_state(tensors["optimizer"])
         self.steps_done = int(state["steps_done"])
-        if self.config.kl == "adaptive":
+        # Another price in the settings means that another one is wanted now.
+        if self.config.kl == "adaptive" and self.config.kl_coef == state["kl_coef_start"]:
             self.controller.coef = float(state["kl_coef"])
 
 

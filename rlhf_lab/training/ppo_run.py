@@ -71,6 +71,8 @@ class PPORun:
         return self
 
     def __iter__(self) -> Iterator[PPOStats]:
+        self._tree.refuse_while_ppo_runs()
+        self._tree.ppo_is_running = True
         bar = tqdm(
             total=self.steps,
             initial=len(self.history),
@@ -86,6 +88,7 @@ class PPORun:
                 yield stats
         finally:
             bar.close()
+            self._tree.ppo_is_running = False
             self._keep()
 
     def _keep(self) -> None:
@@ -122,11 +125,11 @@ class PPORun:
         config, step = self._trainer.config, self._trainer.steps_done
         start = step * config.prompts_per_step
         count = len(self._prompts)
-        chat, room = self._trainer.model.chat, config.sampling.max_new_tokens
+        chat, room = self._trainer.model.chat, self._trainer.sampling.max_new_tokens
         chosen = []
         for place in range(start, start + config.prompts_per_step):
             order = random.Random(f"{config.seed}/{place // count}").sample(self._prompts, count)
-            seeds = random.Random(f"{config.seed}/{config.sampling.seed}/{place}")
+            seeds = random.Random(f"{config.seed}/{self._trainer.sampling.seed}/{place}")
             chosen.append(
                 RolloutPrompt(
                     chat.encode(order[place % count], room=room),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rlhf_lab.models import Generated, Role, RoleModel, TokenBatch, generate, make_batch
+from rlhf_lab.models import BATCH_SIZE, Generated, Role, RoleModel, TokenBatch, generate, make_batch
 from rlhf_lab.models.roles import RoleName
 from rlhf_lab.training.batching import micro_batches
 from rlhf_lab.types import Sampling
@@ -74,8 +74,11 @@ class Rollout:
 def sample_texts(model: RoleModel, prompts: Sequence[RolloutPrompt], sampling: Sampling) -> Texts:
     """One response of the policy for each seed of each prompt."""
     rows = [(prompt.token_ids, seed) for prompt in prompts for seed in prompt.seeds]
+    generated: list[Generated] = []
     with model.role("policy") as policy, model.dense.merged("policy"):
-        generated = generate(policy, [ids for ids, _ in rows], [seed for _, seed in rows], sampling)
+        for start in range(0, len(rows), BATCH_SIZE):
+            part = rows[start : start + BATCH_SIZE]
+            generated += generate(policy, [ids for ids, _ in part], [s for _, s in part], sampling)
     return Texts([ids for ids, _ in rows], generated)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlhf_lab.errors import CheckpointError, UnknownVersion
+from rlhf_lab.errors import CheckpointError, TrainingError, UnknownVersion
 from rlhf_lab.models import RoleModel
 from rlhf_lab.store import PreferenceStore
 from rlhf_lab.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
@@ -48,6 +48,19 @@ class VersionTree:
         self._directory = directory
         self._store = store
         self._folder = directory / "checkpoints"
+        self.ppo_is_running = False
+
+    def refuse_while_ppo_runs(self) -> None:
+        """Between the steps of a PPO loop the weights are no version's.
+
+        Raises:
+            TrainingError: a PPO loop is under way.
+        """
+        if self.ppo_is_running:
+            raise TrainingError(
+                "a PPO loop is under way, and between its steps the weights belong to no version: "
+                "leave the loop first (break, or let it end), then try again."
+            )
 
     def all(self) -> list[Version]:
         """Every version, oldest first."""

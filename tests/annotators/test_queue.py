@@ -8,8 +8,16 @@ import pytest
 from rlhf_lab.annotators import RankingQueue, rank_all
 from rlhf_lab.annotators.queue import submission_id
 from rlhf_lab.store import PreferenceStore
-from rlhf_lab.types import Judgment, Progress, Prompt, Ranking, RankingItem, Response, Sampling
-from rlhf_lab.types import Message
+from rlhf_lab.types import (
+    Judgment,
+    Message,
+    Progress,
+    Prompt,
+    Ranking,
+    RankingItem,
+    Response,
+    Sampling,
+)
 
 
 def prompt(text: str) -> Prompt:

@@ -36,7 +36,9 @@ def test_kl_is_the_mean_log_ratio_per_response_at_the_sampling_temperature(tiny_
     for pair in pairs:
         for role, sign in (("policy", 1), ("reference", -1)):
             with model.role(role) as held:
-                total += sign * held.logprobs(batch(model, [pair]), temperature=0.7).logp.sum().item()
+                total += (
+                    sign * held.logprobs(batch(model, [pair]), temperature=0.7).logp.sum().item()
+                )
     kl = kl_per_response(model, [p for p, _, _ in found], [r for *_, r in found], progress=False)
     assert kl == pytest.approx(total / 11, abs=1e-5)
     assert abs(kl) > 0.01

@@ -67,7 +67,9 @@ def test_masks_come_from_lengths_though_padding_and_end_token_are_one(model: Rol
     end = model.base.tokenizer.eos_token_id
     assert model.base.tokenizer.pad_token_id == end
     tokens = make_batch([[1, 2, 3], [4]], [[5, end], [6, 7, 8, end]], pad_id=end)
-    assert tokens.input_ids.tolist() == [[1, 2, 3, 5, end], [4, 6, 7, 8, end]]
+    # The width is rounded up to 8: what stands there is padding, which is the end token here.
+    rest = [end] * 3
+    assert tokens.input_ids.tolist() == [[1, 2, 3, 5, end, *rest], [4, 6, 7, 8, end, *rest]]
     assert tokens.is_token.tolist() == [[True] * 5, [True] * 5]
     assert tokens.is_response_token.tolist() == [[True, True, False, False], [True] * 4]
     assert tokens.response_ids[0, :2].tolist() == [5, end]

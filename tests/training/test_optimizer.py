@@ -9,7 +9,9 @@ from rlhf_lab.training.optimizer import RoleOptimizer
 from tests.tiny import batch, rows, same, stir
 
 
-def optimizer(model: RoleModel, *roles: str, norm: float = 1.0, rate: float = 0.01) -> RoleOptimizer:
+def optimizer(
+    model: RoleModel, *roles: str, norm: float = 1.0, rate: float = 0.01
+) -> RoleOptimizer:
     chosen = list(roles) or ["policy"]
     return RoleOptimizer(model, chosen, learning_rate=rate, max_grad_norm=norm)
 

@@ -8,8 +8,15 @@ import torch
 
 from rlhf_lab.errors import CertificateError, NonFiniteError
 from rlhf_lab.models import RoleModel
-from rlhf_lab.training import PPOConfig, PPOStats, PPOTrainer, RankedExample, RewardConfig
-from rlhf_lab.training import RewardTrainer, RolloutPrompt
+from rlhf_lab.training import (
+    PPOConfig,
+    PPOStats,
+    PPOTrainer,
+    RankedExample,
+    RewardConfig,
+    RewardTrainer,
+    RolloutPrompt,
+)
 from rlhf_lab.training import ppo as ppo_module
 from rlhf_lab.training.rollout import Rollout
 from rlhf_lab.types import Sampling
@@ -58,9 +65,7 @@ def minibatches(ours: PPOTrainer, monkeypatch) -> list:
     """What each minibatch reported, in order."""
     seen: list = []
     minibatch = ours._minibatch
-    monkeypatch.setattr(
-        ours, "_minibatch", lambda *args: seen.append(minibatch(*args)) or seen[-1]
-    )
+    monkeypatch.setattr(ours, "_minibatch", lambda *args: seen.append(minibatch(*args)) or seen[-1])
     return seen
 
 
@@ -96,7 +101,9 @@ def test_old_logprobs_of_another_computation_are_caught(model: RoleModel, monkey
         return dataclasses.replace(rollout, logp=rollout.logp - 0.05 * rollout.is_response_token)
 
     monkeypatch.setattr(ppo_module, "score_texts", biased)
-    with pytest.raises(CertificateError, match=r"largest ratio 1\.0513.*before the first optimizer"):
+    with pytest.raises(
+        CertificateError, match=r"largest ratio 1\.0513.*before the first optimizer"
+    ):
         ours.step(rollout_prompts(model))
     assert same(model.state("policy"), before)
 
@@ -209,7 +216,9 @@ def test_the_same_seeds_give_the_same_figures_and_weights(model: RoleModel, tiny
     for one in (model, load_tiny(tiny_folder)):
         ours = trainer(one)
         figures.append([timeless(ours.step(rollout_prompts(one, n))) for n in range(2)])
-        weights.append({**one.state("policy"), **{f"v{k}": t for k, t in one.state("value").items()}})
+        weights.append(
+            {**one.state("policy"), **{f"v{k}": t for k, t in one.state("value").items()}}
+        )
     assert figures[0] == figures[1]
     assert same(*weights)
 

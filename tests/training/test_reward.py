@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rlhf_lab.algorithms import pairs_of_tiers, ranking_loss
-from rlhf_lab.errors import NotEnoughData, NonFiniteError
+from rlhf_lab.errors import NonFiniteError, NotEnoughData
 from rlhf_lab.models import Role, RoleModel
 from rlhf_lab.training import RankedExample, RewardConfig, RewardTrainer
 from rlhf_lab.training.reward import ordered_pairs_right
@@ -19,7 +19,9 @@ def example(model: RoleModel, number: int, candidates: int = 4, ranks: Sequence[
     """A prompt with random answers, the best of which are the longest unless ranks say otherwise."""
     draw = random.Random(number)
     end = model.base.tokenizer.eos_token_id
-    answers = [[*(draw.randrange(65, 90) for _ in range(2 + 3 * n)), end] for n in range(candidates)]
+    answers = [
+        [*(draw.randrange(65, 90) for _ in range(2 + 3 * n)), end] for n in range(candidates)
+    ]
     return RankedExample(
         judgment_id=f"j{number}",
         prompt=model.chat.encode(prompt(f"Question {number}?")),

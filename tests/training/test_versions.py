@@ -90,9 +90,7 @@ def test_a_folder_whose_row_was_never_written_is_replaced(
     assert tree.load(version).state["kept"] == 2
 
 
-def test_each_step_replaces_the_one_before_and_is_no_version_yet(
-    tree: VersionTree, tmp_path: Path
-):
+def test_each_step_replaces_the_one_before_and_is_no_version_yet(tree: VersionTree, tmp_path: Path):
     tree.save("policy", weights(0), note())
     for step in (1, 2, 10):
         tree.save_step(step, weights(step), note("policy@0"))
