@@ -41,7 +41,8 @@ from tests.tiny import batch, logp_of, prompt, rows, same
 SAMPLING = Sampling(temperature=0.9, max_new_tokens=10)
 LORA = LoraSpec(rank=4, alpha=8)
 TRAIN = [
-    f"Tell me about {thing}." for thing in ["tea", "rain", "bread", "ships", "stones", "music", "bees", "clay"]
+    f"Tell me about {thing}."
+    for thing in ["tea", "rain", "bread", "ships", "stones", "music", "bees", "clay"]
 ]
 HELDOUT = [f"What is {thing}?" for thing in ["snow", "milk", "rust", "wind"]]
 PPO = PPOConfig(prompts_per_step=2, responses_per_prompt=2, sampling=SAMPLING, minibatches=2)
@@ -659,7 +660,7 @@ def test_a_prompt_beyond_the_context_is_refused_before_anything_is_sampled(taugh
             taught.generate(k=2, prompts=100)
     else:
         long = PPOConfig(prompts_per_step=2, sampling=Sampling(max_new_tokens=500))
-        with pytest.raises(PromptError, match="with 500 for the answer.*context of 512"):
+        with pytest.raises(PromptError, match=r"with 500 for the answer.*context of 512"):
             taught.ppo(steps=1, config=long).run()
     assert taught.store.counts().responses == before.responses
     assert taught.version == "policy@0"

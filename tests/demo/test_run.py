@@ -118,7 +118,9 @@ def test_settings_refuse_nothing_at_all(name: str) -> None:
 
 
 def test_command_tells_errors_in_one_line_without_traceback(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["demo", "--path", str(tmp_path / "x"), "--model", "no/such/model"])
+    done = CliRunner().invoke(
+        app, ["demo", "--path", str(tmp_path / "x"), "--model", "no/such/model"]
+    )
 
     assert done.exit_code == 1
     assert "UnknownModel" in done.output

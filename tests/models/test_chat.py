@@ -70,7 +70,7 @@ def test_masks_come_from_lengths_though_padding_and_end_token_are_one(model: Rol
     # The width is rounded up to 8: what stands there is padding, which is the end token here.
     rest = [end] * 3
     assert tokens.input_ids.tolist() == [[1, 2, 3, 5, end, *rest], [4, 6, 7, 8, end, *rest]]
-    assert tokens.is_token.tolist() == [[True] * 5, [True] * 5]
+    assert tokens.is_token.tolist() == [[True] * 5 + [False] * 3] * 2
     assert tokens.is_response_token.tolist() == [[True, True, False, False], [True] * 4]
     assert tokens.response_ids[0, :2].tolist() == [5, end]
     assert tokens.response_ids[1].tolist() == [6, 7, 8, end]
@@ -78,9 +78,9 @@ def test_masks_come_from_lengths_though_padding_and_end_token_are_one(model: Rol
 
 def test_places_and_positions_of_a_padded_batch():
     tokens = make_batch([[1, 2], [3]], [[4, 5, 6], [7]], pad_id=0)
-    assert tokens.input_ids.tolist() == [[1, 2, 4, 5, 6], [3, 7, 0, 0, 0]]
-    assert tokens.position_ids.tolist() == [[0, 1, 2, 3, 4]] * 2
-    assert tokens.is_token.tolist() == [[True] * 5, [True, True, False, False, False]]
+    assert tokens.input_ids.tolist() == [[1, 2, 4, 5, 6, 0, 0, 0], [3, 7, 0, 0, 0, 0, 0, 0]]
+    assert tokens.position_ids.tolist() == [list(range(8))] * 2
+    assert tokens.is_token.tolist() == [[True] * 5 + [False] * 3, [True] * 2 + [False] * 6]
     assert tokens.predicting_places.tolist() == [[1, 2, 3], [0, 1, 2]]
     assert tokens.last_places.tolist() == [4, 1]
     assert tokens.input_ids.dtype == torch.int64

@@ -112,7 +112,7 @@ def test_generation_uses_the_held_adapter(model: RoleModel):
 def test_generation_needs_a_held_role(model: RoleModel):
     with model.role("policy") as policy:
         pass
-    with pytest.raises(RoleError, match="after its `with model.role"):
+    with pytest.raises(RoleError, match=r"after its `with model.role"):
         generate(policy, prompt_ids(model), SEEDS, SAMPLING)
 
 

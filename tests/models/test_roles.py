@@ -147,9 +147,11 @@ def test_outside_a_block_nothing_can_be_trained(model: RoleModel):
 
 def test_a_second_role_cannot_be_taken_while_one_is_held(model: RoleModel):
     with model.role("policy", train=True) as policy:
-        with pytest.raises(RoleError, match="'reward' was asked for while 'policy' is held"):
-            with model.role("reward"):
-                pass
+        with (
+            pytest.raises(RoleError, match="'reward' was asked for while 'policy' is held"),
+            model.role("reward"),
+        ):
+            pass
         # The first stays usable, backward included.
         policy.logprobs(batch(model, rows(model))).logp.sum().backward()
 
@@ -186,12 +188,16 @@ def test_a_backward_pass_after_the_block_raises(model: RoleModel, then: RoleName
 
 
 def test_unknown_roles_and_a_trained_reference_are_refused(model: RoleModel):
-    with pytest.raises(RoleError, match="'critic' is no role: use one of policy"):
-        with model.role("critic"):
-            pass
-    with pytest.raises(RoleError, match="the reference is frozen"):
-        with model.role("reference", train=True):
-            pass
+    with (
+        pytest.raises(RoleError, match="'critic' is no role: use one of policy"),
+        model.role("critic"),
+    ):
+        pass
+    with (
+        pytest.raises(RoleError, match="the reference is frozen"),
+        model.role("reference", train=True),
+    ):
+        pass
     with model.role("policy") as policy, pytest.raises(RoleError, match="has no scalar head"):
         policy.scores(batch(model, rows(model)))
 

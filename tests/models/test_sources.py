@@ -147,5 +147,5 @@ def test_too_little_disk_space_is_said_before_anything_is_fetched(cache: Path, m
 
 def test_a_cache_that_cannot_be_made_is_said(cache: Path):
     cache.write_text("a file")
-    with pytest.raises(DiskFull, match="cannot be created.*set RLHF_LAB_CACHE"):
+    with pytest.raises(DiskFull, match=r"cannot be created.*set RLHF_LAB_CACHE"):
         resolve_model()

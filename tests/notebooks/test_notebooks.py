@@ -17,7 +17,10 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 def run_notebook(path: Path, directory: Path) -> nbformat.NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(directory)}}
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(directory)}},
     )
     client.execute(env={**os.environ, "PYTHONPATH": str(NOTEBOOKS.parent)})
     return notebook

@@ -105,7 +105,7 @@ def test_a_full_disk_is_said_and_nothing_is_left(tmp_path: Path, monkeypatch, pl
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os if place == "fsync" else Path, place, full)
-    with pytest.raises(DiskFull, match="no room left for .*c: free some space and run the step"):
+    with pytest.raises(DiskFull, match=r"no room left for .*c: free some space and run the step"):
         write_checkpoint(tmp_path / "c", sample())
     monkeypatch.undo()
     assert list(tmp_path.iterdir()) == []

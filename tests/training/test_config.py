@@ -9,7 +9,20 @@ from rlhf_lab.errors import ConfigError
 from rlhf_lab.training import PPOConfig, RewardConfig
 from rlhf_lab.types import Sampling
 
-POSITIVE = ["prompts_per_step", "responses_per_prompt", "epochs", "minibatches", "learning_rate", "kl_target", "kl_horizon", "clip", "value_clip", "approx_kl_target", "max_grad_norm", "tokens_per_micro_batch"]
+POSITIVE = [
+    "prompts_per_step",
+    "responses_per_prompt",
+    "epochs",
+    "minibatches",
+    "learning_rate",
+    "kl_target",
+    "kl_horizon",
+    "clip",
+    "value_clip",
+    "approx_kl_target",
+    "max_grad_norm",
+    "tokens_per_micro_batch",
+]
 NOT_NEGATIVE = ["kl_coef", "vf_coef", "score_clip", "missing_eos_penalty"]
 
 
@@ -35,13 +48,15 @@ def test_discounts_lie_between_0_and_1(name: str, value: float):
 
 
 def test_other_kl_controllers_are_refused():
-    with pytest.raises(ConfigError, match="^kl='linear': use 'fixed' or 'adaptive'"):
+    with pytest.raises(ConfigError, match=r"^kl='linear': use 'fixed' or 'adaptive'"):
         PPOConfig(kl="linear")
 
 
 def test_more_minibatches_than_rollouts_are_refused():
     PPOConfig(prompts_per_step=2, responses_per_prompt=2, minibatches=4)
-    with pytest.raises(ConfigError, match="^minibatches=5 for 4 rollouts: each needs at least one"):
+    with pytest.raises(
+        ConfigError, match=r"^minibatches=5 for 4 rollouts: each needs at least one"
+    ):
         PPOConfig(prompts_per_step=2, responses_per_prompt=2, minibatches=5)
 
 
@@ -72,7 +87,7 @@ def test_reward_settings_that_must_be_above_zero(name: str):
 
 def test_replay_may_be_switched_off_but_not_be_negative():
     assert RewardConfig(replay=0).replay == 0
-    with pytest.raises(ConfigError, match="^replay=-1: it must be 0 or more"):
+    with pytest.raises(ConfigError, match=r"^replay=-1: it must be 0 or more"):
         RewardConfig(replay=-1)
 
 

@@ -16,7 +16,7 @@ from tests.tiny import batch, load_tiny, prompt, same
 
 
 def example(model: RoleModel, number: int, candidates: int = 4, ranks: Sequence[int] = ()):
-    """A prompt with random answers, the best of which are the longest unless ranks say otherwise."""
+    """A prompt with random answers, the longest best unless ranks say otherwise."""
     draw = random.Random(number)
     end = model.base.tokenizer.eos_token_id
     answers = [
