@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -17,8 +17,15 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from weakref import WeakValueDictionary
 
 from rlhf_lab.annotators import RankingQueue, RubricAnnotator, rank_all
-from rlhf_lab.errors import ConfigError, LabMismatch, NotEnoughData
-from rlhf_lab.store import PreferenceStore, TrainingLock, read_prompts
+from rlhf_lab.errors import ConfigError, LabError, NotEnoughData
+from rlhf_lab.store import (
+    Identity,
+    PreferenceStore,
+    TrainingLock,
+    VersionTable,
+    read_prompts,
+    settle_identity,
+)
 from rlhf_lab.types import Annotator, LoraSpec, Prompt, Response, Sampling, Version
 
 if TYPE_CHECKING:
@@ -84,7 +91,7 @@ class Lab:
         self.sampling = replace(sampling or Sampling(temperature=0.8, max_new_tokens=48), seed=seed)
         self._device = device
         self.store = PreferenceStore(self.path / "lab.sqlite")
-        self._identity = self._settle_identity(model, quantize, lora)
+        self._identity = self._settle_identity(model=model, quantize=quantize, lora=lora)
         self._lock = TrainingLock(self.path, purpose="model work")
 
     # Prompts and responses
@@ -367,8 +374,8 @@ class Lab:
 
         self._hold()
         identity = self._identity
-        base = load_base(identity["model"], quantize=identity["quantize"], device=self._device)
-        model = RoleModel(base, _lora(identity["lora"]), seed=self.seed)
+        base = load_base(identity.model, quantize=identity.quantize, device=self._device)
+        model = RoleModel(base, identity.lora, seed=self.seed)
         self._tree.open_policy(model)
         return model
 
@@ -424,41 +431,19 @@ class Lab:
     def __repr__(self) -> str:
         counts = self.store.counts()
         return (
-            f"Lab({str(self.path)!r}, {self._identity['model']}, {self.version}: {counts.prompts} "
+            f"Lab({str(self.path)!r}, {self._identity.model}, {self.version}: {counts.prompts} "
             "prompts, "
             f"{counts.responses} responses, {counts.rankings} rankings)"
         )
 
     # Inside
 
-    def _settle_identity(
-        self, model: str | None, quantize: str | None, lora: LoraSpec | None
-    ) -> dict[str, Any]:
-        """What the lab was made with; asked-for settings must agree with it."""
-        if quantize not in (None, "nf4", "none"):
+    def _settle_identity(self, **asked: Any) -> Identity:  # noqa: ANN401 - as in `__init__`
+        try:
+            return settle_identity(self.store, **asked)
+        except LabError:
             self.store.close()
-            raise ConfigError(f"quantize={quantize!r}: use 'nf4' (4-bit) or 'none'.")
-        asked = {"model": model, "quantize": quantize, "lora": _plain(lora)}
-        made: dict[str, Any] | None = self.store.get_setting("identity")
-        if made is None or not self.store.versions():
-            # Before the first version nothing depends on these: a mistyped name can be corrected.
-            made = {
-                "model": "HuggingFaceTB/SmolLM2-135M-Instruct",
-                "quantize": "nf4",
-                "lora": _plain(LoraSpec()),
-                **(made or {}),
-                **{key: value for key, value in asked.items() if value is not None},
-            }
-            self.store.set_setting("identity", made)
-        for key, value in asked.items():
-            if value is not None and value != made[key]:
-                self.store.close()
-                raise LabMismatch(
-                    f"{self.path} was made with {key}={made[key]!r}, not {value!r}: its adapters "
-                    "fit no other. "
-                    f"Leave {key}= out to continue, or choose a new directory."
-                )
-        return made
+            raise
 
     def _choose_prompts(self, count: int, heldout: float) -> list[Prompt]:
         train, held = (self._by_use(split) for split in ("train", "heldout"))
@@ -516,56 +501,9 @@ class Lab:
             self.model.load_state("policy", present)
 
 
-class VersionTable(tuple[Version, ...]):
-    """Versions of a lab, shown as a tree."""
-
-    heads: frozenset[str]
-
-    def __new__(cls, versions: Sequence[Version], heads: set[str | None]) -> Self:
-        """Versions in the order they were made, and the names of the present ones."""
-        table = super().__new__(cls, versions)
-        table.heads = frozenset(h for h in heads if h)
-        return table
-
-    def __repr__(self) -> str:
-        return (
-            "\n".join(self._lines(None, 0)) or "no versions yet: the first is made with the model"
-        )
-
-    def _lines(self, parent: str | None, depth: int) -> Iterator[str]:
-        for version in self:
-            if version.parent == parent:
-                mark = "*" if version.name in self.heads else " "
-                figures = ", ".join(f"{k} {v:.3g}" for k, v in version.metrics.items())
-                with_ = f" with {', '.join(version.trained_with)}" if version.trained_with else ""
-                yield f"{mark} {'  ' * depth}{version.name}{with_}  {figures}".rstrip()
-                yield from self._lines(version.name, depth + 1)
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{self!r}</pre>"
-
-
 def _all_prompts(source: Any) -> bool:  # noqa: ANN401 - whatever a user may pass
     return (
         isinstance(source, list | tuple)
         and bool(source)
         and all(isinstance(p, Prompt) for p in source)
-    )
-
-
-def _plain(lora: LoraSpec | None) -> dict[str, Any] | None:
-    """As JSON gives it back."""
-    if lora is None:
-        return None
-    targets = lora.target_modules
-    return {
-        **asdict(lora),
-        "target_modules": targets if isinstance(targets, str) else list(targets),
-    }
-
-
-def _lora(plain: dict[str, Any]) -> LoraSpec:
-    targets = plain["target_modules"]
-    return LoraSpec(
-        **{**plain, "target_modules": targets if isinstance(targets, str) else tuple(targets)}
     )

@@ -12,6 +12,9 @@ from typing import Literal, Protocol
 
 from rlhf_lab.errors import ConfigError, JudgmentError, PromptError
 
+# Small enough for a CPU, Apache-2.0.
+DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+
 Split = Literal["train", "heldout"]
 EndReason = Literal["stop", "length"]
 Purpose = Literal["candidate", "evaluation"]

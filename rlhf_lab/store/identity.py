@@ -1,0 +1,71 @@
+"""What a lab was made with: the settings its adapters cannot do without."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, cast
+
+from rlhf_lab.errors import ConfigError, LabMismatch
+from rlhf_lab.store.preference_store import PreferenceStore
+from rlhf_lab.types import DEFAULT_MODEL, LoraSpec
+
+SETTING = "identity"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Model, quantization and adapter shape of one lab."""
+
+    model: str
+    quantize: Literal["nf4", "none"]
+    lora: LoraSpec
+
+
+def settle_identity(
+    store: PreferenceStore, *, model: str | None, quantize: str | None, lora: LoraSpec | None
+) -> Identity:
+    """Read what the lab was made with, or note what it is made with now.
+
+    Args:
+        store: The lab's.
+        model: What is asked for; None for whatever the lab has, like the next two.
+        quantize: "nf4" or "none".
+        lora: Shape of the adapters.
+
+    Raises:
+        ConfigError: quantize is neither "nf4" nor "none".
+        LabMismatch: something else is asked for than the lab was made with.
+    """
+    if quantize not in (None, "nf4", "none"):
+        raise ConfigError(f"quantize={quantize!r}: use 'nf4' (4-bit) or 'none'.")
+    asked = {"model": model, "quantize": quantize, "lora": _plain(lora) if lora else None}
+    asked = {key: value for key, value in asked.items() if value is not None}
+    made: dict[str, Any] | None = store.get_setting(SETTING)
+    if made is None or not store.versions():
+        # Before the first version nothing depends on these: a mistyped name can be corrected.
+        default = {"model": DEFAULT_MODEL, "quantize": "nf4", "lora": _plain(LoraSpec())}
+        made = {**default, **(made or {}), **asked}
+        store.set_setting(SETTING, made)
+    for key, value in asked.items():
+        if value != made[key]:
+            raise LabMismatch(
+                f"the lab was made with {key}={made[key]!r}, not {value!r}: its adapters fit no "
+                f"other. Leave {key}= out to continue, or choose a new directory."
+            )
+    return Identity(model=made["model"], quantize=made["quantize"], lora=_lora(made["lora"]))
+
+
+def _plain(lora: LoraSpec) -> dict[str, Any]:
+    """As JSON gives it back."""
+    targets = lora.target_modules
+    return {
+        **asdict(lora),
+        "target_modules": targets if isinstance(targets, str) else list(targets),
+    }
+
+
+def _lora(plain: dict[str, Any]) -> LoraSpec:
+    targets = cast("str | list[str]", plain["target_modules"])
+    return LoraSpec(
+        **{**plain, "target_modules": targets if isinstance(targets, str) else tuple(targets)}
+    )
