@@ -440,7 +440,7 @@ class Lab:
 
     def _settle_identity(self, **asked: Any) -> Identity:  # noqa: ANN401 - as in `__init__`
         try:
-            return settle_identity(self.store, **asked)
+            return settle_identity(self.store, self.path, **asked)
         except LabError:
             self.store.close()
             raise

@@ -47,8 +47,8 @@ class DemoSettings:
     rounds: int = 2
     prompts: int = 32
     k: int = 4
-    ppo_steps: int = 5
-    evaluation_prompts: int = 80
+    ppo_steps: int = 4
+    evaluation_prompts: int = 64
     noise: float = 0.2
 
     def __post_init__(self) -> None:

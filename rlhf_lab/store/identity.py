@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from rlhf_lab.errors import ConfigError, LabMismatch
@@ -22,12 +23,18 @@ class Identity:
 
 
 def settle_identity(
-    store: PreferenceStore, *, model: str | None, quantize: str | None, lora: LoraSpec | None
+    store: PreferenceStore,
+    directory: Path,
+    *,
+    model: str | None,
+    quantize: str | None,
+    lora: LoraSpec | None,
 ) -> Identity:
     """Read what the lab was made with, or note what it is made with now.
 
     Args:
         store: The lab's.
+        directory: The lab's, to be named in errors.
         model: What is asked for; None for whatever the lab has, like the next two.
         quantize: "nf4" or "none".
         lora: Shape of the adapters.
@@ -49,7 +56,7 @@ def settle_identity(
     for key, value in asked.items():
         if value != made[key]:
             raise LabMismatch(
-                f"the lab was made with {key}={made[key]!r}, not {value!r}: its adapters fit no "
+                f"{directory} was made with {key}={made[key]!r}, not {value!r}: its adapters fit no "
                 f"other. Leave {key}= out to continue, or choose a new directory."
             )
     return Identity(model=made["model"], quantize=made["quantize"], lora=_lora(made["lora"]))
