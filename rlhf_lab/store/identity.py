@@ -56,8 +56,8 @@ def settle_identity(
     for key, value in asked.items():
         if value != made[key]:
             raise LabMismatch(
-                f"{directory} was made with {key}={made[key]!r}, not {value!r}: its adapters fit no "
-                f"other. Leave {key}= out to continue, or choose a new directory."
+                f"{directory} was made with {key}={made[key]!r}, not {value!r}: its adapters fit "
+                f"no other. Leave {key}= out to continue, or choose a new directory."
             )
     return Identity(model=made["model"], quantize=made["quantize"], lora=_lora(made["lora"]))
 

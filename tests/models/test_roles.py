@@ -356,3 +356,17 @@ def test_a_head_cannot_be_switched_mid_block(model: RoleModel):
         with pytest.raises(RoleError):
             model.role("value").__enter__()
         assert torch.equal(policy.logprobs(tokens).logp, before)
+
+
+def test_training_forwards_say_positions_and_padding_and_use_no_cache(model: RoleModel):
+    seen: list[dict[str, Any]] = []
+    model.base.model.base_model.register_forward_pre_hook(
+        lambda module, args, options: seen.append(options), with_kwargs=True
+    )
+    tokens = batch(model, rows(model))
+    with model.role("policy", train=True) as policy:
+        policy.logprobs(tokens).logp.sum().backward()
+    (options,) = seen
+    assert options["use_cache"] is False
+    assert torch.equal(options["position_ids"], tokens.position_ids)
+    assert torch.equal(options["attention_mask"], tokens.is_token.long())
