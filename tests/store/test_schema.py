@@ -102,7 +102,7 @@ def test_migrations_run_wherever_the_package_is_installed(tmp_path):
     place = tmp_path / "site 100%(x)s"
     source = MIGRATIONS.parents[1]
     shutil.copytree(source / "store", place / "rlhf_lab" / "store")
-    for name in ("errors.py", "types.py"):
+    for name in ("__init__.py", "errors.py", "types.py"):
         shutil.copy(source / name, place / "rlhf_lab" / name)
     code = (
         f"import sys; sys.path.insert(0, {str(place)!r})\n"
