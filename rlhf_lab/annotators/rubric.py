@@ -27,7 +27,8 @@ from rlhf_lab.types import Prompt, Ranking, Response
 BRIEF_WORDS, LONG_WORDS, FEWEST_WORDS = 10, 40, 4
 ENDS_A_SENTENCE = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]*_`]*$")
 DECLINES = re.compile(
-    r"\b(can'?t|cannot|can not|won'?t|shouldn'?t|unable to|not able to|sorry|illegal)\b",
+    r"\b(can['\u2019]?t|cannot|can not|won['\u2019]?t|shouldn['\u2019]?t"
+    r"|unable to|not able to|sorry|illegal)\b",
     re.IGNORECASE,
 )
 WORD = re.compile(r"[\w'\u2019-]+")
