@@ -429,11 +429,12 @@ class Lab:
         self.close()
 
     def __repr__(self) -> str:
+        if self.store.closed:
+            return f"Lab({str(self.path)!r}, closed)"
         counts = self.store.counts()
         return (
             f"Lab({str(self.path)!r}, {self._identity.model}, {self.version}: {counts.prompts} "
-            "prompts, "
-            f"{counts.responses} responses, {counts.rankings} rankings)"
+            f"prompts, {counts.responses} responses, {counts.rankings} rankings)"
         )
 
     # Inside

@@ -806,6 +806,8 @@ def test_closing_gives_the_lab_back(taught: Lab, path: Path):
 def test_a_lab_describes_itself(taught: Lab, tiny_folder: Path):
     expected = rf"Lab\('{re.escape(str(taught.path))}', {re.escape(str(tiny_folder))}, policy@0: "
     assert re.fullmatch(expected + r"12 prompts, 18 responses, 6 rankings\)", repr(taught))
+    taught.close()
+    assert repr(taught) == f"Lab({str(taught.path)!r}, closed)"
 
 
 def test_prompts_may_be_prompts_and_get_a_system_message(new: Lab):

@@ -75,7 +75,7 @@ class PreferenceStore:
         url = parse_location(location)
         self._where = url.database if url.get_backend_name() == "sqlite" else repr(url)
         self._clock = clock
-        self._closed = False
+        self.closed = False
         self._engine = open_engine(url)
         self._writer = writer(self._engine)
         try:
@@ -89,7 +89,7 @@ class PreferenceStore:
 
     def close(self) -> None:
         """Let go of the database; closing twice is fine, using it afterwards is a StoreError."""
-        self._closed = True
+        self.closed = True
         self._engine.dispose()
 
     def __enter__(self) -> Self:
@@ -356,7 +356,7 @@ class PreferenceStore:
 
     @contextmanager
     def _session(self, engine: Engine) -> Iterator[Session]:
-        if self._closed:
+        if self.closed:
             raise StoreError(f"{self!r} is closed: open a new one.")
         try:
             with Session(engine) as session, session.begin():
