@@ -148,6 +148,7 @@ class Lab:
 
         Raises:
             NotEnoughData: the lab has no prompts, or k < 2.
+            ConfigError: another number is out of its range.
             PromptError: a prompt does not fit into the model's context.
         """
         from rlhf_lab.models.collection import collect_responses
@@ -156,17 +157,17 @@ class Lab:
             raise NotEnoughData(
                 f"k={k}: ranking compares responses, so each prompt needs at least 2. Use 4."
             )
-        if not 0 <= heldout < 1:
-            raise ConfigError(f"heldout={heldout}: a share from 0 up to, not including, 1.")
-        self._hold()
         if k > MOST_CANDIDATES:
             raise ConfigError(
                 f"k={k}: at most {MOST_CANDIDATES} responses to a prompt can be ranked by digit. "
-                "Use "
-                "4 to 9."
+                f"Use 4 to {MOST_CANDIDATES}."
             )
-        if prompts < 1:
-            raise ConfigError(f"prompts={prompts}: at least 1.")
+        if not 0 <= heldout < 1:
+            raise ConfigError(
+                f"heldout={heldout}: a share from 0 up to, not including, 1. Use 0.25."
+            )
+        _check_prompt_count(prompts)
+        self._hold()
         chosen = self._choose_prompts(prompts, heldout)
         return collect_responses(
             self._ready_model(),
@@ -278,16 +279,23 @@ class Lab:
 
         Raises:
             NotEnoughData: the lab has no held-out prompts.
+            ConfigError: prompts is below 1, or the baseline is the present policy itself.
             UnknownVersion: no such baseline.
         """
         from rlhf_lab.evaluation import compare_versions
         from rlhf_lab.evaluation.kl import kl_per_response
 
+        _check_prompt_count(prompts)
         self._hold()
         chosen = self.store.prompts(split="heldout")[:prompts]
         if not chosen:
             raise NotEnoughData(
                 "no held-out prompts: add some with lab.add_prompts(..., split='heldout')."
+            )
+        if baseline == self.version:
+            raise ConfigError(
+                f"baseline={baseline!r} is the present policy, and a policy only ties with itself: "
+                "take PPO steps first (lab.ppo), or choose another baseline from lab.versions."
             )
         sampling = sampling or self.sampling
         before = self._evaluation_responses(baseline, chosen, sampling)
@@ -500,6 +508,11 @@ class Lab:
             yield
         finally:
             self.model.load_state("policy", present)
+
+
+def _check_prompt_count(prompts: int) -> None:
+    if prompts < 1:
+        raise ConfigError(f"prompts={prompts}: at least 1, better 32 or more.")
 
 
 def _all_prompts(source: Any) -> bool:  # noqa: ANN401 - whatever a user may pass

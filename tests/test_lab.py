@@ -533,13 +533,18 @@ def test_an_evaluation_leaves_the_policy_as_it_is(taught: Lab):
     assert same(taught.model.state("policy"), before)
 
 
-def test_a_version_against_itself_is_a_tie(taught: Lab):
-    report = taught.evaluate(prompts=4)
-    assert report.win_rate.estimate == 0.5
-    assert report.kl == 0.0
+def test_a_version_is_not_evaluated_against_itself(taught: Lab):
+    """It would be a tie with an interval of width 0, which looks like a result."""
+    before = taught.store.counts()
+    with pytest.raises(
+        ConfigError, match=r"'policy@0' is the present policy.*take PPO steps first \(lab\.ppo\)"
+    ):
+        taught.evaluate()
+    assert taught.store.counts() == before
 
 
 def test_evaluation_responses_are_never_ranked(taught: Lab):
+    taught.ppo(steps=1, config=PPO).run()
     total = taught.queue("someone").progress().total
     taught.evaluate(prompts=4)
     assert taught.queue("someone").progress().total == total
@@ -670,6 +675,18 @@ def test_a_prompt_beyond_the_context_is_refused_before_anything_is_sampled(taugh
 def test_ranking_needs_two_responses(taught: Lab, k: int):
     with pytest.raises(NotEnoughData, match=f"k={k}: ranking compares responses.*at least 2"):
         taught.generate(k=k)
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_call_needs_a_prompt(taught: Lab, count: int):
+    for use in (taught.generate, taught.evaluate):
+        with pytest.raises(ConfigError, match=f"prompts={count}: at least 1, better 32"):
+            use(prompts=count)
+
+
+def test_more_responses_than_digits_are_refused(taught: Lab):
+    with pytest.raises(ConfigError, match=r"k=10: at most 9 responses.*Use 4 to 9\."):
+        taught.generate(k=10)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, 2])

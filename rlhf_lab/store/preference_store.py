@@ -65,6 +65,9 @@ class PreferenceStore:
             or `postgresql://...`.
         clock: Gives the time of logged metrics.
 
+    Attributes:
+        closed: Whether `close` was called.
+
     Raises:
         StoreError: the place cannot be used; the message says why and what to do. Every method
             raises it when the disk is full, the file is not writable or a lock cannot be had.
