@@ -1,6 +1,7 @@
 """The language model: one quantized base, four roles, and text in and out of it."""
 
-from rlhf_lab.models.chat import ChatTokens, TokenBatch, make_batch
+from rlhf_lab.models.batches import Row, TokenBatch, batch_of_rows, make_batch
+from rlhf_lab.models.chat import ChatTokens
 from rlhf_lab.models.generation import BATCH_SIZE, Generated, generate
 from rlhf_lab.models.loading import Base, load_base
 from rlhf_lab.models.roles import ROLES, Role, RoleModel, ScalarHead
@@ -16,8 +17,10 @@ __all__ = [
     "Generated",
     "Role",
     "RoleModel",
+    "Row",
     "ScalarHead",
     "TokenBatch",
+    "batch_of_rows",
     "generate",
     "load_base",
     "make_batch",

@@ -20,7 +20,7 @@ from transformers.generation.logits_process import (
     TopPLogitsWarper,
 )
 
-from rlhf_lab.models.chat import rounded_width
+from rlhf_lab.models.batches import rounded_width
 from rlhf_lab.types import EndReason, Sampling
 
 if TYPE_CHECKING:

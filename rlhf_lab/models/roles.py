@@ -21,8 +21,10 @@ import torch
 from torch import Tensor, nn
 
 from rlhf_lab.algorithms import TokenLogprobs, token_logprobs
-from rlhf_lab.errors import LabMismatch, RoleError, UnknownModel
-from rlhf_lab.models.chat import ChatTokens, TokenBatch
+from rlhf_lab.errors import LabMismatch, RoleError
+from rlhf_lab.models.batches import TokenBatch
+from rlhf_lab.models.certificates import can_share_prompts, certify_output_head
+from rlhf_lab.models.chat import ChatTokens
 from rlhf_lab.models.dense import DenseCopies
 from rlhf_lab.models.quiet import quiet
 from rlhf_lab.types import LoraSpec
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
 RoleName = Literal["policy", "reference", "reward", "value"]
 ROLES: tuple[RoleName, ...] = ("policy", "reference", "reward", "value")
 HEADS = ("reward", "value")
-# Nats between the model's own log-probabilities and ours; bf16 logits alone differ by 0.06.
-LOGPROB_BOUND = 0.2
 
 
 class ScalarHead(nn.Module):
@@ -78,6 +78,8 @@ class ScalarHead(nn.Module):
 
 class RoleModel:
     """One base, four roles.
+
+    `shares_prompts` says whether responses may share a row of a batch with their prompt.
 
     ```python
     with model.role("policy", train=True) as policy:
@@ -127,29 +129,8 @@ class RoleModel:
         self._adapter_config = config
         self._reference_is_base = True
         self._held: Role | None = None
-        self._certify_output_head()
-
-    @torch.no_grad()
-    def _certify_output_head(self) -> None:
-        """Refuse models that do more to their logits than the output head does.
-
-        Log-probabilities are computed from hidden states and the head's weight alone. A bias, a
-        scale or a soft cap (Phi-2, Granite, Cohere, Gemma-2) would make them another model's.
-        """
-        ids = torch.arange(8, device=self.base.device).unsqueeze(0)
-        with self.role("policy") as policy, policy.autocast():
-            logits = self.base.model(input_ids=ids).logits[0, :-1].float()
-            hidden = self.base.model.base_model(input_ids=ids).last_hidden_state[0, :-1]
-            ours = token_logprobs(hidden, policy.output_weight(), ids[0, 1:]).logp
-        theirs = logits.log_softmax(-1).gather(1, ids[0, 1:, None]).squeeze(1)
-        if not (difference := (ours - theirs).abs().max().item()) <= LOGPROB_BOUND:
-            raise UnknownModel(
-                f"{self.base.name!r} changes its logits after the output head (a bias, scale or "
-                "soft "
-                f"cap; log-probabilities differ by {difference:.3g}, allowed {LOGPROB_BOUND}): "
-                "such "
-                "models are not supported yet. Choose another, such as a Llama, Qwen or SmolLM."
-            )
+        certify_output_head(self)
+        self.shares_prompts = can_share_prompts(self)
 
     @contextmanager
     def role(self, name: RoleName, *, train: bool = False) -> Iterator[Role]:
@@ -300,7 +281,7 @@ class Role:
         self.name = name
 
     def logprobs(self, batch: TokenBatch, *, temperature: float = 1.0) -> TokenLogprobs:
-        """Log-probability and entropy of each response token, (batch, longest response) in nats.
+        """Log-probability and entropy of each response token in nats, (responses, longest).
 
         Places without a response token hold 0.
 
@@ -309,9 +290,8 @@ class Role:
         """
         hidden = self._hidden(batch)
         is_token = batch.is_response_token
-        rows = torch.arange(hidden.shape[0], device=hidden.device).unsqueeze(1)
         found = token_logprobs(
-            hidden[rows, batch.predicting_places][is_token],
+            batch.of_responses(hidden, batch.predicting_places)[is_token],
             self.output_weight(),
             batch.response_ids[is_token],
             temperature=temperature,
@@ -320,16 +300,14 @@ class Role:
         return TokenLogprobs(*(empty.masked_scatter(is_token, part) for part in found))
 
     def values(self, batch: TokenBatch) -> Tensor:
-        """The head's output before each response token, (batch, longest response)."""
+        """The head's output before each response token, (responses, longest response)."""
         hidden = self._hidden(batch)
-        rows = torch.arange(hidden.shape[0], device=hidden.device).unsqueeze(1)
-        return self._own_head().forward(hidden[rows, batch.predicting_places])
+        return self._own_head().forward(batch.of_responses(hidden, batch.predicting_places))
 
     def scores(self, batch: TokenBatch) -> Tensor:
-        """The head's raw output at the last real token of each row, (batch,)."""
+        """The head's raw output at the last token of each response, (responses,)."""
         hidden = self._hidden(batch)
-        rows = torch.arange(hidden.shape[0], device=hidden.device)
-        return self._own_head().forward(hidden[rows, batch.last_places])
+        return self._own_head().forward(batch.of_responses(hidden, batch.last_places))
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The precision every forward pass of this model uses."""
@@ -356,7 +334,7 @@ class Role:
         with self.autocast():
             hidden: Tensor = self.model.base.model.base_model(
                 input_ids=batch.input_ids,
-                attention_mask=batch.is_token.long(),
+                attention_mask=batch.attention_mask,
                 position_ids=batch.position_ids,
                 use_cache=False,
             ).last_hidden_state

@@ -12,9 +12,9 @@ from tqdm.auto import tqdm
 
 from rlhf_lab.algorithms import pairs_of_tiers, ranking_loss
 from rlhf_lab.errors import NotEnoughData
-from rlhf_lab.models import Role, RoleModel, TokenBatch, make_batch
+from rlhf_lab.models import Role, RoleModel
 from rlhf_lab.models.memory import trim_heap
-from rlhf_lab.training.batching import micro_batches
+from rlhf_lab.training.batching import micro_batches, response_batches
 from rlhf_lab.training.config import RewardConfig
 from rlhf_lab.training.optimizer import RoleOptimizer
 from rlhf_lab.types import Interval
@@ -35,6 +35,11 @@ class RankedExample:
     prompt: Sequence[int]
     candidates: Sequence[Sequence[int]]
     ranks: Sequence[int]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the prompt, once, and of all candidates."""
+        return len(self.prompt) + sum(map(len, self.candidates))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,11 +145,13 @@ class RewardTrainer:
 
     def scores(self, examples: Sequence[RankedExample], *, progress: bool = False) -> list[Tensor]:
         """Raw reward of every candidate of each example, on the CPU."""
-        found: list[Tensor] = []
+        found: dict[int, Tensor] = {}
+        groups = self._groups(examples)
         with self.model.role("reward") as role, self.model.dense.base():
-            for example in tqdm(examples, desc="Scoring", disable=not progress, leave=False):
-                found.append(self._example_scores(role, example).cpu())
-        return found
+            for group in tqdm(groups, desc="Scoring", disable=not progress, leave=False):
+                scores = self._group_scores(role, [examples[i] for i in group])
+                found |= {i: s.cpu() for i, s in zip(group, scores, strict=True)}
+        return [found[i] for i in range(len(examples))]
 
     @torch.no_grad()
     def normalise_on(self, scores: Sequence[Tensor]) -> None:
@@ -168,35 +175,38 @@ class RewardTrainer:
     def _step(self, examples: Sequence[RankedExample]) -> float:
         total = 0.0
         with self.model.role("reward", train=True) as role:
-            for example in examples:
-                loss = self._loss(role, example) / len(examples)
+            for group in self._groups(examples):
+                loss = self._loss(role, [examples[i] for i in group]) / len(examples)
                 loss.backward()
                 total += loss.item()
             self.optimizer.step()
         trim_heap()
         return total
 
-    def _loss(self, role: Role, example: RankedExample) -> Tensor:
-        pairs = pairs_of_tiers(example.ranks)
-        return ranking_loss(
-            self._example_scores(role, example), pairs, self.model.head("reward").log_tie
-        )
+    def _groups(self, examples: Sequence[RankedExample]) -> list[list[int]]:
+        """Examples that run together: all candidates of one are in the same group."""
+        return micro_batches([e.tokens for e in examples], self.config.tokens_per_micro_batch)
 
-    def _example_scores(self, role: Role, example: RankedExample) -> Tensor:
-        """Every candidate runs once, and all pairs share its score."""
-        lengths = [len(example.prompt) + len(c) for c in example.candidates]
-        groups = micro_batches(lengths, self.config.tokens_per_micro_batch)
-        parts = [role.scores(self._batch(example, group)) for group in groups]
-        back = torch.tensor([i for group in groups for i in group]).argsort()
-        return torch.cat(parts)[back.to(parts[0].device)]
+    def _loss(self, role: Role, examples: Sequence[RankedExample]) -> Tensor:
+        """Sum over the examples."""
+        log_tie = self.model.head("reward").log_tie
+        scores = self._group_scores(role, examples)
+        pairs = [pairs_of_tiers(example.ranks) for example in examples]
+        losses = [ranking_loss(s, p, log_tie) for s, p in zip(scores, pairs, strict=True)]
+        return torch.stack(losses).sum()
 
-    def _batch(self, example: RankedExample, rows: Sequence[int]) -> TokenBatch:
-        return make_batch(
-            [example.prompt] * len(rows),
-            [example.candidates[i] for i in rows],
-            pad_id=int(self.model.base.tokenizer.pad_token_id),
-            device=self.model.base.device,
+    def _group_scores(self, role: Role, examples: Sequence[RankedExample]) -> Sequence[Tensor]:
+        """Scores of each example: every candidate runs once, and all pairs share its score."""
+        batches = response_batches(
+            self.model,
+            [e.prompt for e in examples for _ in e.candidates],
+            [c for e in examples for c in e.candidates],
+            tokens=self.config.tokens_per_micro_batch,
         )
+        scores = torch.cat([role.scores(batch.tokens) for batch in batches])
+        order = torch.tensor([n for batch in batches for n in batch.responses])
+        in_order = scores[order.argsort().to(scores.device)]
+        return torch.split(in_order, [len(e.candidates) for e in examples])
 
     def state(self) -> dict[str, Mapping[str, Tensor]]:
         """Everything a checkpoint of the reward needs."""

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rlhf_lab.models import BATCH_SIZE, Generated, Role, RoleModel, TokenBatch, generate, make_batch
+from rlhf_lab.models import BATCH_SIZE, Generated, Role, RoleModel, TokenBatch, generate
 from rlhf_lab.models.roles import RoleName
-from rlhf_lab.training.batching import micro_batches
+from rlhf_lab.training.batching import response_batches
 from rlhf_lab.types import Sampling
 
 
@@ -39,7 +39,7 @@ class Rollout:
 
     Attributes:
         texts: Prompts and responses.
-        groups: Rows of each micro-batch.
+        groups: Numbers of the responses in each micro-batch.
         batches: Tokens of each micro-batch.
         is_response_token: (responses, longest response).
         logp: Of the policy when it sampled, like all that follow in nats and of that shape.
@@ -66,7 +66,7 @@ class Rollout:
         return torch.tensor(reasons, device=self.scores.device)
 
     def part(self, source: Tensor, group: int) -> Tensor:
-        """The rows of one micro-batch of a (responses, longest response) tensor, at its width."""
+        """What one micro-batch has of a (responses, longest response) tensor, at its width."""
         width = int(self.batches[group].response_lengths.max())
         return source[self.groups[group], :width]
 
@@ -91,10 +91,12 @@ def score_texts(
     minibatches: int = 1,
 ) -> Rollout:
     """Log-probabilities, values and normalised rewards, in enough groups for the minibatches."""
-    lengths = [len(p) + len(g.token_ids) for p, g in zip(*texts, strict=True)]
-    groups = micro_batches(lengths, tokens_per_micro_batch, at_least=minibatches)
-    batches = [_batch(model, texts, rows) for rows in groups]
-    shape = (len(lengths), max(len(g.token_ids) for g in texts.generated))
+    responses = [g.token_ids for g in texts.generated]
+    parts = response_batches(
+        model, texts.prompts, responses, tokens=tokens_per_micro_batch, at_least=minibatches
+    )
+    groups, batches = [part.responses for part in parts], [part.tokens for part in parts]
+    shape = (len(responses), max(map(len, responses)))
 
     def gather(
         name: RoleName, computed: Callable[[Role, TokenBatch], Sequence[Tensor]]
@@ -128,12 +130,3 @@ def _assemble(
     for rows, part in zip(groups, parts, strict=True):
         full[rows, : part.shape[1]] = part
     return full
-
-
-def _batch(model: RoleModel, texts: Texts, rows: Sequence[int]) -> TokenBatch:
-    return make_batch(
-        [texts.prompts[i] for i in rows],
-        [texts.generated[i].token_ids for i in rows],
-        pad_id=int(model.base.tokenizer.pad_token_id),
-        device=model.base.device,
-    )

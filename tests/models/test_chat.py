@@ -3,10 +3,9 @@ from __future__ import annotations
 import copy
 
 import pytest
-import torch
 
 from rlhf_lab.errors import PromptError
-from rlhf_lab.models import ChatTokens, RoleModel, make_batch
+from rlhf_lab.models import ChatTokens, RoleModel
 from rlhf_lab.types import Message, Prompt
 from tests.tiny import prompt
 
@@ -61,29 +60,6 @@ def test_a_template_that_ends_turns_with_plain_text_adds_no_stop_token(model: Ro
     tokenizer = copy.deepcopy(model.base.tokenizer)
     tokenizer.chat_template = "{% for m in messages %}{{ m['content'] + 'zz' }}{% endfor %}"
     assert ChatTokens(tokenizer, context=512).stop_ids == {tokenizer.eos_token_id}
-
-
-def test_masks_come_from_lengths_though_padding_and_end_token_are_one(model: RoleModel):
-    end = model.base.tokenizer.eos_token_id
-    assert model.base.tokenizer.pad_token_id == end
-    tokens = make_batch([[1, 2, 3], [4]], [[5, end], [6, 7, 8, end]], pad_id=end)
-    # The width is rounded up to 8: what stands there is padding, which is the end token here.
-    rest = [end] * 3
-    assert tokens.input_ids.tolist() == [[1, 2, 3, 5, end, *rest], [4, 6, 7, 8, end, *rest]]
-    assert tokens.is_token.tolist() == [[True] * 5 + [False] * 3] * 2
-    assert tokens.is_response_token.tolist() == [[True, True, False, False], [True] * 4]
-    assert tokens.response_ids[0, :2].tolist() == [5, end]
-    assert tokens.response_ids[1].tolist() == [6, 7, 8, end]
-
-
-def test_places_and_positions_of_a_padded_batch():
-    tokens = make_batch([[1, 2], [3]], [[4, 5, 6], [7]], pad_id=0)
-    assert tokens.input_ids.tolist() == [[1, 2, 4, 5, 6, 0, 0, 0], [3, 7, 0, 0, 0, 0, 0, 0]]
-    assert tokens.position_ids.tolist() == [list(range(8))] * 2
-    assert tokens.is_token.tolist() == [[True] * 5 + [False] * 3, [True] * 2 + [False] * 6]
-    assert tokens.predicting_places.tolist() == [[1, 2, 3], [0, 1, 2]]
-    assert tokens.last_places.tolist() == [4, 1]
-    assert tokens.input_ids.dtype == torch.int64
 
 
 def test_chats_of_several_turns_are_encoded_whole(model: RoleModel):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhf_lab.training.batching import micro_batches, spread
+from rlhf_lab.training.batching import micro_batches, shared_rows, spread
 
 
 def test_rows_of_like_length_share_a_batch_within_the_budget():
@@ -13,6 +13,17 @@ def test_rows_of_like_length_share_a_batch_within_the_budget():
 
 def test_a_row_beyond_the_budget_stands_alone():
     assert micro_batches([3, 100, 3], tokens=6) == [[0, 2], [1]]
+
+
+def test_neighbours_of_one_prompt_share_a_row_within_the_budget():
+    prompts = [[1, 1], [1, 1], [1, 1], [2], [1, 1]]
+    responses = [[5], [6, 6], [7], [8], [9]]
+    # 2 + 1 + 2 tokens fill the first row; the last one has another neighbour.
+    assert shared_rows(prompts, responses, 5, most=9) == [[0, 1], [2], [3], [4]]
+    assert shared_rows(prompts, responses, 100, most=9) == [[0, 1, 2], [3], [4]]
+    assert shared_rows(prompts, responses, 100, most=2) == [[0, 1], [2], [3], [4]]
+    assert shared_rows(prompts, responses, 100, most=1) == [[0], [1], [2], [3], [4]]
+    assert shared_rows(prompts, responses, 1, most=9) == [[0], [1], [2], [3], [4]]
 
 
 def test_no_rows_make_no_batches():
