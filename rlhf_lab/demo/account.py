@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +11,16 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from rlhf_lab.demo.run import DemoResult
+    from rlhf_lab.evaluation.win_rate import Verdict
     from rlhf_lab.models import Base
 
 SHOWN = 3
+# "Did it get better?", here and in the report.
+ANSWERS: dict[Verdict, str] = {
+    "better": "Yes. The taught model is preferred.",
+    "unclear": "No clear difference at this size.",
+    "worse": "No. The taught model is worse.",
+}
 
 
 def describe_device(base: Base) -> str:
@@ -30,25 +35,19 @@ def describe_device(base: Base) -> str:
 
 
 def peak_rss_mb() -> float:
-    """Peak resident memory of this process in 10^6 bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    """As `memory.peak_rss_mb`, which comes with torch and so is imported when it is needed."""
+    from rlhf_lab.models import memory
+
+    return memory.peak_rss_mb()
 
 
 def conclude(console: Console, result: DemoResult, path: Path) -> None:
     """Samples before and after, and the answer to "did it get better?"."""
     console.print(_samples(result))
-    win = result.evaluation.win_rate
-    verdict = (
-        "The taught model is preferred."
-        if win.low > 0.5
-        else "No clear difference at this size."
-        if win.high >= 0.5
-        else "The taught model is worse."
-    )
+    evaluation = result.evaluation
     console.print(
-        f"\n{verdict} Win rate {win} against the start, by the annotator's rubric on held-out "
-        "prompts.\n"
+        f"\n{ANSWERS[evaluation.verdict]} Win rate {evaluation.win_rate} against the start, by "
+        "the annotator's rubric on held-out prompts.\n"
         f"{result.seconds:.0f} s, peak memory {result.peak_rss_mb:.0f} MB. "
         f"The whole account: {path / 'report.html'}"
     )

@@ -15,6 +15,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any, Literal
 
 from rlhf_lab.annotators import rubric, rubric_points
+from rlhf_lab.demo.account import ANSWERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,6 +117,7 @@ def write_report(path: Path, result: DemoResult) -> Path:
         .from_string(source)
         .render(
             result=result,
+            answer=ANSWERS[result.evaluation.verdict],
             win=result.evaluation.win_rate,
             system=_system_message(result.evaluation.samples),
             charts=_charts(result.rounds),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from rlhf_lab.algorithms import bootstrap_mean
 from rlhf_lab.errors import NotEnoughData
 from rlhf_lab.types import Annotator, Interval, Prompt, Response
+
+Verdict = Literal["better", "unclear", "worse"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,13 @@ class EvalReport:
     ended: float
     baseline_ended: float
     samples: tuple[Sample, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the whole interval of the win rate lies on one side of one half."""
+        if self.win_rate.low > 0.5:
+            return "better"
+        return "unclear" if self.win_rate.high >= 0.5 else "worse"
 
     def __str__(self) -> str:
         """One line."""

@@ -1,9 +1,11 @@
-"""Giving memory back between the phases of a job."""
+"""How much memory a job took, and giving it back between its phases."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import resource
+import sys
 
 import torch
 
@@ -25,3 +27,10 @@ def trim_heap() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def peak_rss_mb() -> float:
+    """Peak resident memory of this process so far, in 10^6 bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # macOS counts in bytes, Linux in kibibytes.
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

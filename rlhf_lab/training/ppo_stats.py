@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 import torch
+
+from rlhf_lab.models.memory import peak_rss_mb
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,5 +105,4 @@ def peak_memory_mb(device: torch.device) -> float:
     """Peak so far, in 10^6 bytes: of the device's memory on CUDA, of the process otherwise."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
-    # Linux counts in kibibytes.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    return peak_rss_mb()

@@ -7,12 +7,15 @@ import sys
 from collections import Counter
 from dataclasses import asdict, replace
 from html.parser import HTMLParser
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from rlhf_lab.annotators import RubricAnnotator, rubric_points
+from rlhf_lab.demo.account import conclude
 from rlhf_lab.demo.report import RULES, write_report
 from rlhf_lab.demo.run import DemoResult, DemoRound, DemoSettings
 from rlhf_lab.evaluation.win_rate import EvalReport, compare_versions
@@ -328,16 +331,18 @@ def test_every_criterion_is_explained():
         (0.3, 0.49, "No. The taught model is worse.", "all of it below 0.5"),
     ],
 )
-def test_the_answer_follows_the_interval(
+def test_the_answer_follows_the_interval_on_the_page_and_on_the_terminal(
     tmp_path: Path, low: float, high: float, answer: str, range_: str
 ):
     result = demo_result()
     win = Interval(estimate=(low + high) / 2, low=low, high=high, n=40)
-    text = Reader(
-        written(tmp_path, replace(result, evaluation=replace(result.evaluation, win_rate=win)))
-    ).text
+    result = replace(result, evaluation=replace(result.evaluation, win_rate=win))
+    text = Reader(written(tmp_path, result)).text
     assert answer in text
     assert range_ in text
+    console = Console(file=StringIO(), width=120)
+    conclude(console, result, tmp_path)
+    assert f"\n{answer} Win rate {win} against the start" in console.file.getvalue()
 
 
 def test_what_was_not_measured_is_said(tmp_path: Path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -59,6 +60,15 @@ def test_lengths_endings_and_kl_stand_beside_the_win_rate():
 
 def test_a_certain_win_has_a_certain_interval():
     assert report([("a", "aa")] * 5).win_rate == Interval(estimate=1.0, low=1.0, high=1.0, n=5)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.51, 0.7, "better"), (0.5, 0.7, "unclear"), (0.3, 0.5, "unclear"), (0.3, 0.49, "worse")],
+)
+def test_only_an_interval_beside_one_half_is_a_verdict(low: float, high: float, verdict: str):
+    win = Interval(estimate=(low + high) / 2, low=low, high=high, n=5)
+    assert replace(report([("a", "aa")]), win_rate=win).verdict == verdict
 
 
 def test_the_judge_cannot_tell_the_versions_by_their_place():
