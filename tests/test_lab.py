@@ -49,7 +49,7 @@ PPO = PPOConfig(prompts_per_step=2, responses_per_prompt=2, sampling=SAMPLING, m
 REWARD = RewardConfig(epochs=2, learning_rate=1e-2, replay=1.0)
 
 
-def open_lab(path: Path, folder: Path, **changes) -> Lab:
+def open_lab(path: Path, folder: Path | str, **changes) -> Lab:
     settings = {
         "model": str(folder),
         "quantize": "none",
@@ -740,6 +740,23 @@ def test_a_lab_made_otherwise_is_refused_and_stays_usable(
     assert "choose a new directory" in str(caught.value)
     with Lab(path, lora=LORA, quantize="none", sampling=SAMPLING, progress=False) as lab:
         assert lab.generate(k=3, prompts=6, heldout=0.34).new == 0
+
+
+@pytest.mark.parametrize("given", ["./tiny", "tiny", "../here/tiny", "~/tiny"])
+def test_a_local_model_is_found_from_any_working_directory(
+    path: Path, tiny_folder: Path, tmp_path: Path, monkeypatch, given: str
+):
+    (here := tmp_path / "here").mkdir()
+    (here / "tiny").symlink_to(tiny_folder)
+    monkeypatch.setenv("HOME", str(here))
+    monkeypatch.chdir(here)
+    with open_lab(path, given) as lab:
+        lab.add_prompts(TRAIN)
+        lab.generate(k=2, prompts=1)
+    monkeypatch.chdir(tmp_path)
+    for asked in (None, str(here / "tiny"), "here/tiny"):
+        with open_lab(path, tiny_folder, model=asked) as lab:
+            assert lab.model.base.name == str(here / "tiny")
 
 
 def test_a_half_written_checkpoint_is_named_and_other_versions_still_work(taught: Lab, path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -15,7 +16,7 @@ SETTING = "identity"
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Model, quantization and adapter shape of one lab."""
+    """Model (hub id or absolute path of a folder), quantization and adapter shape of one lab."""
 
     model: str
     quantize: Literal["nf4", "none"]
@@ -45,7 +46,11 @@ def settle_identity(
     """
     if quantize not in (None, "nf4", "none"):
         raise ConfigError(f"quantize={quantize!r}: use 'nf4' (4-bit) or 'none'.")
-    asked = {"model": model, "quantize": quantize, "lora": _plain(lora) if lora else None}
+    asked = {
+        "model": model and _place(model),
+        "quantize": quantize,
+        "lora": lora and _plain(lora),
+    }
     asked = {key: value for key, value in asked.items() if value is not None}
     made: dict[str, Any] | None = store.get_setting(SETTING)
     if made is None or not store.versions():
@@ -60,6 +65,12 @@ def settle_identity(
                 f"no other. Leave {key}= out to continue, or choose a new directory."
             )
     return Identity(model=made["model"], quantize=made["quantize"], lora=_lora(made["lora"]))
+
+
+def _place(model: str) -> str:
+    """A folder's absolute path, so that the lab finds it from any working directory."""
+    folder = os.path.abspath(os.path.expanduser(model))
+    return folder if os.path.isdir(folder) else model
 
 
 def _plain(lora: LoraSpec) -> dict[str, Any]:
