@@ -32,7 +32,7 @@ from rlhf_lab.errors import (
     UnknownModel,
     UnknownVersion,
 )
-from rlhf_lab.models import sources
+from rlhf_lab.models import loading, sources
 from rlhf_lab.models.quiet import quiet
 from rlhf_lab.training import PPOTrainer, RewardTrainer
 from rlhf_lab.types import LoraSpec, Prompt, Sampling
@@ -578,6 +578,17 @@ def test_an_export_is_what_peft_loads(taught: Lab, tiny_folder: Path, tmp_path: 
     weights = {k.replace(".default.", "."): v for k, v in loaded.named_parameters() if "lora" in k}
     assert same(weights, {k: v for k, v in model.state("policy").items()})
     assert (theirs - before).abs().max() > 1e-4
+
+
+def test_an_export_names_its_base_as_the_hub_does(
+    path: Path, tiny_folder: Path, tmp_path: Path, monkeypatch
+):
+    """Not by the folder where this machine keeps it: an adapter is loaded elsewhere, too."""
+    monkeypatch.setattr(loading, "resolve_model", lambda _: tiny_folder)
+    with open_lab(path, "some/model") as lab:
+        folder = lab.export(tmp_path / "adapter")
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "some/model"
 
 
 def test_an_export_never_overwrites(taught: Lab, tmp_path: Path):

@@ -230,8 +230,15 @@ class RoleModel:
 
     def save_adapter(self, name: RoleName, folder: Path) -> None:
         """Write a role's adapter in peft's own format, to be loaded on the plain base model."""
+        # For other machines: by its hub id, not by the folder where this one keeps it.
+        self.peft.peft_config[name].base_model_name_or_path = self.base.name
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-            self.peft.save_pretrained(scratch, selected_adapters=[name], safe_serialization=True)
+            self.peft.save_pretrained(
+                scratch,
+                selected_adapters=[name],
+                safe_serialization=True,
+                save_embedding_layers=False,  # they are the base's; "auto" would ask the hub
+            )
             # peft puts every adapter but "default" into a folder of its name.
             shutil.copytree(Path(scratch) / name, folder, dirs_exist_ok=True)
 
