@@ -6,27 +6,23 @@ one stopped. torch is imported when a model is first needed, not before.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
-from weakref import WeakValueDictionary
 
 from rlhf_lab.annotators import RankingQueue, RubricAnnotator, rank_all
 from rlhf_lab.errors import ConfigError, LabError, NotEnoughData
 from rlhf_lab.store import (
-    Identity,
     PreferenceStore,
-    TrainingLock,
     VersionTable,
+    choose_prompts,
+    heldout_prompts,
     read_prompts,
     settle_identity,
 )
-from rlhf_lab.types import Annotator, LoraSpec, Prompt, Response, Sampling, Version
+from rlhf_lab.types import Annotator, LoraSpec, Sampling, Version
 
 if TYPE_CHECKING:
     from rlhf_lab.evaluation import EvalReport
@@ -34,12 +30,11 @@ if TYPE_CHECKING:
     from rlhf_lab.models.collection import Batch
     from rlhf_lab.training import PPOConfig, RewardConfig, RewardReport
     from rlhf_lab.training.ppo_run import PPORun
-    from rlhf_lab.training.versions import VersionTree
+    from rlhf_lab.training.workbench import Workbench
     from rlhf_lab.widgets import RankingWidget
 
 START = "policy@0"
 MOST_CANDIDATES = 9
-_holders: WeakValueDictionary[str, Lab] = WeakValueDictionary()
 
 
 class Lab:
@@ -89,10 +84,15 @@ class Lab:
         self.seed = seed
         self.progress = progress
         self.sampling = replace(sampling or Sampling(temperature=0.8, max_new_tokens=48), seed=seed)
-        self._device = device
         self.store = PreferenceStore(self.path / "lab.sqlite")
-        self._identity = self._settle_identity(model=model, quantize=quantize, lora=lora)
-        self._lock = TrainingLock(self.path, purpose="model work")
+        try:
+            self._identity = settle_identity(
+                self.store, self.path, model=model, quantize=quantize, lora=lora
+            )
+        except LabError:
+            self.store.close()
+            raise
+        self._device = device
 
     # Prompts and responses
 
@@ -117,11 +117,7 @@ class Lab:
         Raises:
             PromptError, ImportFileError: one of them is no prompt; nothing was added.
         """
-        if isinstance(source, Prompt):
-            source = [source]
-        prompts = source if _all_prompts(source) else read_prompts(source, split=split)
-        if split is not None:
-            prompts = [replace(p, split=split) for p in prompts]
+        prompts = read_prompts(source, split=split)
         if system is not None:
             prompts = [p.with_system(system) for p in prompts]
         return self.store.add_prompts(prompts)
@@ -162,15 +158,12 @@ class Lab:
                 f"k={k}: at most {MOST_CANDIDATES} responses to a prompt can be ranked by digit. "
                 f"Use 4 to {MOST_CANDIDATES}."
             )
-        if not 0 <= heldout < 1:
-            raise ConfigError(
-                f"heldout={heldout}: a share from 0 up to, not including, 1. Use 0.25."
-            )
-        _check_prompt_count(prompts)
-        self._hold()
-        chosen = self._choose_prompts(prompts, heldout)
+        self._bench.take()
+        chosen = choose_prompts(
+            self.store, prompts, heldout=heldout, version=self.version, seed=self.seed
+        )
         return collect_responses(
-            self._ready_model(),
+            self._bench.model,
             self.store,
             chosen,
             k=k,
@@ -227,8 +220,8 @@ class Lab:
         from rlhf_lab.training.reward_update import update_reward
 
         return update_reward(
-            self._ready_model(),
-            self._tree,
+            self._bench.ready_model(),
+            self._bench.tree,
             self.store,
             config or RewardConfig(seed=self.seed),
             start=START,
@@ -252,8 +245,8 @@ class Lab:
             raise ConfigError(f"steps={steps}: at least 1.")
         prompts = self.store.prompts(split="train")
         return start_ppo(
-            self._ready_model(),
-            self._tree,
+            self._bench.ready_model(),
+            self._bench.tree,
             self.store,
             prompts,
             (config or PPOConfig()).resolved(self.sampling, self.seed),
@@ -282,32 +275,28 @@ class Lab:
             ConfigError: prompts is below 1, or the baseline is the present policy itself.
             UnknownVersion: no such baseline.
         """
-        from rlhf_lab.evaluation import compare_versions
-        from rlhf_lab.evaluation.kl import kl_per_response
+        from rlhf_lab.evaluation import evaluate_policy
 
-        _check_prompt_count(prompts)
-        self._hold()
-        chosen = self.store.prompts(split="heldout")[:prompts]
-        if not chosen:
-            raise NotEnoughData(
-                "no held-out prompts: add some with lab.add_prompts(..., split='heldout')."
-            )
+        self._bench.take()
+        chosen = heldout_prompts(self.store, prompts)
         if baseline == self.version:
             raise ConfigError(
                 f"baseline={baseline!r} is the present policy, and a policy only ties with itself: "
                 "take PPO steps first (lab.ppo), or choose another baseline from lab.versions."
             )
-        sampling = sampling or self.sampling
-        before = self._evaluation_responses(baseline, chosen, sampling)
-        after = self._evaluation_responses(self.version, chosen, sampling)
-        kl = kl_per_response(self.model, chosen, after, progress=self.progress)
-        report = compare_versions(
-            chosen, before, after, judge or RubricAnnotator(), kl=kl, seed=self.seed
+        checkpoint = self._bench.tree.load(self.store.version(baseline))
+        return evaluate_policy(
+            self._bench.model,
+            self.store,
+            chosen,
+            version=self.version,
+            baseline=baseline,
+            baseline_state=checkpoint.tensors["policy"],
+            judge=judge or RubricAnnotator(),
+            sampling=sampling or self.sampling,
+            seed=self.seed,
+            progress=self.progress,
         )
-        self.store.log_metrics(
-            "evaluation", report.version, 0, {"win_rate": report.win_rate.estimate, "kl": kl}
-        )
-        return report
 
     # Versions
 
@@ -334,15 +323,7 @@ class Lab:
             UnknownVersion: no such version.
             CheckpointError: its files are missing or altered; nothing changed.
         """
-        self._hold()
-        version = self.store.version(name)
-        checkpoint = self._tree.load(version)
-        if version.role == "policy" and "model" in self.__dict__:
-            self.model.load_state("policy", checkpoint.tensors["policy"])
-        for other in version.trained_with if with_reward else ():
-            self._tree.set_head(self.store.version(other))
-        self._tree.set_head(version)
-        return version
+        return self._bench.checkout(name, with_reward=with_reward)
 
     def undo(self) -> Version:
         """Check out the parent of the present policy; the reward model stays as it is.
@@ -350,7 +331,7 @@ class Lab:
         Raises:
             NotEnoughData: the present policy is the start.
         """
-        self._hold()
+        self._bench.take()
         parent = self.store.version(self.version).parent
         if parent is None:
             raise NotEnoughData(f"{self.version} is the start: there is nothing to undo.")
@@ -366,63 +347,30 @@ class Lab:
         if target.exists() and not (target.is_dir() and not any(target.iterdir())):
             raise ConfigError(f"{target} is a file or a folder with files: choose a new folder.")
         target.parent.mkdir(parents=True, exist_ok=True)
-        self._ready_model().save_adapter("policy", target)
+        self._bench.ready_model().save_adapter("policy", target)
         return target
 
     # The model
 
-    @cached_property
+    @property
     def model(self) -> RoleModel:
         """The base with its roles, at the present versions; loaded on first use.
 
         Raises:
             LabInUse: another process does model work in this lab; names it.
         """
-        from rlhf_lab.models import RoleModel, load_base
-
-        self._hold()
-        identity = self._identity
-        base = load_base(identity.model, quantize=identity.quantize, device=self._device)
-        model = RoleModel(base, identity.lora, seed=self.seed)
-        self._tree.open_policy(model)
-        return model
+        return self._bench.model
 
     @cached_property
-    def _tree(self) -> VersionTree:
-        from rlhf_lab.training.versions import VersionTree
+    def _bench(self) -> Workbench:
+        from rlhf_lab.training.workbench import Workbench
 
-        return VersionTree(self.path, self.store)
-
-    def _hold(self) -> None:
-        """Take the lab for model work; an earlier object in this process hands it over.
-
-        A notebook cell that opens the lab may be run twice, and the output history keeps the
-        first object alive.
-        """
-        self._tree.refuse_while_ppo_runs()
-        if self._lock.held:
-            return
-        key = str(self.path.resolve())
-        if (earlier := _holders.get(key)) is not None:
-            earlier._let_go()
-        self._lock.acquire()
-        _holders[key] = self
-        # What a killed PPO run left becomes a version before anything asks for the present one.
-        self._tree.finish_steps()
-
-    def _ready_model(self) -> RoleModel:
-        """The model, at the present versions and not in the middle of a PPO loop."""
-        self._hold()
-        return self.model
-
-    def _let_go(self) -> None:
-        if self._lock.held:
-            self._lock.release()
-        self.__dict__.pop("model", None)
+        return Workbench(self.path, self.store, self._identity, device=self._device, seed=self.seed)
 
     def close(self) -> None:
         """Give back the lock, the database and the model."""
-        self._let_go()
+        if "_bench" in self.__dict__:
+            self._bench.let_go()
         self.store.close()
 
     def __enter__(self) -> Self:
@@ -444,80 +392,3 @@ class Lab:
             f"Lab({str(self.path)!r}, {self._identity.model}, {self.version}: {counts.prompts} "
             f"prompts, {counts.responses} responses, {counts.rankings} rankings)"
         )
-
-    # Inside
-
-    def _settle_identity(self, **asked: Any) -> Identity:  # noqa: ANN401 - as in `__init__`
-        try:
-            return settle_identity(self.store, self.path, **asked)
-        except LabError:
-            self.store.close()
-            raise
-
-    def _choose_prompts(self, count: int, heldout: float) -> list[Prompt]:
-        train, held = (self._by_use(split) for split in ("train", "heldout"))
-        if not train and not held:
-            raise NotEnoughData(
-                "the lab has no prompts: add some, `lab.add_prompts(rl.load_prompts())`."
-            )
-        from_held = min(round(count * heldout), len(held))
-        return train[: count - from_held] + held[:from_held]
-
-    def _by_use(self, split: Literal["train", "heldout"]) -> list[Prompt]:
-        """Prompts of a split: first those the present policy answered, then the least used."""
-        prompts = self.store.prompts(split=split)
-        random.Random(f"{self.seed}/{split}").shuffle(prompts)
-        used: dict[str, set[str]] = {}
-        for response in self.store.responses():
-            if response.purpose == "candidate":
-                used.setdefault(response.prompt_id, set()).add(response.version)
-        return sorted(
-            prompts,
-            key=lambda p: (self.version not in used.get(p.id, ()), len(used.get(p.id, ()))),
-        )
-
-    def _evaluation_responses(
-        self, version: str, prompts: Sequence[Prompt], sampling: Sampling
-    ) -> list[Response]:
-        from rlhf_lab.models.collection import collect_responses
-
-        with self._policy_of(version):
-            batch = collect_responses(
-                self.model,
-                self.store,
-                prompts,
-                k=1,
-                version=version,
-                sampling=sampling,
-                purpose="evaluation",
-                progress=self.progress,
-            )
-        wanted = {r.prompt_id: r for r in batch.responses if r.sampling == sampling}
-        return [wanted[p.id] for p in prompts]
-
-    @contextmanager
-    def _policy_of(self, version: str) -> Iterator[None]:
-        """The policy role as another version for a while."""
-        if version == self.version:
-            yield
-            return
-        checkpoint = self._tree.load(self.store.version(version))
-        present = self.model.state("policy")
-        self.model.load_state("policy", checkpoint.tensors["policy"])
-        try:
-            yield
-        finally:
-            self.model.load_state("policy", present)
-
-
-def _check_prompt_count(prompts: int) -> None:
-    if prompts < 1:
-        raise ConfigError(f"prompts={prompts}: at least 1, better 32 or more.")
-
-
-def _all_prompts(source: Any) -> bool:  # noqa: ANN401 - whatever a user may pass
-    return (
-        isinstance(source, list | tuple)
-        and bool(source)
-        and all(isinstance(p, Prompt) for p in source)
-    )

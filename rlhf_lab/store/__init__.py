@@ -7,6 +7,7 @@
 from rlhf_lab.store.identity import Identity, settle_identity
 from rlhf_lab.store.lock import TrainingLock
 from rlhf_lab.store.preference_store import Counts, PreferenceStore
+from rlhf_lab.store.prompt_choice import choose_prompts, heldout_prompts
 from rlhf_lab.store.prompt_files import read_prompts
 from rlhf_lab.store.rows import MetricsRow
 from rlhf_lab.store.version_table import VersionTable
@@ -18,6 +19,8 @@ __all__ = [
     "PreferenceStore",
     "TrainingLock",
     "VersionTable",
+    "choose_prompts",
+    "heldout_prompts",
     "read_prompts",
     "settle_identity",
 ]

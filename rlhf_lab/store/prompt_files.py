@@ -6,6 +6,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,13 +47,14 @@ def read_prompts(
 
     Args:
         source: A list (or other iterable) of strings, of chats (lists of messages with role and
-            content) or of dicts; a `datasets.Dataset`; or the path of a .jsonl or .jsonl.gz file.
+            content), of dicts or of `Prompt`; one `Prompt`; a `datasets.Dataset`; or the path of a
+            .jsonl or .jsonl.gz file.
             A dict or row holds its prompt, text or chat, in the first present of "prompt",
             "messages", "question", "instruction" (with its "input", if any, appended) and "text";
             "split", "source" and "tags" are optional, and all else is left aside.
         split: Put every prompt in this split, whatever its row says. Otherwise the row decides,
             and where it does not, the prompt's own hash: the same prompt always lands in the
-            same split.
+            same split. A `Prompt` has its split already.
         heldout_fraction: Share of the hash that goes to "heldout", from 0 to 1.
 
     Raises:
@@ -88,6 +90,8 @@ def _as_path(source: object) -> Path | None:
 
 
 def _rows(source: object) -> Iterable[object]:
+    if isinstance(source, Prompt):
+        return [source]
     columns = getattr(source, "column_names", None)
     if isinstance(columns, Mapping):
         raise PromptError(
@@ -162,6 +166,8 @@ def _parse(line: bytes, where: str) -> object:
 def _prompt(
     row: object, where: str, origin: str, split: Split | None, heldout_fraction: float
 ) -> Prompt:
+    if isinstance(row, Prompt):
+        return replace(row, split=split) if split else row
     try:
         checked = _Row.model_validate(_fields(row))
         prompt = Prompt(

@@ -34,6 +34,13 @@ def texts(prompts: list[Prompt]) -> list[str]:
     return [p.text for p in prompts]
 
 
+def test_ready_prompts_keep_their_split_unless_told_otherwise():
+    ready = prompt("Why?", split="heldout")
+    assert read_prompts(ready) == [ready]
+    assert read_prompts([ready, "How?"])[0] == ready
+    assert [p.split for p in read_prompts([ready, "How?"], split="train")] == ["train", "train"]
+
+
 def test_strings_chats_and_dicts_may_be_mixed():
     source = [
         "plain",

@@ -1,0 +1,77 @@
+"""Comparing the policy in the model with another version of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from torch import Tensor
+
+from rlhf_lab.evaluation.kl import kl_per_response
+from rlhf_lab.evaluation.win_rate import EvalReport, compare_versions
+from rlhf_lab.models import RoleModel
+from rlhf_lab.models.collection import collect_responses
+from rlhf_lab.store import PreferenceStore
+from rlhf_lab.types import Annotator, Prompt, Response, Sampling
+
+
+def evaluate_policy(
+    model: RoleModel,
+    store: PreferenceStore,
+    prompts: Sequence[Prompt],
+    *,
+    version: str,
+    baseline: str,
+    baseline_state: Mapping[str, Tensor],
+    judge: Annotator,
+    sampling: Sampling,
+    seed: int,
+    progress: bool = True,
+) -> EvalReport:
+    """One response of each version to each prompt, sampled if missing, and what a judge says.
+
+    Args:
+        model: Its policy is `version`, and is so again afterwards.
+        store: Where responses and figures go.
+        prompts: Held-out ones.
+        version: Name of the policy.
+        baseline: Name of what it is compared with.
+        baseline_state: The baseline's weights.
+        judge: Compares the two responses to each prompt.
+        sampling: How responses are drawn.
+        seed: Of the bootstrap.
+        progress: Show bars.
+    """
+
+    def responses(name: str) -> list[Response]:
+        batch = collect_responses(
+            model,
+            store,
+            prompts,
+            k=1,
+            version=name,
+            sampling=sampling,
+            purpose="evaluation",
+            progress=progress,
+        )
+        wanted = {r.prompt_id: r for r in batch.responses if r.sampling == sampling}
+        return [wanted[p.id] for p in prompts]
+
+    with policy_as(model, baseline_state):
+        before = responses(baseline)
+    after = responses(version)
+    kl = kl_per_response(model, prompts, after, progress=progress)
+    report = compare_versions(prompts, before, after, judge, kl=kl, seed=seed)
+    store.log_metrics("evaluation", version, 0, {"win_rate": report.win_rate.estimate, "kl": kl})
+    return report
+
+
+@contextmanager
+def policy_as(model: RoleModel, state: Mapping[str, Tensor]) -> Iterator[None]:
+    """Other weights in the policy role for a while."""
+    present = model.state("policy")
+    model.load_state("policy", state)
+    try:
+        yield
+    finally:
+        model.load_state("policy", present)

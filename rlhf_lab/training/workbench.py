@@ -1,0 +1,106 @@
+"""Where a lab's model work is done: one model, at the present versions, in one place at a time."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from rlhf_lab.models import RoleModel, load_base
+from rlhf_lab.store import Identity, PreferenceStore, TrainingLock
+from rlhf_lab.training.versions import VersionTree
+from rlhf_lab.types import Version
+
+_holders: WeakValueDictionary[str, Workbench] = WeakValueDictionary()
+
+
+class Workbench:
+    """The model of one lab, its tree of versions, and the lock on both."""
+
+    def __init__(
+        self,
+        directory: Path,
+        store: PreferenceStore,
+        identity: Identity,
+        *,
+        device: str | None,
+        seed: int,
+    ) -> None:
+        """Load and lock nothing yet.
+
+        Args:
+            directory: The lab's.
+            store: The lab's.
+            identity: Which model.
+            device: Default: the best there is.
+            seed: Of new adapters and heads.
+        """
+        self.tree = VersionTree(directory, store)
+        self._store = store
+        self._identity = identity
+        self._device = device
+        self._seed = seed
+        self._key = str(directory.resolve())
+        self._lock = TrainingLock(directory, purpose="model work")
+
+    @cached_property
+    def model(self) -> RoleModel:
+        """The base with its roles, at the present versions; loaded on first use.
+
+        Raises:
+            LabInUse: another process does model work in this lab; names it.
+        """
+        self.take()
+        identity = self._identity
+        base = load_base(identity.model, quantize=identity.quantize, device=self._device)
+        model = RoleModel(base, identity.lora, seed=self._seed)
+        self.tree.open_policy(model)
+        return model
+
+    def take(self) -> None:
+        """Take the lab for model work; an earlier workbench in this process hands it over.
+
+        A notebook cell that opens the lab may be run twice, and the output history keeps the
+        first object alive.
+
+        Raises:
+            LabInUse: another process does model work in this lab; names it.
+            TrainingError: a PPO loop is under way.
+        """
+        self.tree.refuse_while_ppo_runs()
+        if self._lock.held:
+            return
+        if (earlier := _holders.get(self._key)) is not None:
+            earlier.let_go()
+        self._lock.acquire()
+        _holders[self._key] = self
+        # What a killed PPO run left becomes a version before anything asks for the present one.
+        self.tree.finish_steps()
+
+    def ready_model(self) -> RoleModel:
+        """The model, at the present versions and not in the middle of a PPO loop."""
+        self.take()
+        return self.model
+
+    def let_go(self) -> None:
+        """Give back the lock and the model."""
+        if self._lock.held:
+            self._lock.release()
+        self.__dict__.pop("model", None)
+
+    def checkout(self, name: str, *, with_reward: bool) -> Version:
+        """Make a version the present one, and with a policy the reward it was trained with.
+
+        Raises:
+            UnknownVersion: no such version.
+            CheckpointError: its files are missing or altered; nothing changed.
+        """
+        self.take()
+        version = self._store.version(name)
+        checkpoint = self.tree.load(version)
+        if version.role == "policy" and "model" in self.__dict__:
+            self.model.load_state("policy", checkpoint.tensors["policy"])
+        for other in version.trained_with if with_reward else ():
+            self.tree.set_head(self._store.version(other))
+        self.tree.set_head(version)
+        return version

@@ -1,0 +1,47 @@
+"""Small labs, and what the tests of them share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rlhf_lab import Lab, PPOConfig, RewardConfig
+from rlhf_lab.types import LoraSpec, Sampling
+
+SAMPLING = Sampling(temperature=0.9, max_new_tokens=10)
+LORA = LoraSpec(rank=4, alpha=8)
+TRAIN = [
+    f"Tell me about {thing}."
+    for thing in ["tea", "rain", "bread", "ships", "stones", "music", "bees", "clay"]
+]
+HELDOUT = [f"What is {thing}?" for thing in ["snow", "milk", "rust", "wind"]]
+PPO = PPOConfig(prompts_per_step=2, responses_per_prompt=2, sampling=SAMPLING, minibatches=2)
+REWARD = RewardConfig(epochs=2, learning_rate=1e-2, replay=1.0)
+
+
+def open_lab(path: Path, folder: Path | str, **changes) -> Lab:
+    settings = {
+        "model": str(folder),
+        "quantize": "none",
+        "lora": LORA,
+        "sampling": SAMPLING,
+        "progress": False,
+        **changes,
+    }
+    return Lab(path, **settings)
+
+
+def teach(lab: Lab) -> Lab:
+    """Everything up to the first reward model."""
+    lab.add_prompts(TRAIN, split="train")
+    lab.add_prompts(HELDOUT, split="heldout")
+    lab.generate(k=3, prompts=6, heldout=0.34)
+    lab.annotate()
+    lab.update_reward(REWARD)
+    return lab
+
+
+def tell(lab: Lab) -> tuple:
+    """What was said and judged, without times."""
+    responses = [(r.id, r.text, r.token_ids, r.version) for r in lab.store.responses()]
+    judgments = [(j.id, j.shown_order, j.ranking, j.annotator) for j in lab.store.judgments()]
+    return responses, judgments
