@@ -4,7 +4,13 @@ Masks say what True means (`is_response_token`), and whatever sits where they ar
 reaches a result: every function fills those places at its entrance.
 """
 
-from rlhf_lab.algorithms.advantages import Advantages, generalized_advantages, shaped_rewards
+from rlhf_lab.algorithms.advantages import (
+    Advantages,
+    generalized_advantages,
+    group_relative_advantages,
+    leave_one_out_advantages,
+    shaped_rewards,
+)
 from rlhf_lab.algorithms.intervals import bootstrap_mean
 from rlhf_lab.algorithms.kl import AdaptiveKL, FixedKL, KLController, kl_k1, kl_k3
 from rlhf_lab.algorithms.logprobs import TokenLogprobs, token_logprobs
@@ -36,8 +42,10 @@ __all__ = [
     "davidson_log_probs",
     "explained_variance",
     "generalized_advantages",
+    "group_relative_advantages",
     "kl_k1",
     "kl_k3",
+    "leave_one_out_advantages",
     "length_mask",
     "masked_mean",
     "masked_variance",

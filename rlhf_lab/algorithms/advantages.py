@@ -1,4 +1,4 @@
-"""From scores to advantages: reward shaping and generalised advantage estimation."""
+"""From scores to advantages: reward shaping, and three estimators of the advantage."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rlhf_lab.algorithms.statistics import only
+from rlhf_lab.errors import ShapeError
 
 
 class Advantages(NamedTuple):
@@ -62,3 +63,47 @@ def generalized_advantages(
         running = only(deltas[:, t] + gamma * lam * running, is_response_token[:, t])
         advantages[:, t] = running
     return Advantages(advantages, only(advantages + values, is_response_token))
+
+
+def leave_one_out_advantages(
+    returns: Float[Tensor, " batch"], per_prompt: int
+) -> Float[Tensor, " batch"]:
+    """Return of each response minus the mean of the others to the same prompt.
+
+    Args:
+        returns: Total shaped reward of each response; those to one prompt stand together.
+        per_prompt: Responses to each prompt, at least 2.
+
+    Raises:
+        ShapeError: the responses do not come in whole groups of two or more.
+
+    Source: Kool et al. (2019); Ahmadian et al. (2024), "Back to Basics", equation 7 (RLOO).
+    """
+    groups = _by_prompt(returns, per_prompt)
+    # r - (sum - r) / (k - 1) is k / (k - 1) times the distance from the mean.
+    return (per_prompt / (per_prompt - 1) * (groups - groups.mean(1, keepdim=True))).flatten()
+
+
+def group_relative_advantages(
+    returns: Float[Tensor, " batch"], per_prompt: int
+) -> Float[Tensor, " batch"]:
+    """Return of each response in standard deviations from the mean of its prompt's responses.
+
+    Responses that all have the same return have advantage 0. Arguments and errors as for
+    `leave_one_out_advantages`.
+
+    Source: Shao et al. (2024), "DeepSeekMath", section 4.1.2 (GRPO). There the KL is a term of the
+    loss; here it is part of the return, as in the two other estimators.
+    """
+    groups = _by_prompt(returns, per_prompt)
+    centred = groups - groups.mean(1, keepdim=True)
+    return (centred / (groups.std(1, keepdim=True) + 1e-4)).flatten()
+
+
+def _by_prompt(returns: Tensor, per_prompt: int) -> Tensor:
+    if per_prompt < 2 or len(returns) % per_prompt:
+        raise ShapeError(
+            f"{len(returns)} responses in groups of {per_prompt}: comparing the responses to a "
+            "prompt needs at least 2 for each, and the same number for all."
+        )
+    return returns.reshape(-1, per_prompt)

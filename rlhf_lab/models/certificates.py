@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rlhf_lab.algorithms import token_logprobs
 from rlhf_lab.errors import UnknownModel
+from rlhf_lab.models.attention import NAME as SHORT_ATTENTION
 from rlhf_lab.models.batches import Row, batch_of_rows
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _attends_by_mask_alone(config: PreTrainedConfig) -> bool:
     return (
         kinds == {"full_attention"}
         and getattr(config, "sliding_window", None) is None
-        and config._attn_implementation in ("sdpa", "eager")
+        and config._attn_implementation in ("sdpa", SHORT_ATTENTION)
     )
 
 

@@ -7,12 +7,16 @@ copy holds the very numbers the 4-bit kernels unpack: nothing is merged into qua
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from rlhf_lab.models.lora_linear import lora_linear
+
+Forward = Callable[[Tensor], Tensor]
 
 
 class DenseCopies:
@@ -26,7 +30,7 @@ class DenseCopies:
         self._base_held = False
 
     def base(self) -> AbstractContextManager[None]:
-        """Context in which the frozen base computes with dense weights; adapters act on top."""
+        """Context in which base and active adapter compute as one operation on dense weights."""
         return self._base() if self._enabled and not self._base_held else nullcontext()
 
     def merged(self, adapter: str | None) -> AbstractContextManager[None]:
@@ -40,16 +44,22 @@ class DenseCopies:
     @contextmanager
     def _base(self) -> Iterator[None]:
         from bitsandbytes.nn.modules import Linear4bit
+        from peft.tuners.lora import LoraLayer
 
-        layers = [m for m in self._model.modules() if isinstance(m, Linear4bit)]
+        adapted = [m for m in self._model.modules() if isinstance(m, LoraLayer)]
+        inside = {id(layer.get_base_layer()) for layer in adapted}
+        quantized = [m for m in self._model.modules() if isinstance(m, Linear4bit)]
+        plain = [m for m in quantized if id(m) not in inside]
         self._base_held = True
         try:
-            for layer in layers:
-                _replace_forward(layer, self._unpacked(layer))
-            yield
+            with _Forwards() as forwards:
+                for layer in adapted:
+                    dense = self._unpacked(layer.get_base_layer())
+                    forwards.replace(layer, _with_active_adapter(layer, dense))
+                for bare in plain:
+                    forwards.replace(bare, _alone(self._unpacked(bare)))
+                yield
         finally:
-            for layer in layers:
-                _restore_forward(layer)
             self._base_held = False
 
     @contextmanager
@@ -57,13 +67,10 @@ class DenseCopies:
         from peft.tuners.lora import LoraLayer
 
         layers = [m for m in self._model.modules() if isinstance(m, LoraLayer)]
-        try:
+        with _Forwards() as forwards:
             for layer in layers:
-                _replace_forward(layer, self._with_adapter(layer, adapter))
+                forwards.replace(layer, _alone(self._with_adapter(layer, adapter)))
             yield
-        finally:
-            for layer in layers:
-                _restore_forward(layer)
 
     @torch.no_grad()
     def _with_adapter(self, layer: Any, adapter: str | None) -> nn.Linear:  # noqa: ANN401
@@ -89,10 +96,40 @@ class DenseCopies:
         return dense
 
 
-def _replace_forward(layer: nn.Module, dense: nn.Linear) -> None:
-    # An attribute of the instance hides the method of the class; deleting it brings that back.
-    layer.__dict__["forward"] = lambda x: dense(x.to(dense.weight.dtype))
+def _alone(dense: nn.Linear) -> Forward:
+    return lambda x: dense(x.to(dense.weight.dtype))
 
 
-def _restore_forward(layer: nn.Module) -> None:
-    layer.__dict__.pop("forward", None)
+def _with_active_adapter(layer: Any, dense: nn.Linear) -> Forward:  # noqa: ANN401 - as above
+    """What a peft layer computes, whichever adapter is active when it is called."""
+
+    def forward(x: Tensor) -> Tensor:
+        if layer.disable_adapters:
+            found: Tensor = dense(x.to(dense.weight.dtype))
+            return found
+        (name,) = layer.active_adapters
+        a, b = layer.lora_A[name].weight, layer.lora_B[name].weight
+        return lora_linear(x, dense.weight, dense.bias, a, b, layer.scaling[name])
+
+    return forward
+
+
+class _Forwards(AbstractContextManager["_Forwards"]):
+    """Forward functions put in the place of layers' own, and taken away again at the end.
+
+    An attribute of the instance hides the method of the class. What a surrounding job had put
+    there comes back.
+    """
+
+    def __init__(self) -> None:
+        self._before: list[tuple[nn.Module, Forward | None]] = []
+
+    def replace(self, layer: nn.Module, forward: Forward) -> None:
+        self._before.append((layer, layer.__dict__.get("forward")))
+        layer.__dict__["forward"] = forward
+
+    def __exit__(self, *_error: object) -> None:
+        for layer, before in reversed(self._before):
+            del layer.__dict__["forward"]
+            if before is not None:
+                layer.__dict__["forward"] = before

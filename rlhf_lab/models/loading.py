@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import torch
 
 from rlhf_lab.errors import ConfigError, ModelError, QuantizationUnsupported, UnknownModel
+from rlhf_lab.models.attention import use_short_attention
 from rlhf_lab.models.quiet import quiet
 from rlhf_lab.models.sources import resolve_model
 from rlhf_lab.types import DEFAULT_MODEL
@@ -86,6 +87,7 @@ def load_base(
         model = _load_model(folder, name, quantize, device, dtype)
         tokenizer = _load_tokenizer(folder, name)
     _compute_plainly(model)
+    use_short_attention(model)
     model.requires_grad_(False)
     model.eval()
     return Base(

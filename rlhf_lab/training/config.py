@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from rlhf_lab.algorithms import AdaptiveKL, FixedKL, KLController
 from rlhf_lab.errors import ConfigError
+from rlhf_lab.models.roles import RoleName
 from rlhf_lab.types import Sampling
 
 
@@ -79,7 +80,9 @@ class PPOConfig:
         clip: Ratio clipping.
         value_clip: Value clipping.
         vf_coef: Weight of the value loss.
-        gamma: Discount per token.
+        advantage: "gae" (with the value role), or "rloo" or "grpo" (each response against others
+            to its prompt, without a value role; at least 2 responses_per_prompt).
+        gamma: Discount per token, for "gae".
         lam: GAE's lambda.
         score_clip: Normalised scores beyond this many deviations are cut; 0 for never.
         missing_eos_penalty: Taken from the score of a response without an end token.
@@ -104,6 +107,7 @@ class PPOConfig:
     clip: float = 0.2
     value_clip: float = 0.2
     vf_coef: float = 0.1
+    advantage: Literal["gae", "rloo", "grpo"] = "gae"
     gamma: float = 1.0
     lam: float = 0.95
     score_clip: float = 5.0
@@ -125,6 +129,14 @@ class PPOConfig:
                 raise ConfigError(f"{name}={getattr(self, name)}: it must lie between 0 and 1.")
         if self.kl not in ("fixed", "adaptive"):
             raise ConfigError(f"kl={self.kl!r}: use 'fixed' or 'adaptive'.")
+        if self.advantage not in ("gae", "rloo", "grpo"):
+            raise ConfigError(f"advantage={self.advantage!r}: use 'gae', 'rloo' or 'grpo'.")
+        if self.advantage != "gae" and self.responses_per_prompt < 2:
+            raise ConfigError(
+                f"advantage={self.advantage!r} with responses_per_prompt="
+                f"{self.responses_per_prompt}: it compares the responses to a prompt with each "
+                "other, so it needs at least 2."
+            )
         if self.minibatches > self.rollouts_per_step:
             raise ConfigError(
                 f"minibatches={self.minibatches} for {self.rollouts_per_step} rollouts: each needs "
@@ -138,6 +150,11 @@ class PPOConfig:
                 "sampled KL meaningless. Use top_k=0, top_p=1.0 for PPO; lower the temperature "
                 "instead."
             )
+
+    @property
+    def learning_roles(self) -> tuple[RoleName, ...]:
+        """Roles that a step trains."""
+        return ("policy", "value") if self.advantage == "gae" else ("policy",)
 
     @property
     def rollouts_per_step(self) -> int:

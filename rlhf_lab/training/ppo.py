@@ -18,8 +18,10 @@ from rlhf_lab.algorithms import (
     KLController,
     explained_variance,
     generalized_advantages,
+    group_relative_advantages,
     kl_k1,
     kl_k3,
+    leave_one_out_advantages,
     masked_mean,
     policy_loss,
     shaped_rewards,
@@ -36,6 +38,7 @@ from rlhf_lab.training.optimizer import RoleOptimizer
 from rlhf_lab.training.ppo_stats import PPOStats, Stopwatch, peak_memory_mb
 from rlhf_lab.training.rollout import Rollout, RolloutPrompt, sample_texts, score_texts
 
+COMPARISONS = {"rloo": leave_one_out_advantages, "grpo": group_relative_advantages}
 # Largest |log ratio| before the first optimizer step. One layout gives exactly 0; the bound
 # leaves room for devices whose kernels are not deterministic.
 RATIO_BOUND = 1e-2
@@ -43,16 +46,16 @@ RATIO_BOUND = 1e-2
 
 class _Targets(NamedTuple):
     advantages: Tensor
-    returns: Tensor
+    returns: Tensor | None
 
 
 class _MinibatchStats(NamedTuple):
     policy_loss: float
-    value_loss: float
     clip_fraction: float
-    value_clip_fraction: float
     approx_kl: float
     ratio_max: float
+    value_loss: float | None
+    value_clip_fraction: float | None
 
 
 class _Update:
@@ -85,11 +88,15 @@ class PPOTrainer:
         self.controller: KLController = self.config.controller()
         self.optimizer = RoleOptimizer(
             model,
-            ["policy", "value"],
+            self.config.learning_roles,
             learning_rate=self.config.learning_rate,
             max_grad_norm=self.config.max_grad_norm,
         )
         self.steps_done = steps_done
+
+    @property
+    def _has_value(self) -> bool:
+        return "value" in self.config.learning_roles
 
     def step(self, prompts: Sequence[RolloutPrompt]) -> PPOStats:
         """Sample, score and learn once.
@@ -112,6 +119,7 @@ class PPOTrainer:
                     temperature=self.sampling.temperature,
                     tokens_per_micro_batch=self.config.tokens_per_micro_batch,
                     minibatches=self.config.minibatches,
+                    with_values=self._has_value,
                 )
                 rewards = self._rewards(rollout)
                 targets = self._targets(rollout, rewards)
@@ -142,6 +150,10 @@ class PPOTrainer:
 
     def _targets(self, rollout: Rollout, rewards: Tensor) -> _Targets:
         is_token = rollout.is_response_token
+        if rollout.values is None:
+            compared = COMPARISONS[self.config.advantage]
+            each = compared(rewards.sum(dim=1), self.config.responses_per_prompt)
+            return _Targets(each.unsqueeze(1) * is_token, None)
         if self.config.whiten_rewards:
             rewards = whiten(rewards, is_token, keep_mean=True)
         found = generalized_advantages(
@@ -179,12 +191,14 @@ class PPOTrainer:
         weights = [count / sum(tokens) for count in tokens]
         policy = self._policy_gradients(rollout, targets, groups, weights)
         trim_heap()
-        value = self._value_gradients(rollout, targets, groups, weights)
-        trim_heap()
         loss, clipped, approx_kl, _ = _weighted(policy, weights)
-        value_error, value_clipped = _weighted(value, weights)
         ratio_max = max(part[3] for part in policy)
-        return _MinibatchStats(loss, value_error, clipped, value_clipped, approx_kl, ratio_max)
+        value_error, value_clipped = None, None
+        if self._has_value:
+            value = self._value_gradients(rollout, targets, groups, weights)
+            trim_heap()
+            value_error, value_clipped = _weighted(value, weights)
+        return _MinibatchStats(loss, clipped, approx_kl, ratio_max, value_error, value_clipped)
 
     def _policy_gradients(
         self, rollout: Rollout, targets: _Targets, groups: Sequence[int], weights: Sequence[float]
@@ -207,6 +221,8 @@ class PPOTrainer:
     def _value_gradients(
         self, rollout: Rollout, targets: _Targets, groups: Sequence[int], weights: Sequence[float]
     ) -> list[list[float]]:
+        assert rollout.values is not None
+        assert targets.returns is not None
         parts = []
         with self.model.role("value", train=True) as value:
             for group, weight in zip(groups, weights, strict=True):
@@ -263,6 +279,9 @@ class PPOTrainer:
         steps = update.minibatches
         norms = update.grad_norms
         skipped = sum(n["policy"] != n["policy"] for n in norms)
+        explained = None
+        if rollout.values is not None and targets.returns is not None:
+            explained = explained_variance(rollout.values, targets.returns, is_token).item()
         return PPOStats(
             step=self.steps_done + 1,
             score=rollout.scores.mean().item(),
@@ -275,14 +294,14 @@ class PPOTrainer:
             response_length=lengths.mean().item(),
             ended=rollout.ended.float().mean().item(),
             policy_loss=_mean([s.policy_loss for s in steps]),
-            value_loss=_mean([s.value_loss for s in steps]),
+            value_loss=_mean_of_some([s.value_loss for s in steps]),
             clip_fraction=_mean([s.clip_fraction for s in steps]),
-            value_clip_fraction=_mean([s.value_clip_fraction for s in steps]),
+            value_clip_fraction=_mean_of_some([s.value_clip_fraction for s in steps]),
             approx_kl=steps[-1].approx_kl,
             ratio_max=max(s.ratio_max for s in steps),
-            explained_variance=explained_variance(rollout.values, targets.returns, is_token).item(),
+            explained_variance=explained,
             grad_norm_policy=_mean([n["policy"] for n in norms]),
-            grad_norm_value=_mean([n["value"] for n in norms]),
+            grad_norm_value=_mean_of_some([n.get("value") for n in norms]),
             optimizer_steps=len(steps) - skipped,
             skipped_steps=skipped,
             stopped_early=update.stopped_early,
@@ -297,8 +316,7 @@ class PPOTrainer:
     def state(self) -> tuple[dict[str, Mapping[str, Tensor]], dict[str, Any]]:
         """Tensors and JSON state that a checkpoint of the policy needs."""
         tensors: dict[str, Mapping[str, Tensor]] = {
-            "policy": self.model.state("policy"),
-            "value": self.model.state("value"),
+            **{role: self.model.state(role) for role in self.config.learning_roles},
             "optimizer": self.optimizer.state(),
         }
         state = {
@@ -311,9 +329,12 @@ class PPOTrainer:
     def load_state(
         self, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]
     ) -> None:
-        """Continue from a checkpoint."""
+        """Continue from a checkpoint; a value role it lacks starts from the reward role."""
         self.model.load_state("policy", tensors["policy"])
-        self.model.load_state("value", tensors["value"])
+        if "value" in tensors:
+            self.model.load_state("value", tensors["value"])
+        else:
+            self.model.copy_role("reward", "value")
         self.optimizer.load_state(tensors["optimizer"])
         self.steps_done = int(state["steps_done"])
         # Another price in the settings means that another one is wanted now.
@@ -329,3 +350,8 @@ def _weighted(parts: Sequence[Sequence[float]], weights: Sequence[float]) -> lis
 def _mean(values: Sequence[float]) -> float:
     finite = [v for v in values if v == v]
     return sum(finite) / len(finite) if finite else float("nan")
+
+
+def _mean_of_some(values: Sequence[float | None]) -> float | None:
+    found = [v for v in values if v is not None]
+    return _mean(found) if found else None

@@ -188,7 +188,7 @@ def start_ppo(
 
 
 def _go_on_from(checkpoint: Checkpoint, trainer: PPOTrainer) -> None:
-    if "value" in checkpoint.tensors:
+    if "optimizer" in checkpoint.tensors:
         trainer.load_state(checkpoint.tensors, checkpoint.state)
         return
     # The start of a tree: no PPO step has been made from here yet.

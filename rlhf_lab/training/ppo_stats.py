@@ -28,7 +28,8 @@ class PPOStats:
         response_length: Mean tokens.
         ended: Share of responses that ended by themselves.
         policy_loss: Mean over the optimizer steps, like all that follow.
-        value_loss: Clipped squared error, without vf_coef.
+        value_loss: Clipped squared error, without vf_coef; like all figures of the value role None
+            where there is none.
         clip_fraction: Share of tokens whose ratio was clipped.
         value_clip_fraction: Share of tokens whose value was clipped.
         approx_kl: Rollout policy against updated policy, nats per token, in the last minibatch.
@@ -56,14 +57,14 @@ class PPOStats:
     response_length: float
     ended: float
     policy_loss: float
-    value_loss: float
+    value_loss: float | None
     clip_fraction: float
-    value_clip_fraction: float
+    value_clip_fraction: float | None
     approx_kl: float
     ratio_max: float
-    explained_variance: float
+    explained_variance: float | None
     grad_norm_policy: float
-    grad_norm_value: float
+    grad_norm_value: float | None
     optimizer_steps: int
     skipped_steps: int
     stopped_early: bool
@@ -83,8 +84,8 @@ class PPOStats:
         )
 
     def as_metrics(self) -> dict[str, float]:
-        """All figures by name, as numbers."""
-        return {k: float(v) for k, v in asdict(self).items()}
+        """All figures by name, as numbers; without those there are none of."""
+        return {k: float(v) for k, v in asdict(self).items() if v is not None}
 
 
 class Stopwatch:

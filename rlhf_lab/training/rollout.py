@@ -45,7 +45,7 @@ class Rollout:
         logp: Of the policy when it sampled, like all that follow in nats and of that shape.
         entropy: Of the policy.
         ref_logp: Of the reference.
-        values: Before each token, on the scale of normalised scores.
+        values: Before each token, on the scale of normalised scores; None if not asked for.
         scores: (responses,) normalised rewards.
     """
 
@@ -56,7 +56,7 @@ class Rollout:
     logp: Tensor
     entropy: Tensor
     ref_logp: Tensor
-    values: Tensor
+    values: Tensor | None
     scores: Tensor
 
     @property
@@ -89,6 +89,7 @@ def score_texts(
     temperature: float,
     tokens_per_micro_batch: int,
     minibatches: int = 1,
+    with_values: bool = True,
 ) -> Rollout:
     """Log-probabilities, values and normalised rewards, in enough groups for the minibatches."""
     responses = [g.token_ids for g in texts.generated]
@@ -108,7 +109,7 @@ def score_texts(
 
     logp, entropy = gather("policy", lambda r, b: r.logprobs(b, temperature=temperature))
     (ref_logp,) = gather("reference", lambda r, b: r.logprobs(b, temperature=temperature)[:1])
-    (values,) = gather("value", lambda r, b: [r.values(b)])
+    values = gather("value", lambda r, b: [r.values(b)])[0] if with_values else None
     (scores,) = gather("reward", lambda r, b: [r.scores(b).unsqueeze(1)])
     return Rollout(
         texts=texts,

@@ -41,6 +41,20 @@ def gae(rewards: Row, values: Row, gamma: float, lam: float) -> list[float]:
     return advantages
 
 
+# Ahmadian et al. (2024), equation 7: R_i - 1 / (k - 1) * sum over j != i of R_j
+def leave_one_out(group: Row) -> list[float]:
+    advantages = []
+    for i in range(len(group)):
+        others = [group[j] for j in range(len(group)) if j != i]
+        advantages.append(group[i] - sum(others) / len(others))
+    return advantages
+
+
+# Shao et al. (2024), section 4.1.2: (R_i - mean) / std, the sample's standard deviation
+def group_relative(group: Row) -> list[float]:
+    return [float((r - np.mean(group)) / (np.std(group, ddof=1) + 1e-4)) for r in group]
+
+
 # Schulman et al. (2017), equation 7: E[min(r A, clip(r, 1 - eps, 1 + eps) A)], to maximise
 def policy_loss(logp: Rows, old: Rows, advantages: Rows, clip: float) -> dict[str, float]:
     objectives, kls, ratios, clipped = [], [], [], 0

@@ -5,7 +5,14 @@ import math
 import pytest
 import torch
 
-from rlhf_lab.algorithms import generalized_advantages, length_mask, shaped_rewards
+from rlhf_lab.algorithms import (
+    generalized_advantages,
+    group_relative_advantages,
+    leave_one_out_advantages,
+    length_mask,
+    shaped_rewards,
+)
+from rlhf_lab.errors import ShapeError
 from tests.algorithms import reference
 from tests.algorithms.batches import FILLS, SEEDS, Ragged, close, flat
 
@@ -110,3 +117,36 @@ def test_better_than_expected_is_a_positive_advantage():
     worse = generalized_advantages(torch.zeros(1, 2), torch.ones(1, 2), is_token)
     assert (better.advantages > 0).all()
     assert (worse.advantages < 0).all()
+
+
+def test_leave_one_out_worked_by_hand():
+    # 1 against the mean of 2 and 6; 2 against 3.5; 6 against 1.5. Then -1 against 1 and back.
+    close(leave_one_out_advantages(torch.tensor([1.0, 2.0, 6.0]), 3), [-3.0, -1.5, 4.5])
+    close(leave_one_out_advantages(torch.tensor([-1.0, 1.0, 5.0, 5.0]), 2), [-2.0, 2.0, 0.0, 0.0])
+
+
+def test_group_relative_worked_by_hand():
+    # 1, 2, 3 have mean 2 and sample deviation 1; equal returns say nothing.
+    found = group_relative_advantages(torch.tensor([1.0, 2.0, 3.0, 7.0, 7.0, 7.0]), 3)
+    close(found, [-1 / 1.0001, 0.0, 1 / 1.0001, 0.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("per_prompt", [2, 3, 4])
+def test_comparisons_within_a_prompt_equal_the_reference(seed, per_prompt):
+    generator = torch.Generator().manual_seed(seed)
+    returns = torch.randn(5, per_prompt, generator=generator)
+    groups = returns.double().tolist()
+    for ours, theirs in (
+        (leave_one_out_advantages, reference.leave_one_out),
+        (group_relative_advantages, reference.group_relative),
+    ):
+        expected = [value for group in groups for value in theirs(group)]
+        close(ours(returns.flatten(), per_prompt), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("compared", [leave_one_out_advantages, group_relative_advantages])
+@pytest.mark.parametrize(("count", "per_prompt"), [(4, 1), (5, 2)])
+def test_responses_without_others_to_compare_with_are_refused(compared, count, per_prompt):
+    with pytest.raises(ShapeError, match=f"{count} responses in groups of {per_prompt}"):
+        compared(torch.zeros(count), per_prompt)

@@ -94,13 +94,14 @@ def test_forwards_are_restored_when_a_copy_cannot_be_made(quantized: RoleModel, 
 def test_jobs_inside_jobs_share_one_copy(quantized: RoleModel):
     tokens = batch(quantized, rows(quantized))
     with quantized.dense.base():
-        outer = logp_of(quantized, tokens)
+        outer, bare = logp_of(quantized, tokens), logp_of(quantized, tokens, "reference")
         names = replaced(quantized)
         with quantized.dense.base():
             assert replaced(quantized) == names
         assert replaced(quantized) == names
         with quantized.dense.merged("policy"):
-            assert len(replaced(quantized)) == 28
+            assert replaced(quantized) == names
+            assert not torch.equal(logp_of(quantized, tokens, "reference"), bare)
         assert torch.equal(logp_of(quantized, tokens), outer)
     assert replaced(quantized) == []
 
@@ -134,7 +135,10 @@ def test_unquantized_models_need_no_copies_of_the_base(tiny_folder: Path):
     stir(model, "policy")
     tokens = batch(model, rows(model))
     plain = logp_of(model, tokens)
+    layers = [m.get_base_layer() for m in model.base.model.modules() if isinstance(m, LoraLayer)]
+    for layer in layers:
+        assert model.dense._unpacked(layer).weight.data_ptr() == layer.weight.data_ptr()
     with model.dense.base():
-        assert replaced(model) == []
+        assert gap(logp_of(model, tokens), plain) <= 1e-5
     with model.dense.merged("policy"):
         assert gap(logp_of(model, tokens), plain) <= 1e-5

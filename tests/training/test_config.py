@@ -52,6 +52,17 @@ def test_other_kl_controllers_are_refused():
         PPOConfig(kl="linear")
 
 
+def test_other_advantages_are_refused():
+    with pytest.raises(ConfigError, match=r"^advantage='td': use 'gae', 'rloo' or 'grpo'"):
+        PPOConfig(advantage="td")
+
+
+@pytest.mark.parametrize("advantage", ["rloo", "grpo"])
+def test_one_response_has_no_others_to_be_compared_with(advantage: str):
+    with pytest.raises(ConfigError, match=r"responses_per_prompt=1: .* needs at least 2"):
+        PPOConfig(advantage=advantage, responses_per_prompt=1, prompts_per_step=4)
+
+
 def test_more_minibatches_than_rollouts_are_refused():
     PPOConfig(prompts_per_step=2, responses_per_prompt=2, minibatches=4)
     with pytest.raises(

@@ -141,6 +141,45 @@ def test_every_response_is_in_one_minibatch_of_each_epoch_in_changing_order(
     assert len({str(epoch) for epoch in epochs}) == 3
 
 
+@pytest.mark.parametrize("advantage", ["rloo", "grpo"])
+def test_responses_compared_with_each_other_need_no_value_role(
+    model: RoleModel, monkeypatch, advantage: str
+):
+    ours = trainer(model, advantage=advantage, kl_coef=0.0)
+    value, policy = model.state("value"), model.state("policy")
+    seen = rollouts(monkeypatch)
+    stats = ours.step(rollout_prompts(model))
+    assert same(model.state("value"), value)
+    assert not same(model.state("policy"), policy)
+    assert seen[0].values is None
+    assert (stats.value_loss, stats.explained_variance, stats.grad_norm_value) == (None,) * 3
+    assert "value_loss" not in stats.as_metrics()
+    assert "value" not in ours.state()[0]
+    # Every token of a response has the advantage of the whole, from its own prompt's responses.
+    advantages = ours._targets(seen[0], ours._rewards(seen[0])).advantages
+    scores = seen[0].scores.reshape(3, 4)
+    expected = scores - (scores.sum(1, keepdim=True) - scores) / 3
+    if advantage == "grpo":
+        expected = (scores - scores.mean(1, keepdim=True)) / (scores.std(1, keepdim=True) + 1e-4)
+    expected = expected.reshape(12, 1) * seen[0].is_response_token
+    torch.testing.assert_close(advantages, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_going_over_to_gae_starts_the_value_role_from_the_reward(model: RoleModel):
+    before = trainer(model, advantage="rloo")
+    before.step(rollout_prompts(model))
+    stir(model, "value", seed=9)
+    after = PPOTrainer(model, configure(advantage="gae"))
+    after.load_state(*before.state())
+    adapters = [
+        {k: v for k, v in model.state(role).items() if not k.startswith("head.")}
+        for role in ("reward", "value")
+    ]
+    assert same(*adapters)
+    assert after.steps_done == 1
+    assert after.step(rollout_prompts(model, step=1)).value_loss is not None
+
+
 def test_only_policy_and_value_learn(model: RoleModel):
     ours = trainer(model)
     frozen = {"reward": model.state("reward")}
