@@ -34,13 +34,6 @@ def describe_device(base: Base) -> str:
     return f"{name} ({kind})"
 
 
-def peak_rss_mb() -> float:
-    """As `memory.peak_rss_mb`, which comes with torch and so is imported when it is needed."""
-    from rlhf_lab.models import memory
-
-    return memory.peak_rss_mb()
-
-
 def conclude(console: Console, result: DemoResult, path: Path) -> None:
     """Samples before and after, and the answer to "did it get better?"."""
     console.print(_samples(result))

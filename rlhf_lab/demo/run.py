@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from rlhf_lab.annotators import RubricAnnotator
 from rlhf_lab.data import load_prompts
-from rlhf_lab.demo.account import conclude, describe_device, peak_rss_mb
+from rlhf_lab.demo.account import conclude, describe_device
 from rlhf_lab.errors import ConfigError
 from rlhf_lab.lab import START, Lab
 from rlhf_lab.store import PreferenceStore
@@ -160,6 +160,8 @@ class _Demo:
         self._evaluation: EvalReport | None = None
 
     def run(self) -> DemoResult:
+        from rlhf_lab.models.memory import peak_rss_mb  # comes with torch
+
         self._keep(settings=asdict(self._settings))
         self._lab.add_prompts(load_prompts(), system=SYSTEM)
         base = self._lab.model.base

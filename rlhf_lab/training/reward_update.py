@@ -71,8 +71,9 @@ def update_reward(
         losses = trainer.fit(examples.new, examples.old, progress=progress)
         release_memory()
         reference = examples.reference or examples.new
-        trainer.normalise_on(trainer.scores(reference, progress=progress))
-        heldout = _accuracy(examples.heldout, trainer.scores(examples.heldout, progress=progress))
+        scores = _scores_by_judgment(trainer, [*reference, *examples.heldout], progress=progress)
+        trainer.normalise_on([scores[e.judgment_id] for e in reference])
+        heldout = _accuracy(examples.heldout, [scores[e.judgment_id] for e in examples.heldout])
         window = max(1, len(losses) // (trainer.config.epochs * 2))
         report = RewardReport(
             version=tree.next_name("reward"),
@@ -126,6 +127,14 @@ def _check(examples: _Examples) -> None:
             "is better. "
             "Rank some prompts whose responses differ."
         )
+
+
+def _scores_by_judgment(
+    trainer: RewardTrainer, examples: Sequence[RankedExample], *, progress: bool
+) -> dict[str, Tensor]:
+    """Scores of each example, which is run once however often it is listed."""
+    once = {e.judgment_id: e for e in examples}
+    return dict(zip(once, trainer.scores(list(once.values()), progress=progress), strict=True))
 
 
 def _accuracy(examples: Sequence[RankedExample], scores: Sequence[Tensor]) -> Interval | None:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from rlhf_lab.demo.account import peak_rss_mb
+from rlhf_lab.models.memory import peak_rss_mb
 from rlhf_lab.training.ppo_stats import peak_memory_mb
 
 
