@@ -45,10 +45,10 @@ class DemoSettings:
 
     seed: int = 0
     rounds: int = 2
-    prompts: int = 32
+    prompts: int = 64
     k: int = 4
-    ppo_steps: int = 4
-    evaluation_prompts: int = 64
+    ppo_steps: int = 6
+    evaluation_prompts: int = 100
     noise: float = 0.2
 
     def __post_init__(self) -> None:

@@ -43,7 +43,7 @@ class RewardConfig:
     learning_rate: float = 1e-3
     rankings_per_step: int = 4
     replay: float = 0.5
-    tokens_per_micro_batch: int = 640
+    tokens_per_micro_batch: int = 512
     max_grad_norm: float = 1.0
     seed: int = 0
 
@@ -115,7 +115,7 @@ class PPOConfig:
     whiten_rewards: bool = False
     approx_kl_target: float = 0.1
     max_grad_norm: float = 1.0
-    tokens_per_micro_batch: int = 640
+    tokens_per_micro_batch: int = 512
     seed: int | None = None
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -41,41 +42,44 @@ class RoleOptimizer:
         self.skipped = 0
         self._skipped_in_a_row = 0
 
-    def step(self) -> dict[RoleName, float]:
+    def step(self) -> dict[RoleName, float] | None:
         """Clip each role's gradient, step, and forget the gradients.
 
         A gradient that is not finite never reaches the weights: the step is dropped.
 
         Returns:
-            Gradient norm of each role before clipping; NaN when the step was dropped.
+            Gradient norm of each role before clipping; None when the step was dropped.
 
         Raises:
             NonFiniteError: several steps in a row had to be dropped.
         """
         norms = {role: self._clip(role) for role in self._roles}
-        finite = all(torch.isfinite(torch.tensor(norm)) for norm in norms.values())
-        if finite:
-            self._adam.step()
-            self.steps += 1
-            self._skipped_in_a_row = 0
+        if not all(map(math.isfinite, norms.values())):
+            self.skip(f"gradient norms {norms}")
+            return None
+        self._adam.step()
         self.forget_gradients()
-        if not finite:
-            self._note_skipped(norms)
-        return norms if finite else dict.fromkeys(norms, float("nan"))
+        self.steps += 1
+        self._skipped_in_a_row = 0
+        return norms
 
     def forget_gradients(self) -> None:
         """Drop accumulated gradients without a step."""
         self._adam.zero_grad(set_to_none=True)
 
-    def _note_skipped(self, norms: Mapping[RoleName, float]) -> None:
+    def skip(self, found: str) -> None:
+        """Drop accumulated gradients because of something found that is not finite.
+
+        Raises:
+            NonFiniteError: it was not the first time in a row.
+        """
+        self.forget_gradients()
         self.skipped += 1
         self._skipped_in_a_row += 1
         if self._skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
             raise NonFiniteError(
-                f"gradient norms {dict(norms)} in {self._skipped_in_a_row} steps in a row: the "
-                "weights were "
-                "left as they were before this update. Lower learning_rate, or look for broken "
-                "responses."
+                f"{found} in {self._skipped_in_a_row} steps in a row: the weights were left as "
+                "they were before this update. Lower learning_rate, or look for broken responses."
             )
 
     def _clip(self, role: RoleName) -> float:

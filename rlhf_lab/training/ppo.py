@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import Tensor
 
@@ -23,48 +23,18 @@ from rlhf_lab.algorithms import (
     kl_k3,
     leave_one_out_advantages,
     masked_mean,
-    policy_loss,
     shaped_rewards,
-    value_loss,
     whiten,
 )
-from rlhf_lab.errors import CertificateError
 from rlhf_lab.models import RoleModel
-from rlhf_lab.models.memory import release_memory, trim_heap
-from rlhf_lab.models.roles import RoleName
-from rlhf_lab.training.batching import spread
+from rlhf_lab.models.memory import release_memory
 from rlhf_lab.training.config import PPOConfig
 from rlhf_lab.training.optimizer import RoleOptimizer
 from rlhf_lab.training.ppo_stats import PPOStats, Stopwatch, peak_memory_mb
+from rlhf_lab.training.ppo_update import PPOUpdate, Targets, Update
 from rlhf_lab.training.rollout import Rollout, RolloutPrompt, sample_texts, score_texts
 
 COMPARISONS = {"rloo": leave_one_out_advantages, "grpo": group_relative_advantages}
-# Largest |log ratio| before the first optimizer step. One layout gives exactly 0; the bound
-# leaves room for devices whose kernels are not deterministic.
-RATIO_BOUND = 1e-2
-
-
-class _Targets(NamedTuple):
-    advantages: Tensor
-    returns: Tensor | None
-
-
-class _MinibatchStats(NamedTuple):
-    policy_loss: float
-    clip_fraction: float
-    approx_kl: float
-    ratio_max: float
-    value_loss: float | None
-    value_clip_fraction: float | None
-
-
-class _Update:
-    """What the optimizer steps of one PPO step left to read."""
-
-    def __init__(self) -> None:
-        self.minibatches: list[_MinibatchStats] = []
-        self.grad_norms: list[dict[RoleName, float]] = []
-        self.stopped_early = False
 
 
 class PPOTrainer:
@@ -92,11 +62,8 @@ class PPOTrainer:
             learning_rate=self.config.learning_rate,
             max_grad_norm=self.config.max_grad_norm,
         )
+        self.updater = PPOUpdate(model, self.optimizer, self.config)
         self.steps_done = steps_done
-
-    @property
-    def _has_value(self) -> bool:
-        return "value" in self.config.learning_roles
 
     def step(self, prompts: Sequence[RolloutPrompt]) -> PPOStats:
         """Sample, score and learn once.
@@ -119,13 +86,14 @@ class PPOTrainer:
                     temperature=self.sampling.temperature,
                     tokens_per_micro_batch=self.config.tokens_per_micro_batch,
                     minibatches=self.config.minibatches,
-                    with_values=self._has_value,
+                    with_values="value" in self.config.learning_roles,
                 )
                 rewards = self._rewards(rollout)
                 targets = self._targets(rollout, rewards)
                 release_memory()
             with clock.phase("update"):
-                update = self._update(rollout, targets)
+                order = random.Random(f"{self.config.seed}/{self.steps_done}")
+                update = self.updater.run(rollout, targets, order)
                 release_memory()
             stats = self._stats(rollout, rewards, targets, update, clock)
             self.controller.update(stats.kl, len(rollout.scores))
@@ -148,106 +116,18 @@ class PPOTrainer:
             self.controller.coef,
         )
 
-    def _targets(self, rollout: Rollout, rewards: Tensor) -> _Targets:
+    def _targets(self, rollout: Rollout, rewards: Tensor) -> Targets:
         is_token = rollout.is_response_token
         if rollout.values is None:
             compared = COMPARISONS[self.config.advantage]
             each = compared(rewards.sum(dim=1), self.config.responses_per_prompt)
-            return _Targets(each.unsqueeze(1) * is_token, None)
+            return Targets(each.unsqueeze(1) * is_token, None)
         if self.config.whiten_rewards:
             rewards = whiten(rewards, is_token, keep_mean=True)
         found = generalized_advantages(
             rewards, rollout.values, is_token, gamma=self.config.gamma, lam=self.config.lam
         )
-        return _Targets(whiten(found.advantages, is_token, keep_mean=False), found.returns)
-
-    # Update
-
-    def _update(self, rollout: Rollout, targets: _Targets) -> _Update:
-        """`epochs` passes of `minibatches` optimizer steps, micro-batches dealt anew each time."""
-        order = random.Random(f"{self.config.seed}/{self.steps_done}")
-        update = _Update()
-        for _ in range(self.config.epochs):
-            shuffled = order.sample(range(len(rollout.groups)), len(rollout.groups))
-            rows = [len(rollout.groups[group]) for group in shuffled]
-            for minibatch in spread(shuffled, rows, self.config.minibatches):
-                stats = self._minibatch(rollout, targets, minibatch)
-                if not update.minibatches:
-                    self._certify_ratio(stats)
-                if stats.approx_kl > 1.5 * self.config.approx_kl_target:
-                    # Measured before this minibatch's own step, which is therefore not taken.
-                    self.optimizer.forget_gradients()
-                    update.stopped_early = True
-                    return update
-                update.minibatches.append(stats)
-                update.grad_norms.append(self.optimizer.step())
-        return update
-
-    def _minibatch(
-        self, rollout: Rollout, targets: _Targets, groups: Sequence[int]
-    ) -> _MinibatchStats:
-        """Accumulate gradients over some micro-batches; every response token weighs the same."""
-        tokens = [int(rollout.batches[group].response_lengths.sum()) for group in groups]
-        weights = [count / sum(tokens) for count in tokens]
-        policy = self._policy_gradients(rollout, targets, groups, weights)
-        trim_heap()
-        loss, clipped, approx_kl, _ = _weighted(policy, weights)
-        ratio_max = max(part[3] for part in policy)
-        value_error, value_clipped = None, None
-        if self._has_value:
-            value = self._value_gradients(rollout, targets, groups, weights)
-            trim_heap()
-            value_error, value_clipped = _weighted(value, weights)
-        return _MinibatchStats(loss, clipped, approx_kl, ratio_max, value_error, value_clipped)
-
-    def _policy_gradients(
-        self, rollout: Rollout, targets: _Targets, groups: Sequence[int], weights: Sequence[float]
-    ) -> list[list[float]]:
-        parts = []
-        with self.model.role("policy", train=True) as policy:
-            for group, weight in zip(groups, weights, strict=True):
-                batch = rollout.batches[group]
-                found = policy_loss(
-                    policy.logprobs(batch, temperature=self.sampling.temperature).logp,
-                    rollout.part(rollout.logp, group),
-                    rollout.part(targets.advantages, group),
-                    batch.is_response_token,
-                    clip=self.config.clip,
-                )
-                (weight * found.loss).backward()
-                parts.append([part.item() for part in found])
-        return parts
-
-    def _value_gradients(
-        self, rollout: Rollout, targets: _Targets, groups: Sequence[int], weights: Sequence[float]
-    ) -> list[list[float]]:
-        assert rollout.values is not None
-        assert targets.returns is not None
-        parts = []
-        with self.model.role("value", train=True) as value:
-            for group, weight in zip(groups, weights, strict=True):
-                batch = rollout.batches[group]
-                found = value_loss(
-                    value.values(batch),
-                    rollout.part(rollout.values, group),
-                    rollout.part(targets.returns, group),
-                    batch.is_response_token,
-                    clip=self.config.value_clip,
-                )
-                (self.config.vf_coef * weight * found.loss).backward()
-                parts.append([part.item() for part in found])
-        return parts
-
-    @staticmethod
-    def _certify_ratio(first: _MinibatchStats) -> None:
-        # Written so that NaN fails too.
-        if not (abs(first.ratio_max - 1) <= RATIO_BOUND and first.approx_kl <= RATIO_BOUND):
-            raise CertificateError(
-                f"largest ratio {first.ratio_max:.4f}, approximate KL {first.approx_kl:.2e} before "
-                "the first optimizer step, where the policy has not changed yet: old and new "
-                "log-probabilities do not come from the same computation. Try quantize='none', or "
-                "report this model."
-            )
+        return Targets(whiten(found.advantages, is_token, keep_mean=False), found.returns)
 
     @contextmanager
     def _everything_or_nothing(self) -> Iterator[None]:
@@ -265,8 +145,8 @@ class PPOTrainer:
         self,
         rollout: Rollout,
         rewards: Tensor,
-        targets: _Targets,
-        update: _Update,
+        targets: Targets,
+        update: Update,
         clock: Stopwatch,
     ) -> PPOStats:
         is_token = rollout.is_response_token
@@ -276,9 +156,7 @@ class PPOTrainer:
             masked_mean(k1, is_token) * lengths.mean(),
             masked_mean(k3, is_token) * lengths.mean(),
         )
-        steps = update.minibatches
-        norms = update.grad_norms
-        skipped = sum(n["policy"] != n["policy"] for n in norms)
+        steps, norms = update.taken, update.grad_norms
         explained = None
         if rollout.values is not None and targets.returns is not None:
             explained = explained_variance(rollout.values, targets.returns, is_token).item()
@@ -297,13 +175,13 @@ class PPOTrainer:
             value_loss=_mean_of_some([s.value_loss for s in steps]),
             clip_fraction=_mean([s.clip_fraction for s in steps]),
             value_clip_fraction=_mean_of_some([s.value_clip_fraction for s in steps]),
-            approx_kl=steps[-1].approx_kl,
-            ratio_max=max(s.ratio_max for s in steps),
+            approx_kl=update.measured[-1].approx_kl if update.measured else float("nan"),
+            ratio_max=max((s.ratio_max for s in update.measured), default=float("nan")),
             explained_variance=explained,
             grad_norm_policy=_mean([n["policy"] for n in norms]),
             grad_norm_value=_mean_of_some([n.get("value") for n in norms]),
-            optimizer_steps=len(steps) - skipped,
-            skipped_steps=skipped,
+            optimizer_steps=len(steps),
+            skipped_steps=update.skipped,
             stopped_early=update.stopped_early,
             seconds_rollout=clock.seconds["rollout"],
             seconds_scoring=clock.seconds["scoring"],
@@ -342,14 +220,8 @@ class PPOTrainer:
             self.controller.coef = float(state["kl_coef"])
 
 
-def _weighted(parts: Sequence[Sequence[float]], weights: Sequence[float]) -> list[float]:
-    columns = zip(*parts, strict=True)
-    return [sum(w * v for w, v in zip(weights, column, strict=True)) for column in columns]
-
-
 def _mean(values: Sequence[float]) -> float:
-    finite = [v for v in values if v == v]
-    return sum(finite) / len(finite) if finite else float("nan")
+    return sum(values) / len(values) if values else float("nan")
 
 
 def _mean_of_some(values: Sequence[float | None]) -> float | None:

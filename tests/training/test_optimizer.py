@@ -59,8 +59,7 @@ def test_a_gradient_that_is_not_finite_never_reaches_the_weights(model: RoleMode
     backward(model)
     backward(model, "value")
     next(iter(model.parameters("value").values())).grad.view(-1)[0] = poison
-    norms = ours.step()
-    assert all(n != n for n in norms.values())
+    assert ours.step() is None
     assert same(model.state("policy"), weights)
     assert same(ours.state(), moments)
     assert (ours.steps, ours.skipped) == (1, 1)
