@@ -1,147 +1,26 @@
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
 import torch
 
-from rlhf_lab.errors import CertificateError, NonFiniteError
 from rlhf_lab.models import RoleModel
 from rlhf_lab.training import (
-    PPOConfig,
-    PPOStats,
     PPOTrainer,
     RankedExample,
     RewardConfig,
     RewardTrainer,
-    RolloutPrompt,
 )
-from rlhf_lab.training import ppo as ppo_module
-from rlhf_lab.training import ppo_update as update_module
 from rlhf_lab.training.rollout import Rollout
-from rlhf_lab.types import Sampling
 from tests.tiny import TEXTS, load_tiny, prompt, same, stir
-
-CONFIG = PPOConfig(
-    prompts_per_step=3,
-    responses_per_prompt=4,
-    sampling=Sampling(max_new_tokens=12, temperature=0.9),
-    epochs=2,
-    minibatches=3,
-    learning_rate=1e-3,
-    tokens_per_micro_batch=150,
-    approx_kl_target=10.0,
+from tests.training.ppo_steps import (
+    configure,
+    rollout_prompts,
+    rollouts,
+    timeless,
+    trainer,
 )
-
-
-def configure(**changes) -> PPOConfig:
-    return dataclasses.replace(CONFIG, **changes)
-
-
-def rollout_prompts(model: RoleModel, step: int = 0, seeds: int = 4) -> list[RolloutPrompt]:
-    return [
-        RolloutPrompt(
-            model.chat.encode(prompt(text)), [1000 * step + 10 * n + s for s in range(seeds)]
-        )
-        for n, text in enumerate(TEXTS)
-    ]
-
-
-def trainer(model: RoleModel, **changes) -> PPOTrainer:
-    stir(model, "reward")
-    model.copy_role("reward", "value")
-    return PPOTrainer(model, configure(**changes))
-
-
-def timeless(stats: PPOStats) -> dict[str, float]:
-    return {
-        k: v
-        for k, v in dataclasses.asdict(stats).items()
-        if not k.startswith(("seconds", "peak_memory"))
-    }
-
-
-def minibatches(ours: PPOTrainer, monkeypatch) -> list:
-    """What each minibatch reported, in order."""
-    seen: list = []
-    minibatch = ours.updater.minibatch
-    monkeypatch.setattr(
-        ours.updater, "minibatch", lambda *args: seen.append(minibatch(*args)) or seen[-1]
-    )
-    return seen
-
-
-def rollouts(monkeypatch) -> list[Rollout]:
-    seen: list[Rollout] = []
-    score = ppo_module.score_texts
-    monkeypatch.setattr(
-        ppo_module, "score_texts", lambda *a, **k: seen.append(score(*a, **k)) or seen[-1]
-    )
-    return seen
-
-
-@pytest.mark.parametrize(("quantize", "dtype"), [("none", torch.float32), ("nf4", torch.bfloat16)])
-def test_the_ratio_is_exactly_1_before_the_first_optimizer_step(
-    tiny_folder: Path, monkeypatch, quantize: str, dtype: torch.dtype
-):
-    model = load_tiny(tiny_folder, quantize=quantize, dtype=dtype)
-    stir(model, "policy")
-    ours = trainer(model)
-    seen = minibatches(ours, monkeypatch)
-    ours.step(rollout_prompts(model))
-    assert (seen[0].ratio_max, seen[0].approx_kl, seen[0].clip_fraction) == (1.0, 0.0, 0.0)
-    assert seen[1].ratio_max != 1.0
-
-
-def test_old_logprobs_of_another_computation_are_caught(model: RoleModel, monkeypatch):
-    ours = trainer(model)
-    before = model.state("policy")
-    score = ppo_module.score_texts
-
-    def biased(*args, **options):
-        rollout = score(*args, **options)
-        return dataclasses.replace(rollout, logp=rollout.logp - 0.05 * rollout.is_response_token)
-
-    monkeypatch.setattr(ppo_module, "score_texts", biased)
-    with pytest.raises(
-        CertificateError, match=r"largest ratio 1\.0513.*before the first optimizer"
-    ):
-        ours.step(rollout_prompts(model))
-    assert same(model.state("policy"), before)
-
-
-@pytest.mark.parametrize(("epochs", "count"), [(1, 1), (2, 3), (3, 4)])
-@pytest.mark.parametrize("tokens", [60, 10_000])
-def test_epochs_times_minibatches_optimizer_steps_are_made(
-    model: RoleModel, epochs: int, count: int, tokens: int
-):
-    ours = trainer(model, epochs=epochs, minibatches=count, tokens_per_micro_batch=tokens)
-    stats = ours.step(rollout_prompts(model))
-    assert stats.optimizer_steps == epochs * count
-    assert ours.optimizer.steps == epochs * count
-    assert {float(v) for k, v in ours.optimizer.state().items() if k.endswith("/step")} == {
-        epochs * count
-    }
-
-
-def test_every_response_is_in_one_minibatch_of_each_epoch_in_changing_order(
-    model: RoleModel, monkeypatch
-):
-    # Small micro-batches, so that there are more orders of them than epochs.
-    ours = trainer(model, epochs=3, tokens_per_micro_batch=60)
-    dealt: list[list[int]] = []
-    minibatch = ours.updater.minibatch
-
-    def noted(rollout, targets, groups):
-        dealt.append([row for g in groups for row in rollout.groups[g]])
-        return minibatch(rollout, targets, groups)
-
-    monkeypatch.setattr(ours.updater, "minibatch", noted)
-    ours.step(rollout_prompts(model))
-    epochs = [dealt[n : n + 3] for n in range(0, 9, 3)]
-    assert all(sorted(r for part in epoch for r in part) == list(range(12)) for epoch in epochs)
-    assert len({str(epoch) for epoch in epochs}) == 3
 
 
 @pytest.mark.parametrize("advantage", ["rloo", "grpo"])
@@ -281,18 +160,6 @@ def test_training_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(
     assert same(other.state("policy"), model.state("policy"))
 
 
-def test_a_step_beyond_the_kl_target_stops_the_epochs(model: RoleModel):
-    ours = trainer(model, learning_rate=0.05, epochs=4, approx_kl_target=1e-4)
-    stats = ours.step(rollout_prompts(model))
-    assert stats.stopped_early
-    assert 1 <= stats.optimizer_steps < 12
-    assert stats.approx_kl > 1.5e-4  # what ended it is told
-    assert stats.optimizer_steps == ours.optimizer.steps
-    assert all(p.grad is None for p in model.parameters("policy").values())
-    # The next step starts afresh.
-    assert ours.step(rollout_prompts(model, 1)).optimizer_steps >= 1
-
-
 def test_kl_is_0_at_the_start_and_its_price_adapts(model: RoleModel):
     ours = trainer(model, kl_target=2.0, kl_horizon=100.0, kl_coef=0.4)
     stats = ours.step(rollout_prompts(model))
@@ -384,60 +251,6 @@ def test_figures_agree_with_the_rollout(model: RoleModel, monkeypatch):
     assert 0 < stats.clip_fraction < 1 or stats.ratio_max < 1.2
     assert str(stats).startswith("step   1  score ")
     assert all(isinstance(v, float) for v in stats.as_metrics().values())
-
-
-def test_gradients_that_stay_broken_end_the_step_with_the_weights_of_before(
-    model: RoleModel, monkeypatch
-):
-    ours = trainer(model)
-    before = model.state("policy")
-    minibatch = ours.updater.minibatch
-
-    def poisoned(*args):
-        found = minibatch(*args)
-        next(iter(model.parameters("policy").values())).grad.fill_(float("nan"))
-        return found
-
-    monkeypatch.setattr(ours.updater, "minibatch", poisoned)
-    with pytest.raises(NonFiniteError):
-        ours.step(rollout_prompts(model))
-    assert same(model.state("policy"), before)
-
-
-def test_one_broken_gradient_is_skipped_and_counted(model: RoleModel, monkeypatch):
-    ours = trainer(model)
-    minibatch, calls = ours.updater.minibatch, []
-
-    def once(*args):
-        found = minibatch(*args)
-        calls.append(1)
-        if len(calls) == 2:
-            next(iter(model.parameters("value").values())).grad.fill_(float("inf"))
-        return found
-
-    monkeypatch.setattr(ours.updater, "minibatch", once)
-    stats = ours.step(rollout_prompts(model))
-    assert (stats.optimizer_steps, stats.skipped_steps) == (5, 1)
-    assert all(v.isfinite().all() for v in model.state("policy").values())
-    assert stats.grad_norm_policy == stats.grad_norm_policy
-
-
-def test_a_loss_that_is_not_finite_is_no_broken_certificate_but_a_dropped_step(
-    model: RoleModel, monkeypatch
-):
-    ours = trainer(model)
-    loss, calls = update_module.policy_loss, []
-
-    def broken_at_first(*args, **options):
-        found = loss(*args, **options)
-        calls.append(1)
-        return found._replace(loss=found.loss * float("nan")) if len(calls) == 1 else found
-
-    monkeypatch.setattr(update_module, "policy_loss", broken_at_first)
-    stats = ours.step(rollout_prompts(model))
-    assert (stats.optimizer_steps, stats.skipped_steps) == (5, 1)
-    assert all(v.isfinite().all() for v in model.state("policy").values())
-    assert stats.policy_loss == stats.policy_loss
 
 
 def like_short_answers(model: RoleModel) -> None:
