@@ -90,6 +90,8 @@ class PPOConfig:
         approx_kl_target: Nats per token between rollout and updated policy; beyond 1.5 times that
             the step's remaining minibatches are left out.
         max_grad_norm: Gradient clipping, per role.
+        on_alarm: "warn" tells of an alarm (`training.alarms`) and goes on; "return" ends the run
+            at the last policy that raised none.
         tokens_per_micro_batch: Bounds memory: padded tokens in one forward pass.
         seed: Of prompts' order, sampling and minibatches. Default: the lab's.
     """
@@ -115,6 +117,7 @@ class PPOConfig:
     whiten_rewards: bool = False
     approx_kl_target: float = 0.1
     max_grad_norm: float = 1.0
+    on_alarm: Literal["warn", "return"] = "warn"
     tokens_per_micro_batch: int = 512
     seed: int | None = None
 
@@ -129,6 +132,8 @@ class PPOConfig:
                 raise ConfigError(f"{name}={getattr(self, name)}: it must lie between 0 and 1.")
         if self.kl not in ("fixed", "adaptive"):
             raise ConfigError(f"kl={self.kl!r}: use 'fixed' or 'adaptive'.")
+        if self.on_alarm not in ("warn", "return"):
+            raise ConfigError(f"on_alarm={self.on_alarm!r}: use 'warn' or 'return'.")
         if self.advantage not in ("gae", "rloo", "grpo"):
             raise ConfigError(f"advantage={self.advantage!r}: use 'gae', 'rloo' or 'grpo'.")
         if self.advantage != "gae" and self.responses_per_prompt < 2:

@@ -52,6 +52,11 @@ def test_other_kl_controllers_are_refused():
         PPOConfig(kl="linear")
 
 
+def test_other_answers_to_an_alarm_are_refused():
+    with pytest.raises(ConfigError, match=r"^on_alarm='stop': use 'warn' or 'return'"):
+        PPOConfig(on_alarm="stop")
+
+
 def test_other_advantages_are_refused():
     with pytest.raises(ConfigError, match=r"^advantage='td': use 'gae', 'rloo' or 'grpo'"):
         PPOConfig(advantage="td")

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,12 +89,22 @@ def test_a_folder_whose_row_was_never_written_is_replaced(
     assert tree.load(version).state["kept"] == 2
 
 
-def test_each_step_replaces_the_one_before_and_is_no_version_yet(tree: VersionTree, tmp_path: Path):
+def test_the_last_two_steps_are_kept_and_are_no_version_yet(tree: VersionTree, tmp_path: Path):
     tree.save("policy", weights(0), note())
     for step in (1, 2, 10):
         tree.save_step(step, weights(step), note("policy@0"))
-    assert folders(tmp_path) == ["policy@0", "policy@1.step10"]
+    assert folders(tmp_path) == ["policy@0", "policy@1.step10", "policy@1.step2"]
+    assert [f.name for f in tree.steps()] == ["policy@1.step10", "policy@1.step2"]
     assert len(tree.all()) == 1
+
+
+def test_a_run_may_go_back_by_a_step(tree: VersionTree, tmp_path: Path):
+    tree.save("policy", weights(0), note())
+    for step in (1, 2):
+        tree.save_step(step, weights(step), note("policy@0"))
+    tree.drop_last_step()
+    assert tree.load(tree.finish_steps()).state["kept"] == 1
+    assert folders(tmp_path) == ["policy@0", "policy@1.step1"]
 
 
 def test_the_last_whole_step_becomes_the_version(tree: VersionTree, tmp_path: Path):
@@ -118,19 +127,16 @@ def test_the_last_whole_step_becomes_the_version(tree: VersionTree, tmp_path: Pa
 
 def test_of_two_steps_left_by_a_kill_the_later_is_taken(tree: VersionTree, tmp_path: Path):
     tree.save("policy", weights(0), note())
-    kept = tmp_path / "kept"
-    shutil.copytree(tree.save_step(9, weights(9), note("policy@0")), kept)
+    tree.save_step(9, weights(9), note("policy@0"))
     tree.save_step(10, weights(10), note("policy@0"))
-    kept.rename(tmp_path / "checkpoints" / "policy@1.step9")
     assert tree.load(tree.finish_steps()).state["kept"] == 10
+    assert folders(tmp_path) == ["policy@0", "policy@1.step10"]
 
 
 def test_a_damaged_step_is_passed_over_for_the_one_before(tree: VersionTree, tmp_path: Path):
     tree.save("policy", weights(0), note())
-    kept = tmp_path / "kept"
-    shutil.copytree(tree.save_step(1, weights(1), note("policy@0")), kept)
+    tree.save_step(1, weights(1), note("policy@0"))
     damaged = tree.save_step(2, weights(2), note("policy@0"))
-    kept.rename(tmp_path / "checkpoints" / "policy@1.step1")
     (damaged / "policy.safetensors").write_bytes(b"half")
     version = tree.finish_steps()
     assert (version.name, tree.load(version).state["kept"]) == ("policy@1", 1)
@@ -146,7 +152,7 @@ def test_a_damaged_step_alone_is_ignored_and_later_removed(
     assert tree.open_policy(model) == start
     tree.save_step(1, weights(1), note("policy@0"))
     tree.save_step(2, weights(2), note("policy@0"))
-    assert folders(tmp_path) == ["policy@0", "policy@1.step2"]
+    assert folders(tmp_path) == ["policy@0", "policy@1.step1", "policy@1.step2"]
 
 
 def test_steps_from_an_unknown_parent_are_not_adopted(tree: VersionTree):
