@@ -15,10 +15,10 @@ def test_masks_come_from_lengths_though_padding_and_end_token_are_one(model: Rol
     end = model.base.tokenizer.eos_token_id
     assert model.base.tokenizer.pad_token_id == end
     tokens = make_batch([[1, 2, 3], [4]], [[5, end], [6, 7, 8, end]], pad_id=end)
-    # The width is rounded up to 8: what stands there is padding, which is the end token here.
-    rest = [end] * 3
+    # The width is rounded up to 16: what stands there is padding, which is the end token here.
+    rest = [end] * 11
     assert tokens.input_ids.tolist() == [[1, 2, 3, 5, end, *rest], [4, 6, 7, 8, end, *rest]]
-    assert tokens.is_token.tolist() == [[True] * 5 + [False] * 3] * 2
+    assert tokens.is_token.tolist() == [[True] * 5 + [False] * 11] * 2
     assert tokens.is_response_token.tolist() == [[True, True, False, False], [True] * 4]
     assert tokens.response_ids[0, :2].tolist() == [5, end]
     assert tokens.response_ids[1].tolist() == [6, 7, 8, end]
@@ -26,10 +26,10 @@ def test_masks_come_from_lengths_though_padding_and_end_token_are_one(model: Rol
 
 def test_places_and_positions_of_a_padded_batch():
     tokens = make_batch([[1, 2], [3]], [[4, 5, 6], [7]], pad_id=0)
-    assert tokens.input_ids.tolist() == [[1, 2, 4, 5, 6, 0, 0, 0], [3, 7, 0, 0, 0, 0, 0, 0]]
+    assert tokens.input_ids.tolist() == [[1, 2, 4, 5, 6, *[0] * 11], [3, 7, *[0] * 14]]
     assert tokens.position_ids[0, :5].tolist() == [0, 1, 2, 3, 4]
     assert tokens.position_ids[1, :2].tolist() == [0, 1]
-    assert tokens.is_token.tolist() == [[True] * 5 + [False] * 3, [True] * 2 + [False] * 6]
+    assert tokens.is_token.tolist() == [[True] * 5 + [False] * 11, [True] * 2 + [False] * 14]
     assert tokens.predicting_places.tolist() == [[1, 2, 3], [0, 1, 2]]
     assert tokens.last_places.tolist() == [4, 1]
     assert tokens.input_ids.dtype == torch.int64
@@ -38,8 +38,8 @@ def test_places_and_positions_of_a_padded_batch():
 def test_places_in_shared_rows_are_those_worked_by_hand():
     tokens = batch_of_rows(ROWS, pad_id=0)
     assert tokens.is_shared
-    assert tokens.input_ids.tolist() == [[1, 2, 3, 4, 5, 6, 0, 0], [7, 8, 9, 10, 0, 0, 0, 0]]
-    assert tokens.segment_ids.tolist() == [[0, 0, 1, 1, 1, 2, -1, -1], [0, 0, 0, 1, -1, -1, -1, -1]]
+    assert tokens.input_ids.tolist() == [[1, 2, 3, 4, 5, 6, *[0] * 10], [7, 8, 9, 10, *[0] * 12]]
+    assert tokens.segment_ids.tolist() == [[0, 0, 1, 1, 1, 2, *[-1] * 10], [0, 0, 0, 1, *[-1] * 12]]
     # Both responses of row 0 go on from position 1, the end of their prompt.
     assert tokens.position_ids[0, :6].tolist() == [0, 1, 2, 3, 4, 2]
     assert tokens.rows.tolist() == [0, 0, 1]
@@ -65,7 +65,7 @@ def test_a_response_sees_its_prompt_and_itself_and_nothing_else():
 def test_rows_of_one_response_keep_the_plain_mask():
     tokens = batch_of_rows([ROWS[1]], pad_id=0)
     assert not tokens.is_shared
-    assert tokens.attention_mask.tolist() == [[1, 1, 1, 1, 0, 0, 0, 0]]
+    assert tokens.attention_mask.tolist() == [[1] * 4 + [0] * 12]
 
 
 def _shared_and_separate(model: RoleModel) -> tuple[TokenBatch, TokenBatch]:
