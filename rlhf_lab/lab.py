@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rlhf_lab.models import RoleModel
     from rlhf_lab.models.collection import Batch
     from rlhf_lab.training import PPOConfig, RewardConfig, RewardReport
+    from rlhf_lab.training.certify import Certificate
     from rlhf_lab.training.ppo_run import PPORun
     from rlhf_lab.training.workbench import Workbench
     from rlhf_lab.widgets import RankingWidget
@@ -220,7 +221,7 @@ class Lab:
         from rlhf_lab.training.reward_update import update_reward
 
         return update_reward(
-            self._bench.ready_model(),
+            self._bench.model_to_train(),
             self._bench.tree,
             self.store,
             config or RewardConfig(seed=self.seed),
@@ -245,7 +246,7 @@ class Lab:
             raise ConfigError(f"steps={steps}: at least 1.")
         prompts = self.store.prompts(split="train")
         return start_ppo(
-            self._bench.ready_model(),
+            self._bench.model_to_train(),
             self._bench.tree,
             self.store,
             prompts,
@@ -351,6 +352,15 @@ class Lab:
         return target
 
     # The model
+
+    def certify(self) -> Certificate:
+        """Compare computations that must agree before the model may learn; changes nothing.
+
+        All but the comparison of gradients runs by itself before the first update of a session.
+        """
+        from rlhf_lab.training.certify import certify
+
+        return certify(self._bench.ready_model())
 
     @property
     def model(self) -> RoleModel:

@@ -54,10 +54,10 @@ class DenseCopies:
         try:
             with _Forwards() as forwards:
                 for layer in adapted:
-                    dense = self._unpacked(layer.get_base_layer())
+                    dense = self.unpacked(layer.get_base_layer())
                     forwards.replace(layer, _with_active_adapter(layer, dense))
                 for bare in plain:
-                    forwards.replace(bare, _alone(self._unpacked(bare)))
+                    forwards.replace(bare, _alone(self.unpacked(bare)))
                 yield
         finally:
             self._base_held = False
@@ -75,7 +75,7 @@ class DenseCopies:
     @torch.no_grad()
     def _with_adapter(self, layer: Any, adapter: str | None) -> nn.Linear:  # noqa: ANN401
         """One dense layer for a peft LoRA layer (whose parts peft leaves untyped)."""
-        dense = self._unpacked(layer.get_base_layer())
+        dense = self.unpacked(layer.get_base_layer())
         if adapter is not None:
             update = layer.lora_B[adapter].weight @ layer.lora_A[adapter].weight
             merged = dense.weight.float() + layer.scaling[adapter] * update
@@ -83,7 +83,8 @@ class DenseCopies:
         return dense
 
     @torch.no_grad()
-    def _unpacked(self, layer: Any) -> nn.Linear:  # noqa: ANN401 - 4-bit or plain linear layer
+    def unpacked(self, layer: Any) -> nn.Linear:  # noqa: ANN401 - 4-bit or plain linear layer
+        """A linear layer's weights in the compute type; they are its own where they are plain."""
         from bitsandbytes.functional import dequantize_4bit
 
         weight: Tensor = layer.weight

@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 
 from rlhf_lab.models import RoleModel, load_base
 from rlhf_lab.store import Identity, PreferenceStore, TrainingLock
+from rlhf_lab.training.certify import certify
 from rlhf_lab.training.versions import VersionTree
 from rlhf_lab.types import Version
 
@@ -42,6 +43,7 @@ class Workbench:
         self._seed = seed
         self._key = str(directory.resolve())
         self._lock = TrainingLock(directory, purpose="model work")
+        self._certified: RoleModel | None = None
 
     @cached_property
     def model(self) -> RoleModel:
@@ -82,11 +84,24 @@ class Workbench:
         self.take()
         return self.model
 
+    def model_to_train(self) -> RoleModel:
+        """The ready model, which is certified before its first update in this session.
+
+        Raises:
+            CertificateError: it computes something else than it should; nothing was trained.
+        """
+        model = self.ready_model()
+        if self._certified is not model:
+            certify(model, compare_gradients=False).require()
+            self._certified = model
+        return model
+
     def let_go(self) -> None:
         """Give back the lock and the model."""
         if self._lock.held:
             self._lock.release()
         self.__dict__.pop("model", None)
+        self._certified = None
 
     def checkout(self, name: str, *, with_reward: bool) -> Version:
         """Make a version the present one, and with a policy the reward it was trained with.
