@@ -216,6 +216,7 @@ class Lab:
 
         Raises:
             NotEnoughData: there are no judgments on training prompts yet.
+            NonFiniteError: scores that are NaN or infinite; nothing changed.
         """
         from rlhf_lab.training import RewardConfig
         from rlhf_lab.training.reward_update import update_reward
