@@ -62,6 +62,7 @@ class Lab:
         device: str | None = None,
         sampling: Sampling | None = None,
         seed: int = 0,
+        keep_states: int | None = 4,
         progress: bool = True,
     ) -> None:
         """Open a lab, or make a new one.
@@ -75,12 +76,17 @@ class Lab:
             device: "cuda", "cpu" ...; default: the best there is.
             sampling: How responses are drawn; default: temperature 0.8, at most 48 new tokens.
             seed: Of everything random in this lab.
+            keep_states: How many of the newest versions of each role keep optimizer and value role;
+                older ones keep their weights, from which one can go on with fresh ones. None: all.
             progress: Show progress bars.
 
         Raises:
             LabMismatch: the directory was made with another model, quantization or adapter shape.
             StoreError: the directory cannot be used.
+            ConfigError: keep_states is below 1.
         """
+        if keep_states is not None and keep_states < 1:
+            raise ConfigError(f"keep_states={keep_states}: at least 1, or None to keep all.")
         self.path = Path(path).expanduser().absolute()  # a later chdir must not move it
         self.seed = seed
         self.progress = progress
@@ -94,6 +100,7 @@ class Lab:
             self.store.close()
             raise
         self._device = device
+        self._keep_states = keep_states
 
     # Prompts and responses
 
@@ -245,12 +252,11 @@ class Lab:
 
         if steps < 1:
             raise ConfigError(f"steps={steps}: at least 1.")
-        prompts = self.store.prompts(split="train")
         return start_ppo(
             self._bench.model_to_train(),
             self._bench.tree,
             self.store,
-            prompts,
+            self.store.prompts(split="train"),
             (config or PPOConfig()).resolved(self.sampling, self.seed),
             steps=steps,
             progress=self.progress,
@@ -345,12 +351,7 @@ class Lab:
         Raises:
             ConfigError: the folder exists and is not empty.
         """
-        target = Path(folder).expanduser()
-        if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-            raise ConfigError(f"{target} is a file or a folder with files: choose a new folder.")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self._bench.ready_model().save_adapter("policy", target)
-        return target
+        return self._bench.export(Path(folder).expanduser())
 
     # The model
 
@@ -376,7 +377,14 @@ class Lab:
     def _bench(self) -> Workbench:
         from rlhf_lab.training.workbench import Workbench
 
-        return Workbench(self.path, self.store, self._identity, device=self._device, seed=self.seed)
+        return Workbench(
+            self.path,
+            self.store,
+            self._identity,
+            device=self._device,
+            seed=self.seed,
+            keep_states=self._keep_states,
+        )
 
     def close(self) -> None:
         """Give back the lock, the database and the model."""

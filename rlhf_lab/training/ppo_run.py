@@ -218,7 +218,7 @@ def start_ppo(
 
 
 def _go_on_from(checkpoint: Checkpoint, trainer: PPOTrainer) -> None:
-    if "optimizer" in checkpoint.tensors:
+    if "steps_done" in checkpoint.state:
         trainer.load_state(checkpoint.tensors, checkpoint.state)
         return
     # The start of a tree: no PPO step has been made from here yet.

@@ -17,7 +17,12 @@ from typing import Any
 from rlhf_lab.errors import CheckpointError, TrainingError, UnknownVersion
 from rlhf_lab.models import RoleModel
 from rlhf_lab.store import PreferenceStore
-from rlhf_lab.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from rlhf_lab.training.checkpoints import (
+    Checkpoint,
+    read_checkpoint,
+    thin_checkpoint,
+    write_checkpoint,
+)
 from rlhf_lab.types import Version
 
 STEP_FOLDER = re.compile(r"^(policy@\d+)\.step(\d+)$")
@@ -43,8 +48,18 @@ class VersionNote:
 class VersionTree:
     """Versions of one lab."""
 
-    def __init__(self, directory: Path, store: PreferenceStore) -> None:
-        """Use `directory`/checkpoints for the files."""
+    def __init__(
+        self, directory: Path, store: PreferenceStore, *, keep_states: int | None = None
+    ) -> None:
+        """Use `directory`/checkpoints for the files.
+
+        Args:
+            directory: The lab's.
+            store: The lab's.
+            keep_states: How many of the newest versions of each role keep what only going on from
+                them needs: optimizer and value role. Older ones keep their weights. None: all.
+        """
+        self._keep_states = keep_states
         self._directory = directory
         self._store = store
         self._folder = directory / "checkpoints"
@@ -178,7 +193,18 @@ class VersionTree:
         )
         self._store.add_version(version)
         self.set_head(version)
+        self._thin(version.role)
         return version
+
+    def _thin(self, role: str) -> None:
+        """Bound the disk use: of a policy its adapter is a sixth of what going on from it takes."""
+        if self._keep_states is None:
+            return
+        versions = [v for v in self.all() if v.role == role]
+        for version in versions[: -self._keep_states]:
+            folder = self._directory / version.path
+            if (folder / "optimizer.safetensors").exists():
+                thin_checkpoint(folder, [role])
 
     def _steps(self) -> list[Path]:
         """Folders of steps that are no version, the last step first."""

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from rlhf_lab.errors import ConfigError
 from rlhf_lab.models import RoleModel, load_base
 from rlhf_lab.store import Identity, PreferenceStore, TrainingLock
 from rlhf_lab.training.certify import certify
@@ -26,6 +27,7 @@ class Workbench:
         *,
         device: str | None,
         seed: int,
+        keep_states: int | None = None,
     ) -> None:
         """Load and lock nothing yet.
 
@@ -35,8 +37,9 @@ class Workbench:
             identity: Which model.
             device: Default: the best there is.
             seed: Of new adapters and heads.
+            keep_states: As for `VersionTree`.
         """
-        self.tree = VersionTree(directory, store)
+        self.tree = VersionTree(directory, store, keep_states=keep_states)
         self._store = store
         self._identity = identity
         self._device = device
@@ -102,6 +105,18 @@ class Workbench:
             self._lock.release()
         self.__dict__.pop("model", None)
         self._certified = None
+
+    def export(self, target: Path) -> Path:
+        """Write the present policy as an adapter in peft's own format.
+
+        Raises:
+            ConfigError: the folder exists and is not empty.
+        """
+        if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+            raise ConfigError(f"{target} is a file or a folder with files: choose a new folder.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.ready_model().save_adapter("policy", target)
+        return target
 
     def checkout(self, name: str, *, with_reward: bool) -> Version:
         """Make a version the present one, and with a policy the reward it was trained with.

@@ -184,3 +184,49 @@ def test_altered_weights_of_a_version_are_named(tree: VersionTree, tmp_path: Pat
     path.write_bytes(os.urandom(10))
     with pytest.raises(CheckpointError, match=re.escape(str(path))):
         tree.load(version)
+
+
+def whole(role: str, number: float) -> Checkpoint:
+    groups = [role, "value", "optimizer"] if role == "policy" else [role, "optimizer"]
+    return Checkpoint(
+        tensors={group: {"w": torch.tensor([number])} for group in groups}, state={"kept": number}
+    )
+
+
+def test_older_versions_keep_their_weights_but_not_what_going_on_needs(
+    tmp_path: Path, store: PreferenceStore
+):
+    tree = VersionTree(tmp_path, store, keep_states=2)
+    versions = [tree.save("policy", whole("policy", n), note()) for n in range(4)]
+    reward = tree.save("reward", whole("reward", 9), note())
+    found = [tree.load(v) for v in versions]
+    assert [sorted(c.tensors) for c in found] == [
+        ["policy"],
+        ["policy"],
+        ["optimizer", "policy", "value"],
+        ["optimizer", "policy", "value"],
+    ]
+    assert [c.tensors["policy"]["w"].item() for c in found] == [0, 1, 2, 3]
+    assert [c.state["kept"] for c in found] == [0, 1, 2, 3]
+    assert sorted(p.name for p in (tmp_path / versions[0].path).iterdir()) == [
+        "manifest.json",
+        "policy.safetensors",
+        "state.json",
+    ]
+    assert "optimizer" in tree.load(reward).tensors
+
+
+def test_a_crash_while_thinning_leaves_a_readable_version(
+    tmp_path: Path, store: PreferenceStore, monkeypatch
+):
+    tree = VersionTree(tmp_path, store, keep_states=1)
+    first = tree.save("policy", whole("policy", 1), note())
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda self: (_ for _ in ()).throw(OSError("power cut")))
+        with pytest.raises(OSError, match="power cut"):
+            tree.save("policy", whole("policy", 2), note())
+    assert sorted(tree.load(first).tensors) == ["policy"]
+    # The next version finishes what was begun.
+    tree.save("policy", whole("policy", 3), note())
+    assert not (tmp_path / first.path / "optimizer.safetensors").exists()
+    assert sorted(tree.load(first).tensors) == ["policy"]
