@@ -60,6 +60,7 @@ class Lab:
         lora: LoraSpec | None = None,
         device: str | None = None,
         sampling: Sampling | None = None,
+        checkpointing: bool = False,
         seed: int = 0,
         progress: bool = True,
     ) -> None:
@@ -73,6 +74,8 @@ class Lab:
             lora: Shape of the adapters.
             device: "cuda", "cpu" ...; default: the best there is.
             sampling: How responses are drawn; default: temperature 0.8, at most 48 new tokens.
+            checkpointing: Learn in a fraction of the memory for activations and a third more time;
+                the results are the same. `preflight` says whether it is needed.
             seed: Of everything random in this lab.
             progress: Show progress bars.
 
@@ -93,6 +96,7 @@ class Lab:
             self.store.close()
             raise
         self._device = device
+        self._checkpointing = checkpointing
 
     # Prompts and responses
 
@@ -365,7 +369,14 @@ class Lab:
     def _bench(self) -> Workbench:
         from rlhf_lab.training.workbench import Workbench
 
-        return Workbench(self.path, self.store, self._identity, device=self._device, seed=self.seed)
+        return Workbench(
+            self.path,
+            self.store,
+            self._identity,
+            device=self._device,
+            checkpointing=self._checkpointing,
+            seed=self.seed,
+        )
 
     def close(self) -> None:
         """Give back the lock, the database and the model."""
