@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rlhf_lab.models.forwards import ReplacedForwards
 from rlhf_lab.models.lora_linear import lora_linear
 
 Forward = Callable[[Tensor], Tensor]
@@ -52,7 +53,7 @@ class DenseCopies:
         plain = [m for m in quantized if id(m) not in inside]
         self._base_held = True
         try:
-            with _Forwards() as forwards:
+            with ReplacedForwards() as forwards:
                 for layer in adapted:
                     dense = self.unpacked(layer.get_base_layer())
                     forwards.replace(layer, _with_active_adapter(layer, dense))
@@ -67,7 +68,7 @@ class DenseCopies:
         from peft.tuners.lora import LoraLayer
 
         layers = [m for m in self._model.modules() if isinstance(m, LoraLayer)]
-        with _Forwards() as forwards:
+        with ReplacedForwards() as forwards:
             for layer in layers:
                 forwards.replace(layer, _alone(self._with_adapter(layer, adapter)))
             yield
@@ -113,24 +114,3 @@ def _with_active_adapter(layer: Any, dense: nn.Linear) -> Forward:  # noqa: ANN4
         return lora_linear(x, dense.weight, dense.bias, a, b, layer.scaling[name])
 
     return forward
-
-
-class _Forwards(AbstractContextManager["_Forwards"]):
-    """Forward functions put in the place of layers' own, and taken away again at the end.
-
-    An attribute of the instance hides the method of the class. What a surrounding job had put
-    there comes back.
-    """
-
-    def __init__(self) -> None:
-        self._before: list[tuple[nn.Module, Forward | None]] = []
-
-    def replace(self, layer: nn.Module, forward: Forward) -> None:
-        self._before.append((layer, layer.__dict__.get("forward")))
-        layer.__dict__["forward"] = forward
-
-    def __exit__(self, *_error: object) -> None:
-        for layer, before in reversed(self._before):
-            del layer.__dict__["forward"]
-            if before is not None:
-                layer.__dict__["forward"] = before

@@ -26,6 +26,7 @@ class Workbench:
         identity: Identity,
         *,
         device: str | None,
+        checkpointing: bool = False,
         seed: int,
         keep_states: int | None = None,
     ) -> None:
@@ -36,6 +37,7 @@ class Workbench:
             store: The lab's.
             identity: Which model.
             device: Default: the best there is.
+            checkpointing: Whether activations are computed again.
             seed: Of new adapters and heads.
             keep_states: As for `VersionTree`.
         """
@@ -43,6 +45,7 @@ class Workbench:
         self._store = store
         self._identity = identity
         self._device = device
+        self._checkpointing = checkpointing
         self._seed = seed
         self._key = str(directory.resolve())
         self._lock = TrainingLock(directory, purpose="model work")
@@ -58,7 +61,7 @@ class Workbench:
         self.take()
         identity = self._identity
         base = load_base(identity.model, quantize=identity.quantize, device=self._device)
-        model = RoleModel(base, identity.lora, seed=self._seed)
+        model = RoleModel(base, identity.lora, seed=self._seed, checkpointing=self._checkpointing)
         self.tree.open_policy(model)
         return model
 
