@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,18 @@ def judge_again(lab: Lab) -> None:
         rank_all(lab.queue(annotator.name), annotator)
 
 
+def most_that_can_be_right(lab: Lab) -> float:
+    """Share of the ordered pairs on held-out prompts that the best fixed order gets right."""
+    heldout = {p.id for p in lab.store.prompts(split="heldout")}
+    said: Counter[tuple[str, str]] = Counter()
+    for judgment in lab.store.judgments():
+        if judgment.prompt_id in heldout:
+            ranks = judgment.ranking.ranks()
+            said.update((a, b) for a in ranks for b in ranks if ranks[a] < ranks[b])
+    pairs = {tuple(sorted(pair)) for pair in said}
+    return sum(max(said[a, b], said[b, a]) for a, b in pairs) / said.total()
+
+
 def untouched(lab: Lab, before: dict, versions: list[str]) -> bool:
     return (
         same(lab.model.state("reward"), before)
@@ -49,8 +62,10 @@ def test_contradicting_judgments_train_and_are_counted(taught: Lab):
     assert report.version == "reward@1"
     assert 0 < report.contradicting_pairs <= report.repeated_pairs
     assert "contradict each other" in str(report)
-    # Nobody can be right about more than half of what is said both ways.
-    assert 0.3 <= report.heldout_accuracy.estimate <= 0.7
+    # Of what is said both ways, nobody can be right about more than the majority.
+    best = most_that_can_be_right(taught)
+    assert best < 1
+    assert 1 - best <= report.heldout_accuracy.estimate <= best
 
 
 def test_intervals_count_prompts_however_often_they_were_judged(taught: Lab):
