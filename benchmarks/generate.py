@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from benchmarks.command import compare, model_folder, parser, settings
 from benchmarks.figures import Measured, Target
@@ -70,7 +71,7 @@ def peer(*, model: str, prompts: Sequence[str], new_tokens: int) -> Measured:
     torch.manual_seed(0)
     device = best_device()
     dtype = compute_dtype(device)
-    tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
+    tokenizer: Any = AutoTokenizer.from_pretrained(model, padding_side="left")
     base = AutoModelForCausalLM.from_pretrained(
         model,
         dtype=dtype,
@@ -132,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = arg.parse_args(arguments)
     batch, new_tokens = (2, 4) if options.quick else (options.batch, options.new_tokens)
     with model_folder(options) as model:
-        work = {
+        work: dict[str, Any] = {
             "model": model,
             "prompts": [p.text for p in load_prompts("starter") if "question" in p.tags][:batch],
             "new_tokens": new_tokens,

@@ -5,6 +5,7 @@ python -m benchmarks.memory [--tokens N] [--vocabulary N] [--quick]
 
 from __future__ import annotations
 
+import importlib
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +25,8 @@ RANK, ALPHA = 16, 32
 SAME = (
     "Roles: policy, reference, reward and value, each with its LoRA adapter (and head) on an NF4 "
     "base with double quantization; each runs once, without gradients, over the same rows. Peak "
-    "is of the process; 'weights_mb' counts parameters and buffers alone. Ours shares one base, "
+    "is of the process; 'loaded_mb' is what loading "
+    "added to it, 'weights_mb' parameters and buffers alone. Ours shares one base, "
     "and on a CPU holds the dense copy that a job makes; the peer loads four models as "
     "transformers and peft do, unquantized where a row says so.",
     "Log-probabilities: fp32 hidden states and output head, forward and backward to the hidden "
@@ -42,6 +44,7 @@ def shared_roles(*, model: str, rows: int, tokens: int) -> Measured:
     from rlhf_lab.models import ROLES, RoleModel, load_base, make_batch
     from rlhf_lab.types import LoraSpec
 
+    _import_libraries()
     start = time.perf_counter()
     before = resident_mb()
     roles = RoleModel(load_base(model), LoraSpec(rank=RANK, alpha=ALPHA))
@@ -73,6 +76,7 @@ def separate_models(*, model: str, rows: int, tokens: int, quantized: bool) -> M
 
     from rlhf_lab.models.loading import best_device, compute_dtype
 
+    _import_libraries()
     start = time.perf_counter()
     device = best_device()
     dtype = compute_dtype(device)
@@ -105,6 +109,12 @@ def separate_models(*, model: str, rows: int, tokens: int, quantized: bool) -> M
         for each in models:
             each(input_ids=ids, use_cache=False)
     return _weighed(time.perf_counter() - start, models, loaded, str(device))
+
+
+def _import_libraries() -> None:
+    """What either side would import while it loads must not count as loaded."""
+    for name in ("bitsandbytes", "peft", "transformers.models.llama.modeling_llama"):
+        importlib.import_module(name)
 
 
 def _weighed(seconds: float, modules: Sequence[nn.Module], loaded: float, device: str) -> Measured:

@@ -38,7 +38,7 @@ def random_model(
         dtype: Of activations, embeddings and output head.
     """
     import torch
-    from bitsandbytes.nn import Linear4bit
+    from bitsandbytes.nn.modules import Linear4bit
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
     from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
@@ -46,7 +46,7 @@ def random_model(
     with torch.device("meta"):
         model = LlamaForCausalLM(config)
     # Its table is computed, not learned, and was not on a meta device.
-    model.model.rotary_emb = LlamaRotaryEmbedding(config=config, device=device)
+    model.model.rotary_emb = LlamaRotaryEmbedding(config).to(device)
     for layer in list(model.model.layers.modules()):
         for name, child in list(layer.named_children()):
             if isinstance(child, torch.nn.Linear):
@@ -66,11 +66,12 @@ def random_model(
     model.generation_config = GenerationConfig()
     # The attribute that tells transformers and peft that these layers are 4-bit.
     model.is_loaded_in_4bit = True  # type: ignore[assignment]
-    return model.eval()
+    model.eval()
+    return model
 
 
 def _four_bit(linear: nn.Linear, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    from bitsandbytes.nn import Linear4bit, Params4bit
+    from bitsandbytes.nn.modules import Linear4bit, Params4bit
 
     made = Linear4bit(
         linear.in_features,
@@ -82,11 +83,13 @@ def _four_bit(linear: nn.Linear, device: torch.device, dtype: torch.dtype) -> nn
         device="meta",
     )
     weight = _random(linear.weight.shape, device, dtype)
-    made.weight = Params4bit(
+    # Params4bit is a Parameter by a metaclass that its annotations do not know of.
+    packed: Any = Params4bit(
         weight, requires_grad=False, compress_statistics=True, quant_type="nf4", module=made
-    ).to(device)
+    )
+    made.weight = packed.to(device)
     # As in load_base: without it, CPU kernels repack weights so that no backward pass finds them.
-    made.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
+    made.support_avx512bf16_for_cpu = False
     return made
 
 
