@@ -2,6 +2,7 @@
 
 from rlhf_lab.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from rlhf_lab.training.config import PPOConfig, RewardConfig
+from rlhf_lab.training.planning import Preflight, preflight
 from rlhf_lab.training.ppo import PPOTrainer
 from rlhf_lab.training.ppo_stats import PPOStats
 from rlhf_lab.training.reward import FitResult, RankedExample, RewardTrainer
@@ -14,11 +15,13 @@ __all__ = [
     "PPOConfig",
     "PPOStats",
     "PPOTrainer",
+    "Preflight",
     "RankedExample",
     "RewardConfig",
     "RewardReport",
     "RewardTrainer",
     "RolloutPrompt",
+    "preflight",
     "read_checkpoint",
     "write_checkpoint",
 ]
