@@ -37,7 +37,12 @@ class Split(NamedTuple):
 
 
 def load_split(
-    data: str | None, tokenizer: PreTrainedTokenizerBase, *, heldout: int, seed: int
+    data: str | None,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    heldout: int,
+    seed: int,
+    limit: int | None = None,
 ) -> Split:
     """Read, encode and split by prompt; another seed holds out other prompts.
 
@@ -46,11 +51,12 @@ def load_split(
         tokenizer: With a chat template.
         heldout: How many prompts.
         seed: Of the shuffle.
+        limit: Rankings to use, the first of the file; default: all.
 
     Raises:
         SystemExit: no such file.
     """
-    rows = _made_up() if data is None else _read(Path(data))
+    rows = (_made_up() if data is None else _read(Path(data)))[:limit]
     found = [ranked for row in rows if (ranked := _encode(row, tokenizer)).pairs]
     random.Random(seed).shuffle(found)
     return Split(found[heldout:], found[:heldout])

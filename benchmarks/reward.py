@@ -36,14 +36,22 @@ SAME = (
 )
 
 
-def ours(*, model: str, data: str | None, heldout: int, seed: int, passes: int) -> Measured:
+def ours(
+    *,
+    model: str,
+    data: str | None,
+    heldout: int,
+    seed: int,
+    passes: int,
+    limit: int | None = None,
+) -> Measured:
     """Our trainer on whole rankings."""
     from rlhf_lab.models import RoleModel, load_base
     from rlhf_lab.training import RankedExample, RewardConfig, RewardTrainer
     from rlhf_lab.types import LoraSpec
 
     base = load_base(model)
-    split = load_split(data, base.tokenizer, heldout=heldout, seed=seed)
+    split = load_split(data, base.tokenizer, heldout=heldout, seed=seed, limit=limit)
 
     def examples(rankings: Sequence[Ranked]) -> list[RankedExample]:
         return [RankedExample(judgment_id=str(n), **r._asdict()) for n, r in enumerate(rankings)]
@@ -72,6 +80,7 @@ def peer(
     pairs_per_step: int,
     learning_rate: float,
     bf16: bool,
+    limit: int | None = None,
 ) -> Measured:
     """TRL's trainer on the pairs of those rankings."""
     import torch
@@ -85,7 +94,7 @@ def peer(
     # The score is read off the last token that is no padding: with a padding token of its own
     # that is the end token, as on our side.
     tokenizer.pad_token = next(t for t in tokenizer.all_special_tokens if t != tokenizer.eos_token)
-    split = load_split(data, tokenizer, heldout=heldout, seed=seed)
+    split = load_split(data, tokenizer, heldout=heldout, seed=seed, limit=limit)
     pairs = [
         {"chosen_ids": r.prompt + r.candidates[b], "rejected_ids": r.prompt + r.candidates[w]}
         for r in split.train
@@ -217,6 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arg.add_argument("--seeds", type=int, default=3)
     arg.add_argument("--passes", type=int, default=1, help="over the training rankings")
     arg.add_argument("--heldout", type=int, default=72, help="prompts held out, of 360")
+    arg.add_argument("--limit", type=int, help="rankings to use; no target is then judged")
     arg.add_argument("--peer-pairs-per-step", type=int, default=8)
     arg.add_argument("--peer-learning-rate", type=float, default=1e-4)
     arg.add_argument("--peer-fp32", action="store_true", help="no bf16 autocast for TRL")
@@ -233,6 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "heldout": 2 if options.quick else options.heldout,
                 "seed": seed,
                 "passes": options.passes,
+                "limit": options.limit,
             }
             run = partial(run_side, threads=options.threads)
             trained_as = {
@@ -251,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     targets = (Target(figure="speedup", at_least=3), Target(figure="accuracy_gain", at_least=0))
     return Report(
         benchmark="reward",
-        comparisons=[over_seeds(comparisons, () if options.quick else targets)],
+        comparisons=[over_seeds(comparisons, () if options.quick or options.limit else targets)],
         same=SAME,
         shown=("pairs", "optimizer_steps", "accuracy", "accuracy_interval"),
         settings=settings(options),

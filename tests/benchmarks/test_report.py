@@ -23,9 +23,7 @@ def comparison(**changes) -> Comparison:
 
 
 def test_last_line_is_one_json_object_however_narrow_the_terminal():
-    status, text = shown(
-        comparison(), width=40, versions={"trl": "1.2.3"}, settings={"threads": 2}
-    )
+    status, text = shown(comparison(), width=40, versions={"trl": "1.2.3"}, settings={"threads": 2})
     last = json.loads(text.splitlines()[-1])
     assert status == 0
     assert set(last) == {

@@ -12,7 +12,7 @@ from benchmarks import generate, gpu, memory, ppo, reward
 from benchmarks.process import ROOT
 
 # The peers are used as their users do, remarks of their libraries included.
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 SMALL_LLAMA = {
     "vocab_size": 512,
