@@ -59,14 +59,14 @@ def ours(
     roles = RoleModel(base, LoraSpec(rank=RANK, alpha=ALPHA), seed=seed)
     trainer = RewardTrainer(roles, RewardConfig(epochs=passes, seed=seed))
     start = time.perf_counter()
-    losses = trainer.fit(examples(split.train), progress=False)
+    fit = trainer.fit(examples(split.train), progress=False)
     seconds = time.perf_counter() - start
     scores = trainer.scores(examples(split.heldout))
     right = {_key(r): _right(r, s.tolist()) for r, s in zip(split.heldout, scores, strict=True)}
     pairs = sum(len(r.pairs) for r in split.train) * passes
     return Measured(
         seconds=seconds,
-        details={"pairs": pairs, "optimizer_steps": len(losses), "right": right},
+        details={"pairs": pairs, "optimizer_steps": sum(map(len, fit.losses)), "right": right},
     )
 
 

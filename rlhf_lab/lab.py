@@ -77,7 +77,7 @@ class Lab:
             device: "cuda", "cpu" ...; default: the best there is.
             sampling: How responses are drawn; default: temperature 0.8, at most 48 new tokens.
             checkpointing: Learn in a fraction of the memory for activations and a third more time;
-                the results are the same.
+                the results are the same. `preflight` says whether it is needed.
             seed: Of everything random in this lab.
             keep_states: How many of the newest versions of each role keep optimizer and value role;
                 older ones keep their weights, from which one can go on with fresh ones. None: all.
