@@ -4,6 +4,7 @@
 #   VENV=.venv          where the virtual environment lives
 #   SEED=1 ARGS="..."   passed to the demo
 #   PYTEST_ARGS="..."   passed to pytest
+#   WHICH=ppo           the benchmark to run: ppo, reward, generate, memory or gpu (with ARGS="...")
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -16,6 +17,7 @@ VENV        ?= .venv
 EXTRAS      ?= dev,dashboard,postgres,eval,notebook
 ARGS        ?=
 SEED        ?=
+WHICH       ?=
 PYTEST_ARGS ?=
 HOST_BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
@@ -76,6 +78,11 @@ check: $(stamp) $(npm_stamp) ## Lint, format, types and layers, in Python and Ty
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	npm --prefix widgets run check
+
+.PHONY: bench
+bench: $(stamp) ## Run one benchmark against its peer (WHICH=ppo, ARGS=--quick)
+	@test -n "$(WHICH)" || { echo "usage: make bench WHICH=ppo|reward|generate|memory|gpu" >&2; exit 2; }
+	$(py) -m benchmarks.$(WHICH) $(ARGS)
 
 .PHONY: screenshots
 screenshots: $(stamp) browser ## Take the README's pictures from a real browser

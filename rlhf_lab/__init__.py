@@ -26,9 +26,11 @@ if TYPE_CHECKING:
         PPOConfig,
         PPOStats,
         PPOTrainer,
+        Preflight,
         RewardConfig,
         RewardReport,
         RewardTrainer,
+        preflight,
     )
     from rlhf_lab.types import (
         Interval,
@@ -51,7 +53,9 @@ _HOMES = {
     "lab": "Lab",
     "models": "RoleModel",
     "store": "PreferenceStore",
-    "training": "PPOConfig PPOStats PPOTrainer RewardConfig RewardReport RewardTrainer",
+    "training": (
+        "PPOConfig PPOStats PPOTrainer Preflight RewardConfig RewardReport RewardTrainer preflight"
+    ),
     "types": "Interval Judgment LoraSpec Message Prompt Ranking Response Sampling Version",
     "widgets": "RankingWidget",
 }
@@ -69,6 +73,7 @@ __all__ = [
     "PPOStats",
     "PPOTrainer",
     "PreferenceStore",
+    "Preflight",
     "Prompt",
     "Ranking",
     "RankingQueue",
@@ -82,6 +87,7 @@ __all__ = [
     "Sampling",
     "Version",
     "load_prompts",
+    "preflight",
 ]
 
 

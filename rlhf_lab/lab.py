@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rlhf_lab.models import RoleModel
     from rlhf_lab.models.collection import Batch
     from rlhf_lab.training import PPOConfig, RewardConfig, RewardReport
+    from rlhf_lab.training.certify import Certificate
     from rlhf_lab.training.ppo_run import PPORun
     from rlhf_lab.training.workbench import Workbench
     from rlhf_lab.widgets import RankingWidget
@@ -60,7 +61,9 @@ class Lab:
         lora: LoraSpec | None = None,
         device: str | None = None,
         sampling: Sampling | None = None,
+        checkpointing: bool = False,
         seed: int = 0,
+        keep_states: int | None = 4,
         progress: bool = True,
     ) -> None:
         """Open a lab, or make a new one.
@@ -73,13 +76,20 @@ class Lab:
             lora: Shape of the adapters.
             device: "cuda", "cpu" ...; default: the best there is.
             sampling: How responses are drawn; default: temperature 0.8, at most 48 new tokens.
+            checkpointing: Learn in a fraction of the memory for activations and a third more time;
+                the results are the same. `preflight` says whether it is needed.
             seed: Of everything random in this lab.
+            keep_states: How many of the newest versions of each role keep optimizer and value role;
+                older ones keep their weights, from which one can go on with fresh ones. None: all.
             progress: Show progress bars.
 
         Raises:
             LabMismatch: the directory was made with another model, quantization or adapter shape.
             StoreError: the directory cannot be used.
+            ConfigError: keep_states is below 1.
         """
+        if keep_states is not None and keep_states < 1:
+            raise ConfigError(f"keep_states={keep_states}: at least 1, or None to keep all.")
         self.path = Path(path).expanduser().absolute()  # a later chdir must not move it
         self.seed = seed
         self.progress = progress
@@ -92,7 +102,12 @@ class Lab:
         except LabError:
             self.store.close()
             raise
-        self._device = device
+        self._bench_options: dict[str, Any] = {
+            "device": device,
+            "checkpointing": checkpointing,
+            "seed": seed,
+            "keep_states": keep_states,
+        }
 
     # Prompts and responses
 
@@ -215,12 +230,13 @@ class Lab:
 
         Raises:
             NotEnoughData: there are no judgments on training prompts yet.
+            NonFiniteError: scores that are NaN or infinite; nothing changed.
         """
         from rlhf_lab.training import RewardConfig
         from rlhf_lab.training.reward_update import update_reward
 
         return update_reward(
-            self._bench.ready_model(),
+            self._bench.model_to_train(),
             self._bench.tree,
             self.store,
             config or RewardConfig(seed=self.seed),
@@ -243,12 +259,11 @@ class Lab:
 
         if steps < 1:
             raise ConfigError(f"steps={steps}: at least 1.")
-        prompts = self.store.prompts(split="train")
         return start_ppo(
-            self._bench.ready_model(),
+            self._bench.model_to_train(),
             self._bench.tree,
             self.store,
-            prompts,
+            self.store.prompts(split="train"),
             (config or PPOConfig()).resolved(self.sampling, self.seed),
             steps=steps,
             progress=self.progress,
@@ -343,14 +358,18 @@ class Lab:
         Raises:
             ConfigError: the folder exists and is not empty.
         """
-        target = Path(folder).expanduser()
-        if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-            raise ConfigError(f"{target} is a file or a folder with files: choose a new folder.")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self._bench.ready_model().save_adapter("policy", target)
-        return target
+        return self._bench.export(Path(folder).expanduser())
 
     # The model
+
+    def certify(self) -> Certificate:
+        """Compare computations that must agree before the model may learn; changes nothing.
+
+        All but the comparison of gradients runs by itself before the first update of a session.
+        """
+        from rlhf_lab.training.certify import certify
+
+        return certify(self._bench.ready_model())
 
     @property
     def model(self) -> RoleModel:
@@ -365,7 +384,7 @@ class Lab:
     def _bench(self) -> Workbench:
         from rlhf_lab.training.workbench import Workbench
 
-        return Workbench(self.path, self.store, self._identity, device=self._device, seed=self.seed)
+        return Workbench(self.path, self.store, self._identity, **self._bench_options)
 
     def close(self) -> None:
         """Give back the lock, the database and the model."""

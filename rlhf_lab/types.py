@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 from rlhf_lab.errors import ConfigError, JudgmentError, PromptError
 
@@ -19,6 +19,7 @@ Split = Literal["train", "heldout"]
 EndReason = Literal["stop", "length"]
 Purpose = Literal["candidate", "evaluation"]
 JudgmentKind = Literal["ranking", "skip", "undo"]
+Strength = Literal["slightly", "clearly", "much"]
 
 
 def utc_now() -> datetime:
@@ -203,6 +204,8 @@ class Judgment:
         kind: "ranking", "skip" (no opinion on this prompt), or "undo" (takes back `supersedes`).
         shown_order: Response ids in the order the person saw them, left to right.
         ranking: Set for kind "ranking" alone; ranks exactly the responses shown.
+        strength: How much better each tier of the ranking is than the next one; None when the
+            person did not say.
         supersedes: The event this one replaces or takes back, if any.
         seconds: Time spent on the item.
     """
@@ -213,6 +216,7 @@ class Judgment:
     kind: JudgmentKind = "ranking"
     shown_order: tuple[str, ...] = ()
     ranking: Ranking | None = None
+    strength: Strength | None = None
     comment: str = ""
     seconds: float = 0.0
     supersedes: str | None = None
@@ -232,11 +236,26 @@ class Judgment:
                 "a ranking places every shown response exactly once. Rank the missing ones, or tie "
                 "them in a last tier; leave out what was not shown."
             )
+        if self.strength is not None:
+            self._check_strength()
         if self.kind == "undo" and not self.supersedes:
             raise JudgmentError(
                 f"kind='undo' with supersedes={self.supersedes!r}: an undo takes back one "
                 "judgment. "
                 "Pass that judgment's id as `supersedes`."
+            )
+
+    def _check_strength(self) -> None:
+        if self.strength not in get_args(Strength):
+            raise JudgmentError(
+                f"judgment {self.id!r} has strength={self.strength!r}: use one of "
+                f"{', '.join(map(repr, get_args(Strength)))}, or None when it was not said."
+            )
+        if self.ranking is None or len(self.ranking.tiers) < 2:
+            raise JudgmentError(
+                f"judgment {self.id!r} has strength={self.strength!r} but puts no response above "
+                "another: a strength says how much better the upper tiers are. Leave it out, or "
+                "rank in two or more tiers."
             )
 
 

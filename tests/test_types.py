@@ -198,6 +198,21 @@ def test_an_undo_of_nothing_is_refused(supersedes):
         judge(kind="undo", ranking=None, supersedes=supersedes)
 
 
+@pytest.mark.parametrize("strength", ["very", "", "Much", 2])
+def test_a_strength_of_another_name_is_refused(strength):
+    value = f"judgment 'j1' has strength={strength!r}"
+    with refuses(JudgmentError, value, "'slightly', 'clearly', 'much'", "or None"):
+        judge(strength=strength)
+
+
+def test_a_strength_without_a_better_response_is_refused():
+    value = "judgment 'j1' has strength='much' but puts no response above another"
+    tied = Ranking(tiers=(("a", "b"),))
+    for changes in ({"ranking": tied}, {"ranking": None, "kind": "skip"}):
+        with refuses(JudgmentError, value, "how much better", "Leave it out"):
+            judge(strength="much", **changes)
+
+
 # The rest
 
 

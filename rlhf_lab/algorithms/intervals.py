@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -40,3 +41,29 @@ def bootstrap_mean(
     means = sums[drawn].sum(dim=1) / counts[drawn].sum(dim=1)
     low, high = torch.quantile(means, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return Interval(estimate=float(sums.sum() / counts.sum()), low=low, high=high, n=len(filled))
+
+
+def share_interval(
+    clusters: Sequence[Sequence[float]], *, resamples: int = 10_000, seed: int = 0
+) -> Interval:
+    """Mean of values between 0 and 1, with an interval that is never without width.
+
+    `bootstrap_mean`, but where all clusters have the same mean (one prompt alone, or every pair
+    right) resampling cannot show how it might have come out otherwise and would claim certainty.
+    There it is Wilson's interval for as many independent values as there are clusters.
+
+    Arguments and errors as for `bootstrap_mean`.
+
+    Source: Wilson (1927), "Probable Inference, the Law of Succession, and Statistical Inference".
+    """
+    found = bootstrap_mean(clusters, resamples=resamples, seed=seed)
+    if found.low < found.high:
+        return found
+    low, high = _wilson(found.estimate, found.n)
+    return Interval(estimate=found.estimate, low=low, high=high, n=found.n)
+
+
+def _wilson(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return max(centre - half, 0.0), min(centre + half, 1.0)

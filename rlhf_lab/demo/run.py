@@ -207,7 +207,9 @@ class _Demo:
         self._console.print(f"  {batch}; {judgments} rankings by the simulated annotator")
         report = lab.update_reward()
         self._console.print(f"  {report}")
-        return {"judgments": len(batch.prompts), "reward": asdict(report)}
+        # As JSON gives it back: a setting must come back equal, and tuples come back as lists.
+        reward = json.loads(json.dumps(asdict(report)))
+        return {"judgments": len(batch.prompts), "reward": reward}
 
     def _ppo(self, number: int) -> None:
         done = max((m.step for m in self._lab.store.metrics("ppo")), default=0)

@@ -144,13 +144,14 @@ def make_batch(
 
 
 def batch_of_rows(
-    rows: Sequence[Row], *, pad_id: int, device: torch.device | str = "cpu"
+    rows: Sequence[Row], *, pad_id: int, device: torch.device | str = "cpu", width: int = 0
 ) -> TokenBatch:
     """Pad rows into one batch, its width rounded up (`rounded_width`).
 
-    Responses count through the rows: those of the first row, then those of the second.
+    Responses count through the rows: those of the first row, then those of the second. A `width`
+    beyond the longest row's adds padding.
     """
-    width = rounded_width(max(row.width for row in rows))
+    width = rounded_width(max(width, *(row.width for row in rows)))
 
     def padded(parts: Sequence[Sequence[int]], filler: int) -> list[int]:
         filled = [value for part in parts for value in part]

@@ -53,7 +53,7 @@ def can_share_prompts(model: RoleModel) -> bool:
     They may where every layer attends by the mask it is given, which is tried: a response must
     not change by one bit with its neighbour, and must be about what it is in a row of its own.
     """
-    if not _attends_by_mask_alone(model.base.model.config.get_text_config()):
+    if not attends_by_mask_alone(model.base.model.config.get_text_config()):
         return False
     encode = model.base.tokenizer.encode
     prompt, response = encode("Why is the sky blue?"), encode("The air scatters blue light most.")
@@ -68,7 +68,7 @@ def can_share_prompts(model: RoleModel) -> bool:
     return torch.equal(beside, beside_other) and bool(difference <= LOGPROB_BOUND)
 
 
-def _attends_by_mask_alone(config: PreTrainedConfig) -> bool:
+def attends_by_mask_alone(config: PreTrainedConfig) -> bool:
     """Sliding windows, recurrent layers and kernels without masks have rules of their own."""
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     return (

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rlhf_lab.models.forwards import ReplacedForwards
 from rlhf_lab.models.lora_linear import lora_linear
 
 Forward = Callable[[Tensor], Tensor]
@@ -52,12 +53,12 @@ class DenseCopies:
         plain = [m for m in quantized if id(m) not in inside]
         self._base_held = True
         try:
-            with _Forwards() as forwards:
+            with ReplacedForwards() as forwards:
                 for layer in adapted:
-                    dense = self._unpacked(layer.get_base_layer())
+                    dense = self.unpacked(layer.get_base_layer())
                     forwards.replace(layer, _with_active_adapter(layer, dense))
                 for bare in plain:
-                    forwards.replace(bare, _alone(self._unpacked(bare)))
+                    forwards.replace(bare, _alone(self.unpacked(bare)))
                 yield
         finally:
             self._base_held = False
@@ -67,7 +68,7 @@ class DenseCopies:
         from peft.tuners.lora import LoraLayer
 
         layers = [m for m in self._model.modules() if isinstance(m, LoraLayer)]
-        with _Forwards() as forwards:
+        with ReplacedForwards() as forwards:
             for layer in layers:
                 forwards.replace(layer, _alone(self._with_adapter(layer, adapter)))
             yield
@@ -75,7 +76,7 @@ class DenseCopies:
     @torch.no_grad()
     def _with_adapter(self, layer: Any, adapter: str | None) -> nn.Linear:  # noqa: ANN401
         """One dense layer for a peft LoRA layer (whose parts peft leaves untyped)."""
-        dense = self._unpacked(layer.get_base_layer())
+        dense = self.unpacked(layer.get_base_layer())
         if adapter is not None:
             update = layer.lora_B[adapter].weight @ layer.lora_A[adapter].weight
             merged = dense.weight.float() + layer.scaling[adapter] * update
@@ -83,7 +84,8 @@ class DenseCopies:
         return dense
 
     @torch.no_grad()
-    def _unpacked(self, layer: Any) -> nn.Linear:  # noqa: ANN401 - 4-bit or plain linear layer
+    def unpacked(self, layer: Any) -> nn.Linear:  # noqa: ANN401 - 4-bit or plain linear layer
+        """A linear layer's weights in the compute type; they are its own where they are plain."""
         from bitsandbytes.functional import dequantize_4bit
 
         weight: Tensor = layer.weight
@@ -112,24 +114,3 @@ def _with_active_adapter(layer: Any, dense: nn.Linear) -> Forward:  # noqa: ANN4
         return lora_linear(x, dense.weight, dense.bias, a, b, layer.scaling[name])
 
     return forward
-
-
-class _Forwards(AbstractContextManager["_Forwards"]):
-    """Forward functions put in the place of layers' own, and taken away again at the end.
-
-    An attribute of the instance hides the method of the class. What a surrounding job had put
-    there comes back.
-    """
-
-    def __init__(self) -> None:
-        self._before: list[tuple[nn.Module, Forward | None]] = []
-
-    def replace(self, layer: nn.Module, forward: Forward) -> None:
-        self._before.append((layer, layer.__dict__.get("forward")))
-        layer.__dict__["forward"] = forward
-
-    def __exit__(self, *_error: object) -> None:
-        for layer, before in reversed(self._before):
-            del layer.__dict__["forward"]
-            if before is not None:
-                layer.__dict__["forward"] = before

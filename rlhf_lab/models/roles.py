@@ -25,6 +25,7 @@ from rlhf_lab.errors import LabMismatch, RoleError
 from rlhf_lab.models.batches import TokenBatch
 from rlhf_lab.models.certificates import can_share_prompts, certify_output_head
 from rlhf_lab.models.chat import ChatTokens
+from rlhf_lab.models.checkpointing import recomputed_layers, repeatable_layers
 from rlhf_lab.models.dense import DenseCopies
 from rlhf_lab.models.quiet import quiet
 from rlhf_lab.types import LoraSpec
@@ -80,6 +81,7 @@ class RoleModel:
     """One base, four roles.
 
     `shares_prompts` says whether responses may share a row of a batch with their prompt.
+    `checkpointing` may be changed between two blocks.
 
     ```python
     with model.role("policy", train=True) as policy:
@@ -88,13 +90,25 @@ class RoleModel:
     ```
     """
 
-    def __init__(self, base: Base, lora: LoraSpec | None = None, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        base: Base,
+        lora: LoraSpec | None = None,
+        *,
+        seed: int = 0,
+        checkpointing: bool = False,
+    ) -> None:
         """Put adapters and heads on a base; the policy starts as the base itself.
 
         Args:
             base: Frozen model and tokenizer.
             lora: Shape of the adapters.
             seed: Of the adapters' and heads' random start.
+            checkpointing: While a role learns, compute activations again instead of keeping them:
+                a fraction of their memory for a third more time.
+
+        Raises:
+            UnknownModel: the model cannot be used for this, or not with checkpointing.
         """
         from peft import LoraConfig, get_peft_model
 
@@ -109,6 +123,7 @@ class RoleModel:
         )
         self.base = base
         self.lora = lora
+        self.checkpointing = checkpointing
         with quiet(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.peft = get_peft_model(base.model, config, adapter_name="policy")
@@ -129,6 +144,8 @@ class RoleModel:
         self._adapter_config = config
         self._reference_is_base = True
         self._held: Role | None = None
+        if checkpointing:
+            repeatable_layers(base.model)  # refused here, not an hour later
         certify_output_head(self)
         self.shares_prompts = can_share_prompts(self)
 
@@ -157,7 +174,11 @@ class RoleModel:
             raise RoleError("the reference is frozen: train 'policy' instead.")
         self._held = handle = Role(self, name)
         try:
-            with self._active(name, train), torch.set_grad_enabled(train):
+            with (
+                self._active(name, train),
+                self._recomputing(train),
+                torch.set_grad_enabled(train),
+            ):
                 yield handle
         finally:
             self._held = None
@@ -264,6 +285,11 @@ class RoleModel:
         if name in self.heads:
             self.heads[name].requires_grad_(train)
         yield
+
+    def _recomputing(self, train: bool) -> AbstractContextManager[None]:
+        if not (train and self.checkpointing):
+            return nullcontext()
+        return recomputed_layers(repeatable_layers(self.base.model))
 
     def _freeze_all(self) -> None:
         self.peft.requires_grad_(False)

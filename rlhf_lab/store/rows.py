@@ -29,6 +29,7 @@ from rlhf_lab.types import (
     Response,
     Sampling,
     Split,
+    Strength,
     Version,
 )
 
@@ -141,6 +142,7 @@ def judgment_values(judgment: Judgment) -> Values:
         "kind": judgment.kind,
         "shown_order": list(judgment.shown_order),
         "tiers": None if ranking is None else [list(tier) for tier in ranking.tiers],
+        "strength": judgment.strength,
         "comment": judgment.comment,
         "seconds": float(judgment.seconds),
         "supersedes": judgment.supersedes,
@@ -158,6 +160,7 @@ def to_judgment(row: JudgmentRow) -> Judgment:
         kind=cast(JudgmentKind, row.kind),
         shown_order=tuple(row.shown_order),
         ranking=None if tiers is None else Ranking(tiers=tuple(tuple(t) for t in tiers)),
+        strength=cast("Strength | None", row.strength),
         comment=row.comment,
         seconds=row.seconds,
         supersedes=row.supersedes,

@@ -128,6 +128,7 @@ class JudgmentRow(Base):
     seconds: Mapped[float]
     supersedes: Mapped[str | None] = mapped_column(ForeignKey("judgments.id"), index=True)
     created_at: Mapped[datetime]
+    strength: Mapped[str | None]
 
 
 class VersionRow(Base):

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,24 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         tensors={group: load_file(folder / f"{group}.safetensors") for group in groups},
         state=json.loads((folder / "state.json").read_text("utf-8")),
     )
+
+
+def thin_checkpoint(folder: Path, groups: Collection[str]) -> None:
+    """Keep only these groups of tensors, and the state; a crash leaves the checkpoint readable.
+
+    Raises:
+        CheckpointError: it is half-written or unreadable; nothing was removed.
+    """
+    kept = {n: d for n, d in _manifest(folder).items() if Path(n).stem in {*groups, "state"}}
+    # First the manifest, in one move: files it does not list are not read.
+    aside = folder / f".{MANIFEST}"
+    _write_json(aside, kept)
+    _flush(aside)
+    os.replace(aside, folder / MANIFEST)
+    _flush(folder)
+    for file in folder.glob("*.safetensors"):
+        if file.name not in kept:
+            file.unlink()
 
 
 _NEXT_STEP = (

@@ -207,13 +207,16 @@ class PPOTrainer:
     def load_state(
         self, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]
     ) -> None:
-        """Continue from a checkpoint; a value role it lacks starts from the reward role."""
+        """Continue from a checkpoint.
+
+        What it lacks starts afresh: the optimizer without moments, the value from the reward role.
+        """
         self.model.load_state("policy", tensors["policy"])
         if "value" in tensors:
             self.model.load_state("value", tensors["value"])
         else:
             self.model.copy_role("reward", "value")
-        self.optimizer.load_state(tensors["optimizer"])
+        self.optimizer.load_state(tensors.get("optimizer", {}))
         self.steps_done = int(state["steps_done"])
         # Another price in the settings means that another one is wanted now.
         if self.config.kl == "adaptive" and self.config.kl_coef == state["kl_coef_start"]:

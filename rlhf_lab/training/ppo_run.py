@@ -11,7 +11,8 @@ from tqdm.auto import tqdm
 from rlhf_lab.errors import NotEnoughData
 from rlhf_lab.models import RoleModel
 from rlhf_lab.store import PreferenceStore
-from rlhf_lab.training.checkpoints import Checkpoint
+from rlhf_lab.training.alarms import Alarm, alarms
+from rlhf_lab.training.checkpoints import Checkpoint, read_checkpoint
 from rlhf_lab.training.config import PPOConfig
 from rlhf_lab.training.ppo import PPOTrainer
 from rlhf_lab.training.ppo_stats import PPOStats
@@ -47,6 +48,7 @@ class PPORun:
         """Prepare a run; nothing is computed before the first step is asked for."""
         self.steps = steps
         self.history: list[PPOStats] = []
+        self.alarms: list[Alarm] = []
         self.version: Version | None = None
         self._trainer = trainer
         self._tree = tree
@@ -83,6 +85,8 @@ class PPORun:
         try:
             while len(self.history) < self.steps and not self._stop:
                 stats = self._step()
+                if stats is None:
+                    return
                 bar.update()
                 bar.set_postfix_str(f"score {stats.score:+.2f}, KL {stats.kl:.1f} nats")
                 yield stats
@@ -96,7 +100,7 @@ class PPORun:
         if (version := self._tree.finish_steps()) is not None:
             self.version = self._start = version
 
-    def _step(self) -> PPOStats:
+    def _step(self) -> PPOStats | None:
         try:
             return self._step_to_disk()
         except BaseException:
@@ -106,9 +110,16 @@ class PPORun:
                 _go_on_from(self._tree.load(self._start), self._trainer)
             raise
 
-    def _step_to_disk(self) -> PPOStats:
+    def _step_to_disk(self) -> PPOStats | None:
         name = self._tree.next_name("policy")
         stats = self._trainer.step(self._rollout_prompts())
+        if found := alarms([*self.history, stats]):
+            self.alarms += found
+            if self._trainer.config.on_alarm == "return":
+                self._return(found)
+                return None
+            for alarm in found:
+                tqdm.write(f"Alarm: {alarm}")
         tensors, state = self._trainer.state()
         note = VersionNote(
             parent=self._start.name if self._start else None,
@@ -119,6 +130,24 @@ class PPORun:
         self._store.log_metrics("ppo", name, stats.step, stats.as_metrics())
         self.history.append(stats)
         return stats
+
+    def _return(self, found: Sequence[Alarm]) -> None:
+        """Go back to the last policy of this run that raised no alarm, else to where it started.
+
+        A step's figures are those of the policy it started from, which the step before has made:
+        neither of the two is kept.
+        """
+        if self._tree.steps():
+            self._tree.drop_last_step()
+            self.history.pop()
+        steps = self._tree.steps()
+        assert self._start
+        checkpoint = read_checkpoint(steps[0]) if steps else self._tree.load(self._start)
+        _go_on_from(checkpoint, self._trainer)
+        for alarm in found:
+            tqdm.write(f"Alarm: {alarm}")
+        kept = f"step {self.history[-1].step}" if steps else self._start.name
+        tqdm.write(f"on_alarm='return': the run ends and goes back to {kept}.")
 
     def _rollout_prompts(self) -> list[RolloutPrompt]:
         """The next prompts in an endless shuffled order, with seeds for their responses."""
@@ -143,7 +172,8 @@ class PPORun:
 
     def __repr__(self) -> str:
         state = f"{len(self.history)} of {self.steps} steps"
-        return f"PPORun({state}, {self._name()})"
+        told = f", alarms: {', '.join(a.name for a in self.alarms)}" if self.alarms else ""
+        return f"PPORun({state}, {self._name()}{told})"
 
     def _repr_html_(self) -> Any:  # noqa: ANN401 - IPython's protocol
         columns = ("step", "score", "kl", "entropy", "response_length", "ended", "clip_fraction")
@@ -188,7 +218,7 @@ def start_ppo(
 
 
 def _go_on_from(checkpoint: Checkpoint, trainer: PPOTrainer) -> None:
-    if "optimizer" in checkpoint.tensors:
+    if "steps_done" in checkpoint.state:
         trainer.load_state(checkpoint.tensors, checkpoint.state)
         return
     # The start of a tree: no PPO step has been made from here yet.

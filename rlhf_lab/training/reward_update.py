@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
-from rlhf_lab.algorithms import bootstrap_mean
-from rlhf_lab.errors import NotEnoughData
+from rlhf_lab.algorithms import Calibration, pairs_of_tiers, pairwise_calibration, share_interval
 from rlhf_lab.models import RoleModel
 from rlhf_lab.models.memory import release_memory
 from rlhf_lab.store import PreferenceStore
 from rlhf_lab.training.checkpoints import Checkpoint
 from rlhf_lab.training.config import RewardConfig
-from rlhf_lab.training.reward import RankedExample, RewardReport, RewardTrainer, ordered_pairs_right
+from rlhf_lab.training.reward import FitResult, RankedExample, RewardTrainer, ordered_pairs_right
+from rlhf_lab.training.reward_examples import lab_examples
+from rlhf_lab.training.reward_report import RewardReport
 from rlhf_lab.training.versions import VersionNote, VersionTree
 from rlhf_lab.types import Interval, Version
-
-
-@dataclass(frozen=True)
-class _Examples:
-    """A lab's rankings in tokens, by what they are for."""
-
-    new: list[RankedExample]
-    old: list[RankedExample]
-    heldout: list[RankedExample]
-    reference: list[RankedExample]
 
 
 def update_reward(
@@ -42,6 +33,8 @@ def update_reward(
 ) -> RewardReport:
     """Learn from judgments the present reward version has not seen; makes the next version.
 
+    What raises leaves weights, optimizer and versions as they were.
+
     Args:
         model: Its reward role is overwritten with the present version first.
         tree: Where versions come from and go.
@@ -52,81 +45,51 @@ def update_reward(
 
     Raises:
         NotEnoughData: there are no judgments on training prompts, or every one is a single tie.
+        NonFiniteError: scores or losses are NaN or infinite, before or after learning.
+        StoreError: a judgment names what the lab does not hold.
     """
     began = time.perf_counter()
     trainer = RewardTrainer(model, config)
     head = tree.head("reward")
     before = tree.load(head) if head else None
     learned = set(before.state["learned"]) if before else set()
-    examples = _examples(model, store, learned, start)
+    examples = lab_examples(model, store, learned, start)
     if before:
         trainer.load_state(before.tensors)
         if not examples.new:
-            return _report_from(before.state["report"])
-    _check(examples)
+            return RewardReport.from_state(before.state["report"])
+    examples.check()
 
     prequential = _accuracy(examples.new, trainer.scores(examples.new, progress=progress))
     # Interrupted before the checkpoint, the role must not keep what no version knows of.
     with trainer.optimizer.whole_or_nothing():
-        losses = trainer.fit(examples.new, examples.old, progress=progress)
+        fit = trainer.fit(examples.new, examples.old, heldout=examples.heldout, progress=progress)
         release_memory()
         reference = examples.reference or examples.new
         scores = _scores_by_judgment(trainer, [*reference, *examples.heldout], progress=progress)
         trainer.normalise_on([scores[e.judgment_id] for e in reference])
-        heldout = _accuracy(examples.heldout, [scores[e.judgment_id] for e in examples.heldout])
-        window = max(1, len(losses) // (trainer.config.epochs * 2))
+        heldout = [scores[e.judgment_id] for e in examples.heldout]
+        loss_first, loss_last = _first_and_last(fit)
         report = RewardReport(
             version=tree.next_name("reward"),
             rankings=len(examples.new),
-            replayed=min(len(examples.old), round(trainer.config.replay * len(examples.new))),
+            replayed=trainer.replayed(examples.new, examples.old),
             pairs=sum(len(ordered_pairs_right(e.ranks, e.ranks)) for e in examples.new),
-            loss_first=_mean(losses[:window]),
-            loss_last=_mean(losses[-window:]),
-            heldout_accuracy=heldout,
+            loss_first=loss_first,
+            loss_last=loss_last,
+            heldout_accuracy=_accuracy(examples.heldout, heldout),
             prequential_accuracy=prequential,
             seconds=time.perf_counter() - began,
+            calibration=_calibration(examples.heldout, heldout),
+            epochs=len(fit.losses),
+            kept_epoch=fit.kept_epoch,
+            kept_by=fit.kept_by,
+            repeated_pairs=examples.repeated.total,
+            contradicting_pairs=examples.repeated.contradicting,
         )
         learned |= {e.judgment_id for e in examples.new}
         _save(tree, store, trainer, head, report, learned)
     return report
-
-
-def _examples(model: RoleModel, store: PreferenceStore, learned: set[str], start: str) -> _Examples:
-    prompts = {p.id: p for p in store.prompts()}
-    responses = {r.id: r for r in store.responses()}
-    found = _Examples([], [], [], [])
-    for judgment in store.judgments():
-        assert judgment.ranking
-        ranks = judgment.ranking.ranks()
-        prompt = prompts[judgment.prompt_id]
-        example = RankedExample(
-            judgment_id=judgment.id,
-            prompt=model.chat.encode(prompt),
-            candidates=[responses[i].token_ids for i in ranks],
-            ranks=list(ranks.values()),
-        )
-        if prompt.split == "heldout":
-            found.heldout.append(example)
-        else:
-            (found.old if judgment.id in learned else found.new).append(example)
-        if all(responses[i].version == start for i in ranks):
-            found.reference.append(example)
-    return found
-
-
-def _check(examples: _Examples) -> None:
-    if not examples.new:
-        raise NotEnoughData(
-            f"0 judgments on training prompts ({len(examples.heldout)} on held-out ones, which "
-            "never train): "
-            "rank some with lab.rank() first."
-        )
-    if all(len(set(e.ranks)) == 1 for e in examples.new):
-        raise NotEnoughData(
-            f"all {len(examples.new)} new rankings are one single tie: they say nothing about what "
-            "is better. "
-            "Rank some prompts whose responses differ."
-        )
 
 
 def _scores_by_judgment(
@@ -138,8 +101,29 @@ def _scores_by_judgment(
 
 
 def _accuracy(examples: Sequence[RankedExample], scores: Sequence[Tensor]) -> Interval | None:
-    right = [ordered_pairs_right(s, e.ranks) for s, e in zip(scores, examples, strict=True)]
-    return bootstrap_mean(right) if any(right) else None
+    """Judgments of one prompt agree or err together: it is prompts that were sampled."""
+    by_prompt: dict[tuple[int, ...], list[float]] = {}
+    for example, found in zip(examples, scores, strict=True):
+        right = by_prompt.setdefault(tuple(example.prompt), [])
+        right += ordered_pairs_right(found, example.ranks)
+    return share_interval(list(by_prompt.values())) if any(by_prompt.values()) else None
+
+
+def _calibration(examples: Sequence[RankedExample], scores: Sequence[Tensor]) -> Calibration | None:
+    differences = []
+    for example, found in zip(examples, scores, strict=True):
+        better, worse, is_tie, _ = pairs_of_tiers(example.ranks)
+        differences.append((found[better] - found[worse])[~is_tie])
+    together = torch.cat(differences) if differences else torch.zeros(0)
+    return pairwise_calibration(together) if len(together) else None
+
+
+def _first_and_last(fit: FitResult) -> tuple[float, float]:
+    """Loss over the first half epoch, and over the last half epoch before the kept weights."""
+    steps = [loss for epoch in fit.losses for loss in epoch]
+    kept = [loss for epoch in fit.losses[: fit.kept_epoch] for loss in epoch]
+    window = max(1, len(steps) // (len(fit.losses) * 2))
+    return _mean(kept[:window]), _mean(kept[-window:])
 
 
 def _save(
@@ -154,19 +138,15 @@ def _save(
     for name in ("heldout_accuracy", "prequential_accuracy"):
         if (interval := getattr(report, name)) is not None:
             metrics[name] = interval.estimate
-    state = {"learned": sorted(learned), "report": asdict(report)}
+    if report.calibration is not None:
+        metrics["calibration_error"] = report.calibration.error
+    state = {"learned": sorted(learned), "report": report.as_state()}
     note = VersionNote(parent=parent.name if parent else None, metrics=metrics)
     tree.save("reward", Checkpoint(tensors=trainer.state(), state=state), note)
     store.log_metrics("reward", report.version, 0, metrics)
 
 
-def _report_from(stored: Mapping[str, Any]) -> RewardReport:
-    intervals = {
-        name: Interval(**stored[name]) if stored[name] else None
-        for name in ("heldout_accuracy", "prequential_accuracy")
-    }
-    return RewardReport(**{**stored, **intervals})
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def _mean(losses: Sequence[float]) -> float:
+    """Over the steps that were taken; NaN when the window holds none."""
+    finite = [loss for loss in losses if math.isfinite(loss)]
+    return sum(finite) / len(finite) if finite else math.nan

@@ -1,8 +1,8 @@
 """The tree of versions: immutable checkpoints on disk, their rows in the store, and the heads.
 
 A checkpoint folder is written whole before its row; the row makes it a version. A PPO run
-writes one folder after every step and drops the one before, so that a killed process leaves at
-most one complete folder without a row, which the next start adopts.
+writes one folder after every step and keeps the one before, to which an alarm may go back. A
+killed process leaves at most these two without a row; the next start adopts the last.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ from typing import Any
 from rlhf_lab.errors import CheckpointError, TrainingError, UnknownVersion
 from rlhf_lab.models import RoleModel
 from rlhf_lab.store import PreferenceStore
-from rlhf_lab.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from rlhf_lab.training.checkpoints import (
+    Checkpoint,
+    read_checkpoint,
+    thin_checkpoint,
+    write_checkpoint,
+)
 from rlhf_lab.types import Version
 
 STEP_FOLDER = re.compile(r"^(policy@\d+)\.step(\d+)$")
@@ -43,8 +48,18 @@ class VersionNote:
 class VersionTree:
     """Versions of one lab."""
 
-    def __init__(self, directory: Path, store: PreferenceStore) -> None:
-        """Use `directory`/checkpoints for the files."""
+    def __init__(
+        self, directory: Path, store: PreferenceStore, *, keep_states: int | None = None
+    ) -> None:
+        """Use `directory`/checkpoints for the files.
+
+        Args:
+            directory: The lab's.
+            store: The lab's.
+            keep_states: How many of the newest versions of each role keep what only going on from
+                them needs: optimizer and value role. Older ones keep their weights. None: all.
+        """
+        self._keep_states = keep_states
         self._directory = directory
         self._store = store
         self._folder = directory / "checkpoints"
@@ -104,15 +119,23 @@ class VersionTree:
         return self._register(name, self._folder / name, note)
 
     def save_step(self, step: int, checkpoint: Checkpoint, note: VersionNote) -> Path:
-        """Write the state after a whole PPO step; replaces the step before."""
+        """Write the state after a whole PPO step; of those before, the last one is kept."""
         name = self.next_name("policy")
         folder = self._folder / f"{name}.step{step}"
         self._clear_orphan(folder)
         self._write(folder, checkpoint, note)
-        for other in self._orphans():
-            if other != folder:
-                shutil.rmtree(other)
+        for other in self._steps()[2:]:
+            shutil.rmtree(other)
         return folder
+
+    def steps(self) -> list[Path]:
+        """Whole steps of the run that is under way, the last first; at most two are kept."""
+        name = self.next_name("policy")
+        return [f for f in self._steps() if f.name.startswith(f"{name}.step")]
+
+    def drop_last_step(self) -> None:
+        """Go back by a step, for a run that does not want its last one."""
+        shutil.rmtree(self.steps()[0])
 
     def open_policy(self, model: RoleModel) -> Version:
         """Put the present policy into the model; in a new lab, make the start from the model.
@@ -132,7 +155,7 @@ class VersionTree:
 
         Called when a PPO run ends, and at start-up for what a killed process left behind.
         """
-        for folder in sorted(self._orphans(), key=_step_of, reverse=True):
+        for folder in self._steps():
             match = STEP_FOLDER.match(folder.name)
             assert match
             try:
@@ -143,7 +166,10 @@ class VersionTree:
             parent = state["parent"]
             if match[1] != self.next_name("policy") or not self._exists(parent):
                 continue
-            return self._register(match[1], folder, VersionNote(**state))
+            version = self._register(match[1], folder, VersionNote(**state))
+            for other in self._steps():
+                shutil.rmtree(other)
+            return version
         return None
 
     def _exists(self, name: str) -> bool:
@@ -167,16 +193,29 @@ class VersionTree:
         )
         self._store.add_version(version)
         self.set_head(version)
+        self._thin(version.role)
         return version
 
-    def _orphans(self) -> list[Path]:
+    def _thin(self, role: str) -> None:
+        """Bound the disk use: of a policy its adapter is a sixth of what going on from it takes."""
+        if self._keep_states is None:
+            return
+        versions = [v for v in self.all() if v.role == role]
+        for version in versions[: -self._keep_states]:
+            folder = self._directory / version.path
+            if (folder / "optimizer.safetensors").exists():
+                thin_checkpoint(folder, [role])
+
+    def _steps(self) -> list[Path]:
+        """Folders of steps that are no version, the last step first."""
         registered = {v.path for v in self.all()}
-        return [
+        found = [
             folder
             for folder in self._folder.glob("policy@*.step*")
             if STEP_FOLDER.match(folder.name)
             and str(folder.relative_to(self._directory)) not in registered
         ]
+        return sorted(found, key=_step_of, reverse=True)
 
     def _clear_orphan(self, folder: Path) -> None:
         """Remove a folder of this name that never became a version (killed between the two)."""

@@ -6,8 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from rlhf_lab.errors import ConfigError
 from rlhf_lab.models import RoleModel, load_base
 from rlhf_lab.store import Identity, PreferenceStore, TrainingLock
+from rlhf_lab.training.certify import certify
 from rlhf_lab.training.versions import VersionTree
 from rlhf_lab.types import Version
 
@@ -24,7 +26,9 @@ class Workbench:
         identity: Identity,
         *,
         device: str | None,
+        checkpointing: bool = False,
         seed: int,
+        keep_states: int | None = None,
     ) -> None:
         """Load and lock nothing yet.
 
@@ -33,15 +37,19 @@ class Workbench:
             store: The lab's.
             identity: Which model.
             device: Default: the best there is.
+            checkpointing: Whether activations are computed again.
             seed: Of new adapters and heads.
+            keep_states: As for `VersionTree`.
         """
-        self.tree = VersionTree(directory, store)
+        self.tree = VersionTree(directory, store, keep_states=keep_states)
         self._store = store
         self._identity = identity
         self._device = device
+        self._checkpointing = checkpointing
         self._seed = seed
         self._key = str(directory.resolve())
         self._lock = TrainingLock(directory, purpose="model work")
+        self._certified: RoleModel | None = None
 
     @cached_property
     def model(self) -> RoleModel:
@@ -53,7 +61,7 @@ class Workbench:
         self.take()
         identity = self._identity
         base = load_base(identity.model, quantize=identity.quantize, device=self._device)
-        model = RoleModel(base, identity.lora, seed=self._seed)
+        model = RoleModel(base, identity.lora, seed=self._seed, checkpointing=self._checkpointing)
         self.tree.open_policy(model)
         return model
 
@@ -82,11 +90,36 @@ class Workbench:
         self.take()
         return self.model
 
+    def model_to_train(self) -> RoleModel:
+        """The ready model, which is certified before its first update in this session.
+
+        Raises:
+            CertificateError: it computes something else than it should; nothing was trained.
+        """
+        model = self.ready_model()
+        if self._certified is not model:
+            certify(model, compare_gradients=False).require()
+            self._certified = model
+        return model
+
     def let_go(self) -> None:
         """Give back the lock and the model."""
         if self._lock.held:
             self._lock.release()
         self.__dict__.pop("model", None)
+        self._certified = None
+
+    def export(self, target: Path) -> Path:
+        """Write the present policy as an adapter in peft's own format.
+
+        Raises:
+            ConfigError: the folder exists and is not empty.
+        """
+        if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+            raise ConfigError(f"{target} is a file or a folder with files: choose a new folder.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.ready_model().save_adapter("policy", target)
+        return target
 
     def checkout(self, name: str, *, with_reward: bool) -> Version:
         """Make a version the present one, and with a policy the reward it was trained with.

@@ -125,3 +125,57 @@ def token_logprob(
     total = sum(math.exp(x - highest) for x in logits)
     log_probs = [x - highest - math.log(total) for x in logits]
     return log_probs[target], -sum(math.exp(x) * x for x in log_probs)
+
+
+# Touvron et al. (2023), equation 2: -log sigmoid(r_chosen - r_rejected - m), here with ties and
+# with the margin once for each tier between the two
+def ranking_loss_with_margin(scores: Row, ranks: Sequence[int], nu: float, margin: float) -> float:
+    levels = sorted(set(ranks))
+    total, pairs = 0.0, 0
+    for i in range(len(scores)):
+        for j in range(i + 1, len(scores)):
+            b, w = (i, j) if ranks[i] <= ranks[j] else (j, i)
+            apart = levels.index(ranks[w]) - levels.index(ranks[b])
+            win, _, tie = davidson(scores[b] - margin * apart, scores[w], nu)
+            total -= math.log(win if apart else tie)
+            pairs += 1
+    return total / pairs
+
+
+# Eisenstein et al. (2023): (r(x, y+) + r(x, y-))^2, the mean over pairs
+def centring_loss(scores: Row) -> float:
+    sums = [
+        (scores[i] + scores[j]) ** 2 for i in range(len(scores)) for j in range(i + 1, len(scores))
+    ]
+    return float(np.mean(sums))
+
+
+# Guo et al. (2017), equation 3: sum over bins of n_b / n * |acc(b) - conf(b)|; here for values
+# without repeats, so that bins of equal mass are slices
+def calibration_error(differences: Row, bins: int) -> float:
+    order = np.argsort(np.abs(differences))
+    confidence = 1 / (1 + np.exp(-np.abs(np.asarray(differences, dtype=np.float64)[order])))
+    right = np.asarray(differences)[order] > 0
+    return float(
+        sum(
+            len(part) / len(order) * abs(right[part].mean() - confidence[part].mean())
+            for part in np.array_split(np.arange(len(order)), bins)
+        )
+    )
+
+
+def expected_gap(chances: Row) -> float:
+    """E|right pairs - sum of chances|, over all 2^n ways the pairs may come out."""
+    total = 0.0
+    for way in range(2 ** len(chances)):
+        right = [(way >> i) & 1 for i in range(len(chances))]
+        weight = math.prod(c if r else 1 - c for c, r in zip(chances, right, strict=True))
+        total += weight * abs(sum(right) - sum(chances))
+    return total
+
+
+# Wilson (1927): all shares p with |p - share| <= z sqrt(p (1 - p) / n)
+def wilson(share: float, n: int) -> tuple[float, float]:
+    grid = np.linspace(0, 1, 200_001)
+    held = grid[np.abs(grid - share) <= 1.959964 * np.sqrt(grid * (1 - grid) / n)]
+    return float(held.min()), float(held.max())

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rlhf_lab.algorithms import bootstrap_mean
+from rlhf_lab.algorithms import bootstrap_mean, share_interval
 from rlhf_lab.errors import NotEnoughData
 from rlhf_lab.types import Interval
+from tests.algorithms import reference
 
 
 def test_the_estimate_is_the_mean_of_all_values_and_n_counts_clusters():
@@ -68,3 +69,30 @@ def test_about_95_of_100_intervals_hold_the_truth_although_pairs_of_a_prompt_agr
 def test_no_values_are_refused(clusters):
     with pytest.raises(NotEnoughData, match=r"0 values: .*at least one\. Rank or evaluate"):
         bootstrap_mean(clusters)
+
+
+def test_a_share_has_the_bootstraps_interval_where_prompts_differ():
+    values = [[1.0, 0.0], [1.0], [0.0, 0.0, 1.0]]
+    assert share_interval(values, seed=3) == bootstrap_mean(values, seed=3)
+
+
+def test_one_prompt_tells_little():
+    found = share_interval([[1.0, 1.0, 0.0]])
+    assert (found.estimate, found.n) == (pytest.approx(2 / 3), 1)
+    assert found.low < 0.15
+    assert found.high > 0.95
+
+
+@pytest.mark.parametrize(("share", "n"), [(1.0, 1), (1.0, 5), (0.0, 8), (0.75, 3), (0.5, 40)])
+def test_prompts_that_all_agree_have_wilsons_interval(share: float, n: int):
+    found = share_interval([[share, share]] * n, resamples=50)
+    low, high = reference.wilson(share, n)
+    assert (found.estimate, found.n) == (share, n)
+    assert found.low == pytest.approx(low, abs=1e-5)
+    assert found.high == pytest.approx(high, abs=1e-5)
+    assert 0 <= found.low < found.high <= 1
+
+
+def test_a_share_of_nothing_is_refused():
+    with pytest.raises(NotEnoughData, match="0 values"):
+        share_interval([[]])

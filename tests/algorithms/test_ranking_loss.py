@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlhf_lab.algorithms import davidson_log_probs, pairs_of_tiers, ranking_loss
+from rlhf_lab.algorithms import centring_loss, davidson_log_probs, pairs_of_tiers, ranking_loss
 from rlhf_lab.errors import JudgmentError
 from tests.algorithms import reference
 from tests.algorithms.batches import close
@@ -159,3 +159,98 @@ def test_pairs_made_on_the_cpu_serve_scores_on_another_device():
     # The meta device computes nothing, yet refuses mixed devices as a GPU does.
     scores, log_tie = torch.zeros(3, device="meta"), torch.zeros((), device="meta")
     assert ranking_loss(scores, pairs_of_tiers([1, 2, 2]), log_tie).device.type == "meta"
+    assert centring_loss(scores, pairs_of_tiers([1, 2, 2])).device.type == "meta"
+    assert ranking_loss(scores, pairs_of_tiers([1, 2, 2]), log_tie, 1.0).device.type == "meta"
+
+
+# Margins
+
+
+def test_tiers_apart_counts_tiers_and_not_the_numbers_they_carry():
+    pairs = pairs_of_tiers([10, 2, 2, 7])
+    found = {
+        (int(b), int(w)): int(n)
+        for b, w, n in zip(pairs.better, pairs.worse, pairs.tiers_apart, strict=True)
+    }
+    assert found == {(1, 0): 2, (2, 0): 2, (3, 0): 1, (1, 2): 0, (1, 3): 1, (2, 3): 1}
+    assert torch.equal(pairs.is_tie, pairs.tiers_apart == 0)
+
+
+def test_a_margin_of_0_changes_nothing_at_all():
+    scores, pairs = torch.tensor([0.3, -1.2, 2.0]), pairs_of_tiers([1, 2, 1])
+    log_tie = torch.tensor(-0.3)
+    assert torch.equal(
+        ranking_loss(scores, pairs, log_tie, 0.0), ranking_loss(scores, pairs, log_tie)
+    )
+
+
+def test_a_margin_without_ties_is_that_of_llama_2():
+    loss = ranking_loss(torch.tensor([1.0, 0.25]), pairs_of_tiers([1, 2]), NEVER_TIED, 0.5)
+    close(loss, math.log(1 + math.exp(-(1.0 - 0.25 - 0.5))))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_loss_with_a_margin_and_its_gradient_equal_the_reference(seed):
+    random = np.random.default_rng(100 + seed)
+    count = int(random.integers(2, 6))
+    scores = [float(x) for x in random.normal(size=count)]
+    ranks = [int(x) for x in random.integers(1, 5, size=count)]
+    nu, margin = float(random.uniform(0.1, 2)), float(random.uniform(0.1, 1.5))
+    leaf = torch.tensor(scores, requires_grad=True)
+    loss = ranking_loss(leaf, pairs_of_tiers(ranks), torch.tensor(math.log(nu)), margin)
+    close(loss, reference.ranking_loss_with_margin(scores, ranks, nu, margin))
+    loss.backward()
+    assert leaf.grad is not None
+    close(
+        leaf.grad,
+        slopes(lambda s: reference.ranking_loss_with_margin(s, ranks, nu, margin), scores),
+        rtol=1e-4,
+    )
+
+
+def test_a_margin_asks_for_a_wider_gap():
+    """Fails when the margin's sign flips."""
+    pairs, scores = pairs_of_tiers([1, 2]), torch.tensor([1.0, 0.0])
+    losses = [ranking_loss(scores, pairs, torch.tensor(0.0), m).item() for m in (0.0, 0.5, 1.0)]
+    assert losses == sorted(losses)
+    assert losses[0] < losses[2]
+
+
+def test_a_tie_has_no_margin():
+    scores, pairs = torch.tensor([0.4, -0.4]), pairs_of_tiers([1, 1])
+    log_tie = torch.tensor(0.2)
+    assert ranking_loss(scores, pairs, log_tie, 3.0) == ranking_loss(scores, pairs, log_tie)
+
+
+# Centring
+
+
+def test_centring_by_hand_and_by_the_reference():
+    # Sums 3, 0 and 1: the mean of 9, 0 and 1.
+    close(centring_loss(torch.tensor([2.0, 1.0, -2.0]), pairs_of_tiers([1, 2, 3])), 10 / 3)
+    values = [float(x) for x in np.random.default_rng(0).normal(size=5)]
+    leaf = torch.tensor(values, requires_grad=True)
+    loss = centring_loss(leaf, pairs_of_tiers([1, 1, 2, 4, 3]))
+    close(loss, reference.centring_loss(values))
+    loss.backward()
+    assert leaf.grad is not None
+    close(leaf.grad, slopes(reference.centring_loss, values), rtol=1e-4)
+
+
+def test_centring_draws_scores_to_0_and_leaves_opposite_ones_alone():
+    above = torch.tensor([5.0, 3.0], requires_grad=True)
+    centring_loss(above, pairs_of_tiers([1, 2])).backward()
+    assert above.grad is not None
+    assert (above.grad > 0).all()  # a step against the gradient lowers both
+    assert centring_loss(torch.tensor([2.0, -2.0]), pairs_of_tiers([1, 2])) == 0
+
+
+def slopes(function, values: list[float], step: float = 1e-6) -> list[float]:
+    """Central differences."""
+    found = []
+    for i in range(len(values)):
+        up, down = (
+            function([v + sign * step * (i == j) for j, v in enumerate(values)]) for sign in (1, -1)
+        )
+        found.append((up - down) / (2 * step))
+    return found

@@ -20,7 +20,7 @@ from rlhf_lab.demo.report import RULES, write_report
 from rlhf_lab.demo.run import DemoResult, DemoRound, DemoSettings
 from rlhf_lab.evaluation.win_rate import EvalReport, compare_versions
 from rlhf_lab.training.ppo import PPOStats
-from rlhf_lab.training.reward import RewardReport
+from rlhf_lab.training.reward_report import RewardReport
 from rlhf_lab.types import Interval, Message, Prompt, Response, Sampling
 
 VOID = {"br", "link", "meta"}

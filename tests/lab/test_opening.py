@@ -176,3 +176,10 @@ def test_a_lab_describes_itself(taught: Lab, tiny_folder: Path):
     assert re.fullmatch(expected + r"12 prompts, 18 responses, 6 rankings\)", repr(taught))
     taught.close()
     assert repr(taught) == f"Lab({str(taught.path)!r}, closed)"
+
+
+def test_a_lab_can_be_opened_with_checkpointing_and_is_the_same_lab(path: Path, tiny_folder: Path):
+    with open_lab(path, tiny_folder) as lab:
+        assert not lab.model.checkpointing
+    with open_lab(path, tiny_folder, checkpointing=True) as lab:
+        assert lab.model.checkpointing

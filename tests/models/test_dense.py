@@ -77,14 +77,14 @@ def test_forwards_are_restored_however_the_block_ends(
 
 def test_forwards_are_restored_when_a_copy_cannot_be_made(quantized: RoleModel, monkeypatch):
     layers = [m for m in quantized.base.model.modules() if isinstance(m, LoraLayer)]
-    unpacked = quantized.dense._unpacked
+    unpacked = quantized.dense.unpacked
 
     def out_of_memory(layer):
         if layer is layers[3].get_base_layer():
             raise MemoryError
         return unpacked(layer)
 
-    monkeypatch.setattr(quantized.dense, "_unpacked", out_of_memory)
+    monkeypatch.setattr(quantized.dense, "unpacked", out_of_memory)
     for context in (quantized.dense.base(), quantized.dense.merged("policy")):
         with pytest.raises(MemoryError), context:
             pass
@@ -137,7 +137,7 @@ def test_unquantized_models_need_no_copies_of_the_base(tiny_folder: Path):
     plain = logp_of(model, tokens)
     layers = [m.get_base_layer() for m in model.base.model.modules() if isinstance(m, LoraLayer)]
     for layer in layers:
-        assert model.dense._unpacked(layer).weight.data_ptr() == layer.weight.data_ptr()
+        assert model.dense.unpacked(layer).weight.data_ptr() == layer.weight.data_ptr()
     with model.dense.base():
         assert gap(logp_of(model, tokens), plain) <= 1e-5
     with model.dense.merged("policy"):

@@ -1,15 +1,25 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 import zipfile
 from collections import namedtuple
 from pathlib import Path
 
+import httpx
+import huggingface_hub
 import pytest
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+)
 
 from rlhf_lab.errors import DiskFull, ModelDownloadError, UnknownModel
 from rlhf_lab.models import DEFAULT_MODEL, resolve_model, sources
+from rlhf_lab.models.sources import resolve_config
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -149,3 +159,59 @@ def test_a_cache_that_cannot_be_made_is_said(cache: Path):
     cache.write_text("a file")
     with pytest.raises(DiskFull, match=r"cannot be created.*set RLHF_LAB_CACHE"):
         resolve_model()
+
+
+def answer_with(monkeypatch: pytest.MonkeyPatch, error: Exception | None, path: str = "") -> None:
+    """What the hub says when it is asked for a config.json."""
+
+    def download(name: str, file: str, **_: object) -> str:
+        assert (name, file) == ("some/model", "config.json")
+        if error:
+            raise error
+        return path
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+
+
+def test_of_a_model_on_the_hub_its_configuration_alone_is_fetched(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", None)
+    answer_with(monkeypatch, None, str(tiny_folder / "config.json"))
+    assert resolve_config("some/model").hidden_size == 64
+
+
+def hub_says(kind: type[Exception]) -> Exception:
+    request = httpx.Request("GET", "https://hub")
+    if issubclass(kind, HfHubHTTPError):
+        return kind("no", response=httpx.Response(404, request=request))
+    return kind("no")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "message"),
+    [
+        (RepositoryNotFoundError, UnknownModel, "knows no model 'some/model' that you may read"),
+        (RemoteEntryNotFoundError, UnknownModel, r"has no config\.json: it is no transformers"),
+        (LocalEntryNotFoundError, ModelDownloadError, "the Hugging Face hub cannot be reached"),
+        (HfHubHTTPError, ModelDownloadError, "the Hugging Face hub cannot be reached"),
+        (ConnectionError, ModelDownloadError, "the Hugging Face hub cannot be reached"),
+    ],
+)
+def test_what_the_hub_refuses_is_said(
+    error: type[Exception], expected: type[Exception], message: str, monkeypatch
+):
+    answer_with(monkeypatch, hub_says(error))
+    with pytest.raises(expected, match=message):
+        resolve_config("some/model")
+
+
+def test_no_room_for_a_configuration_is_said(monkeypatch: pytest.MonkeyPatch):
+    answer_with(monkeypatch, OSError(errno.ENOSPC, "full"))
+    with pytest.raises(DiskFull, match="no room left while fetching 'some/model'"):
+        resolve_config("some/model")
+
+
+def test_the_default_model_is_taken_from_where_it_is(cache: Path, tiny_folder: Path):
+    shutil.copytree(tiny_folder, cache / "models" / "SmolLM2-135M-Instruct")
+    assert resolve_config().hidden_size == 64

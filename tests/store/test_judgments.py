@@ -30,6 +30,17 @@ def test_a_judgment_comes_back_equal_ties_included(store, one):
     assert store.judgments() == [tied]
 
 
+@pytest.mark.parametrize("strength", ["slightly", "clearly", "much", None])
+def test_a_strength_comes_back_and_belongs_to_the_submission(store, one, strength):
+    said = ranking("r1", one, strength=strength)
+    assert store.submit(said) is True
+    assert store.judgments() == [said]
+    assert store.submit(said) is False
+    other = "much" if strength is None else None
+    with pytest.raises(JudgmentError, match="'r1' already holds another judgment"):
+        store.submit(replace(said, strength=other))
+
+
 def test_the_same_submission_twice_is_one_judgment(store, one):
     assert store.submit(ranking("r1", one)) is True
     assert store.submit(ranking("r1", one, created_at=utc_now())) is False

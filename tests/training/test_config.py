@@ -52,6 +52,11 @@ def test_other_kl_controllers_are_refused():
         PPOConfig(kl="linear")
 
 
+def test_other_answers_to_an_alarm_are_refused():
+    with pytest.raises(ConfigError, match=r"^on_alarm='stop': use 'warn' or 'return'"):
+        PPOConfig(on_alarm="stop")
+
+
 def test_other_advantages_are_refused():
     with pytest.raises(ConfigError, match=r"^advantage='td': use 'gae', 'rloo' or 'grpo'"):
         PPOConfig(advantage="td")
@@ -96,10 +101,26 @@ def test_reward_settings_that_must_be_above_zero(name: str):
         RewardConfig(**{name: 0})
 
 
-def test_replay_may_be_switched_off_but_not_be_negative():
-    assert RewardConfig(replay=0).replay == 0
-    with pytest.raises(ConfigError, match=r"^replay=-1: it must be 0 or more"):
-        RewardConfig(replay=-1)
+@pytest.mark.parametrize("name", ["replay", "strength_margin", "centre_coef"])
+def test_reward_settings_that_may_be_switched_off_but_not_be_negative(name: str):
+    assert getattr(RewardConfig(**{name: 0}), name) == 0
+    for value in (-1, float("nan")):
+        with pytest.raises(ConfigError, match=rf"^{name}={value}: it must be 0 or more"):
+            RewardConfig(**{name: value})
+
+
+@pytest.mark.parametrize("patience", [0, -1])
+def test_patience_is_an_epoch_or_more_or_none(patience: int):
+    assert RewardConfig().patience is None
+    assert RewardConfig(patience=1).patience == 1
+    with pytest.raises(ConfigError, match=f"^patience={patience}: at least 1 epoch.* or None"):
+        RewardConfig(patience=patience)
+
+
+def test_margins_are_thirds_and_nothing_said_asks_for_nothing():
+    config = RewardConfig(strength_margin=1.5)
+    margins = [config.margin(s) for s in (None, "slightly", "clearly", "much")]
+    assert margins == [0.0, 0.5, 1.0, 1.5]
 
 
 @pytest.mark.parametrize("config", [PPOConfig(), RewardConfig()])

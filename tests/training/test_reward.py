@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from rlhf_lab.algorithms import pairs_of_tiers, ranking_loss
+from rlhf_lab.algorithms import centring_loss, pairs_of_tiers, ranking_loss
 from rlhf_lab.errors import NonFiniteError, NotEnoughData
 from rlhf_lab.models import Role, RoleModel
 from rlhf_lab.training import RankedExample, RewardConfig, RewardTrainer
-from rlhf_lab.training.reward import ordered_pairs_right
+from rlhf_lab.training.reward import LEAST_HELDOUT_PROMPTS, ordered_pairs_right
 from tests.tiny import batch, load_tiny, prompt, same
 
 
@@ -43,10 +45,11 @@ def test_a_few_rankings_are_learned_by_heart(model: RoleModel):
     examples = [example(model, n, ranks=draw.sample(range(1, 5), 4)) for n in range(6)]
     trainer = RewardTrainer(model, RewardConfig(epochs=40, learning_rate=1e-2))
     assert accuracy(trainer, examples) < 0.8
-    losses = trainer.fit(examples, progress=False)
+    found = trainer.fit(examples, progress=False)
     assert accuracy(trainer, examples) == 1.0
-    assert len(losses) == 40 * 2
-    assert losses[-1] < 0.2 < losses[0]
+    assert [len(epoch) for epoch in found.losses] == [2] * 40
+    assert found.losses[-1][-1] < 0.2 < found.losses[0][0]
+    assert (found.kept_epoch, found.kept_by, found.heldout_losses) == (40, "the last", ())
 
 
 def test_only_the_reward_role_learns(model: RoleModel):
@@ -105,7 +108,7 @@ def test_a_prompts_ranking_weighs_the_same_whatever_its_number_of_candidates(mod
     trainer = RewardTrainer(model, RewardConfig(epochs=1))
     seen: dict[str, torch.Tensor] = {}
     trainer.optimizer.step = lambda: seen.update({k: p.grad.clone() for k, p in parameters.items()})
-    (loss,) = trainer.fit([few, many], progress=False)
+    ((loss,),) = trainer.fit([few, many], progress=False).losses
     assert loss == pytest.approx(sum(x.item() for x in losses) / 2, rel=1e-5)
     for key, gradient in expected.items():
         scale = gradient.abs().max().item()
@@ -209,3 +212,185 @@ def test_pairs_are_right_half_right_or_wrong():
     assert ordered_pairs_right([3.0, 1.0, 1.0], [1, 2, 3]) == [1.0, 1.0, 0.5]
     assert ordered_pairs_right(torch.tensor([0.0, 5.0]), [1, 2]) == [0.0]
     assert ordered_pairs_right([1.0, 2.0], [1, 1]) == []
+
+
+# Strength and centring
+
+
+def gradient_of_a_step(model: RoleModel, config: RewardConfig, examples: Sequence[RankedExample]):
+    """The gradient that reaches the optimizer, and the loss that is told."""
+    trainer = RewardTrainer(model, config)
+    seen: dict[str, torch.Tensor] = {}
+    parameters = model.parameters("reward")
+
+    def step() -> None:
+        seen.update({k: p.grad.clone() for k, p in parameters.items()})
+        trainer.optimizer.forget_gradients()
+
+    trainer.optimizer.step = step
+    ((loss,),) = trainer.fit(examples, progress=False).losses
+    return seen, loss
+
+
+@pytest.mark.parametrize(
+    ("strength", "margin"), [("slightly", 0.5), ("clearly", 1.0), ("much", 1.5), (None, 0.0)]
+)
+def test_strength_enters_the_loss_as_a_margin(model: RoleModel, strength, margin: float):
+    one = replace(example(model, 1, ranks=[1, 3, 3, 2]), strength=strength)
+    config = RewardConfig(epochs=1, strength_margin=1.5)
+    (scores,) = RewardTrainer(model).scores([one])
+    log_tie = model.head("reward").log_tie.detach()
+    _, loss = gradient_of_a_step(model, config, [one])
+    expected = ranking_loss(scores, pairs_of_tiers(one.ranks), log_tie, margin)
+    assert loss == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_strengths_can_be_left_aside(model: RoleModel):
+    config = RewardConfig(epochs=1, strength_margin=0)
+    one = example(model, 1)
+    plain, loss = gradient_of_a_step(model, config, [one])
+    strong, same_loss = gradient_of_a_step(model, config, [replace(one, strength="much")])
+    assert same(plain, strong)
+    assert loss == same_loss
+
+
+def test_a_strong_preference_ends_further_apart_than_a_slight_one(model: RoleModel):
+    start = model.state("reward")
+    gaps = []
+    for strength in ("slightly", "much"):
+        model.load_state("reward", start)
+        examples = [replace(example(model, n, 2), strength=strength) for n in range(4)]
+        trainer = RewardTrainer(model, RewardConfig(epochs=15, learning_rate=1e-2))
+        trainer.fit(examples, progress=False)
+        gaps.append(sum((s[1] - s[0]).item() for s in trainer.scores(examples)) / 4)
+    assert 0 < gaps[0] < gaps[1]
+
+
+def test_centring_adds_its_gradient_but_not_to_the_loss_that_is_told(model: RoleModel):
+    examples = [example(model, 1), example(model, 2, 2)]
+    with torch.no_grad():
+        model.head("reward").bias.fill_(2.0)
+    plain, loss = gradient_of_a_step(model, RewardConfig(epochs=1), examples)
+    centred, same_loss = gradient_of_a_step(
+        model, RewardConfig(epochs=1, centre_coef=0.1), examples
+    )
+    assert loss == same_loss
+    scores = RewardTrainer(model).scores(examples)
+    shift = torch.zeros((), requires_grad=True)
+    both = zip(scores, examples, strict=True)
+    sum(centring_loss(s + shift, pairs_of_tiers(e.ranks)) for s, e in both).backward()
+    # A shift of all scores is the bias alone, and rankings say nothing about it.
+    assert plain["head.bias"].item() == pytest.approx(0, abs=1e-6)
+    assert centred["head.bias"].item() == pytest.approx(0.1 * shift.grad.item() / 2, rel=1e-4)
+
+
+# Early stopping
+
+
+def watched(trainer: RewardTrainer, monkeypatch, *losses: float) -> None:
+    """Let the held-out losses after the epochs be these."""
+    left = iter(losses)
+    monkeypatch.setattr(trainer, "heldout_loss", lambda _examples: next(left))
+
+
+def heldout(model: RoleModel, prompts: int = LEAST_HELDOUT_PROMPTS) -> list[RankedExample]:
+    return [example(model, 100 + n, 2) for n in range(prompts)]
+
+
+def test_early_stopping_keeps_the_weights_and_moments_of_the_best_epoch(
+    model: RoleModel, tiny_folder: Path, monkeypatch
+):
+    new, old = [example(model, n) for n in range(5)], [example(model, n) for n in range(9, 14)]
+    stopped = RewardTrainer(model, RewardConfig(epochs=9, patience=2))
+    watched(stopped, monkeypatch, 1.0, 0.8, 0.8, 0.9)
+    found = stopped.fit(new, old, heldout=heldout(model), progress=False)
+    assert (len(found.losses), found.kept_epoch) == (4, 2)
+    assert found.heldout_losses == (1.0, 0.8, 0.8, 0.9)
+    assert found.kept_by == "lowest held-out loss"
+    two = RewardTrainer(load_tiny(tiny_folder), RewardConfig(epochs=2))
+    two.fit(new, old, progress=False)
+    assert same(model.state("reward"), two.model.state("reward"))
+    assert same(stopped.optimizer.state(), two.optimizer.state())
+
+
+def test_an_update_that_only_makes_it_worse_keeps_one_epoch(model: RoleModel, monkeypatch):
+    trainer = RewardTrainer(model, RewardConfig(epochs=9, patience=1))
+    watched(trainer, monkeypatch, 1.0, 1.1)
+    found = trainer.fit([example(model, 1)], heldout=heldout(model), progress=False)
+    assert (len(found.losses), found.kept_epoch) == (2, 1)
+
+
+def test_patience_runs_all_epochs_while_it_gets_better(model: RoleModel, monkeypatch):
+    trainer = RewardTrainer(model, RewardConfig(epochs=3, patience=1))
+    watched(trainer, monkeypatch, 1.0, 0.9, 0.8)
+    found = trainer.fit([example(model, 1)], heldout=heldout(model), progress=False)
+    assert (len(found.losses), found.kept_epoch) == (3, 3)
+
+
+def test_few_held_out_prompts_choose_nothing(model: RoleModel, monkeypatch):
+    trainer = RewardTrainer(model, RewardConfig(epochs=2, patience=1))
+    monkeypatch.setattr(trainer, "heldout_loss", None)
+    few = heldout(model, LEAST_HELDOUT_PROMPTS - 1)
+    found = trainer.fit([example(model, 1)], heldout=few + few, progress=False)
+    assert (found.kept_epoch, found.heldout_losses) == (2, ())
+    assert found.kept_by == "the last: too few held-out prompts"
+
+
+def test_without_patience_held_out_rankings_are_not_even_scored(model: RoleModel, monkeypatch):
+    trainer = RewardTrainer(model)
+    monkeypatch.setattr(trainer, "heldout_loss", None)
+    found = trainer.fit([example(model, 1)], heldout=heldout(model), progress=False)
+    assert (found.kept_epoch, found.kept_by) == (2, "the last")
+
+
+def test_held_out_rankings_give_no_gradient(model: RoleModel, tiny_folder: Path):
+    plain = RewardTrainer(load_tiny(tiny_folder), RewardConfig(epochs=1))
+    plain.fit([example(model, 1)], progress=False)
+    measured = RewardTrainer(model, RewardConfig(epochs=1, patience=1))
+    found = measured.fit([example(model, 1)], heldout=heldout(model), progress=False)
+    assert same(model.state("reward"), plain.model.state("reward"))
+    expected = [
+        ranking_loss(s, pairs_of_tiers(e.ranks), model.head("reward").log_tie.detach()).item()
+        for s, e in zip(measured.scores(heldout(model)), heldout(model), strict=True)
+    ]
+    assert found.heldout_losses[0] == pytest.approx(sum(expected) / len(expected), rel=1e-5)
+
+
+# Numbers that are none
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_scores_that_are_not_finite_name_their_judgment(model: RoleModel, value: float):
+    with torch.no_grad():
+        model.head("reward").bias.fill_(value)
+    with pytest.raises(
+        NonFiniteError,
+        match=re.escape(f"scores {[value] * 4} for judgment 'j1' (2 of 2 rankings"),
+    ):
+        RewardTrainer(model).scores([example(model, 1), example(model, 2)])
+
+
+def test_an_update_whose_every_step_was_dropped_is_none(model: RoleModel):
+    """Two steps are fewer than the optimizer bears in a row."""
+    with torch.no_grad():
+        model.head("reward").bias.fill_(float("nan"))
+    trainer = RewardTrainer(model, RewardConfig(epochs=2))
+    with pytest.raises(NonFiniteError, match=r"losses \[nan, nan\]: no step could be taken"):
+        trainer.fit([example(model, 1)], progress=False)
+    assert trainer.optimizer.state() == {}
+
+
+def test_a_dropped_step_among_others_is_told_as_nan(model: RoleModel, monkeypatch):
+    trainer = RewardTrainer(model, RewardConfig(epochs=3))
+    loss, calls = trainer._loss, []
+
+    def broken_once(*args):
+        calls.append(1)
+        return loss(*args) * (float("nan") if len(calls) == 2 else 1.0)
+
+    monkeypatch.setattr(trainer, "_loss", broken_once)
+    found = trainer.fit([example(model, 1)], progress=False)
+    first, second, third = (epoch[0] for epoch in found.losses)
+    assert first > third
+    assert second != second
+    assert trainer.optimizer.skipped == 1

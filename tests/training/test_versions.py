@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,12 +89,22 @@ def test_a_folder_whose_row_was_never_written_is_replaced(
     assert tree.load(version).state["kept"] == 2
 
 
-def test_each_step_replaces_the_one_before_and_is_no_version_yet(tree: VersionTree, tmp_path: Path):
+def test_the_last_two_steps_are_kept_and_are_no_version_yet(tree: VersionTree, tmp_path: Path):
     tree.save("policy", weights(0), note())
     for step in (1, 2, 10):
         tree.save_step(step, weights(step), note("policy@0"))
-    assert folders(tmp_path) == ["policy@0", "policy@1.step10"]
+    assert folders(tmp_path) == ["policy@0", "policy@1.step10", "policy@1.step2"]
+    assert [f.name for f in tree.steps()] == ["policy@1.step10", "policy@1.step2"]
     assert len(tree.all()) == 1
+
+
+def test_a_run_may_go_back_by_a_step(tree: VersionTree, tmp_path: Path):
+    tree.save("policy", weights(0), note())
+    for step in (1, 2):
+        tree.save_step(step, weights(step), note("policy@0"))
+    tree.drop_last_step()
+    assert tree.load(tree.finish_steps()).state["kept"] == 1
+    assert folders(tmp_path) == ["policy@0", "policy@1.step1"]
 
 
 def test_the_last_whole_step_becomes_the_version(tree: VersionTree, tmp_path: Path):
@@ -118,19 +127,16 @@ def test_the_last_whole_step_becomes_the_version(tree: VersionTree, tmp_path: Pa
 
 def test_of_two_steps_left_by_a_kill_the_later_is_taken(tree: VersionTree, tmp_path: Path):
     tree.save("policy", weights(0), note())
-    kept = tmp_path / "kept"
-    shutil.copytree(tree.save_step(9, weights(9), note("policy@0")), kept)
+    tree.save_step(9, weights(9), note("policy@0"))
     tree.save_step(10, weights(10), note("policy@0"))
-    kept.rename(tmp_path / "checkpoints" / "policy@1.step9")
     assert tree.load(tree.finish_steps()).state["kept"] == 10
+    assert folders(tmp_path) == ["policy@0", "policy@1.step10"]
 
 
 def test_a_damaged_step_is_passed_over_for_the_one_before(tree: VersionTree, tmp_path: Path):
     tree.save("policy", weights(0), note())
-    kept = tmp_path / "kept"
-    shutil.copytree(tree.save_step(1, weights(1), note("policy@0")), kept)
+    tree.save_step(1, weights(1), note("policy@0"))
     damaged = tree.save_step(2, weights(2), note("policy@0"))
-    kept.rename(tmp_path / "checkpoints" / "policy@1.step1")
     (damaged / "policy.safetensors").write_bytes(b"half")
     version = tree.finish_steps()
     assert (version.name, tree.load(version).state["kept"]) == ("policy@1", 1)
@@ -146,7 +152,7 @@ def test_a_damaged_step_alone_is_ignored_and_later_removed(
     assert tree.open_policy(model) == start
     tree.save_step(1, weights(1), note("policy@0"))
     tree.save_step(2, weights(2), note("policy@0"))
-    assert folders(tmp_path) == ["policy@0", "policy@1.step2"]
+    assert folders(tmp_path) == ["policy@0", "policy@1.step1", "policy@1.step2"]
 
 
 def test_steps_from_an_unknown_parent_are_not_adopted(tree: VersionTree):
@@ -178,3 +184,49 @@ def test_altered_weights_of_a_version_are_named(tree: VersionTree, tmp_path: Pat
     path.write_bytes(os.urandom(10))
     with pytest.raises(CheckpointError, match=re.escape(str(path))):
         tree.load(version)
+
+
+def whole(role: str, number: float) -> Checkpoint:
+    groups = [role, "value", "optimizer"] if role == "policy" else [role, "optimizer"]
+    return Checkpoint(
+        tensors={group: {"w": torch.tensor([number])} for group in groups}, state={"kept": number}
+    )
+
+
+def test_older_versions_keep_their_weights_but_not_what_going_on_needs(
+    tmp_path: Path, store: PreferenceStore
+):
+    tree = VersionTree(tmp_path, store, keep_states=2)
+    versions = [tree.save("policy", whole("policy", n), note()) for n in range(4)]
+    reward = tree.save("reward", whole("reward", 9), note())
+    found = [tree.load(v) for v in versions]
+    assert [sorted(c.tensors) for c in found] == [
+        ["policy"],
+        ["policy"],
+        ["optimizer", "policy", "value"],
+        ["optimizer", "policy", "value"],
+    ]
+    assert [c.tensors["policy"]["w"].item() for c in found] == [0, 1, 2, 3]
+    assert [c.state["kept"] for c in found] == [0, 1, 2, 3]
+    assert sorted(p.name for p in (tmp_path / versions[0].path).iterdir()) == [
+        "manifest.json",
+        "policy.safetensors",
+        "state.json",
+    ]
+    assert "optimizer" in tree.load(reward).tensors
+
+
+def test_a_crash_while_thinning_leaves_a_readable_version(
+    tmp_path: Path, store: PreferenceStore, monkeypatch
+):
+    tree = VersionTree(tmp_path, store, keep_states=1)
+    first = tree.save("policy", whole("policy", 1), note())
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda self: (_ for _ in ()).throw(OSError("power cut")))
+        with pytest.raises(OSError, match="power cut"):
+            tree.save("policy", whole("policy", 2), note())
+    assert sorted(tree.load(first).tensors) == ["policy"]
+    # The next version finishes what was begun.
+    tree.save("policy", whole("policy", 3), note())
+    assert not (tmp_path / first.path / "optimizer.safetensors").exists()
+    assert sorted(tree.load(first).tensors) == ["policy"]

@@ -1,0 +1,244 @@
+"""Checks before anything is learned: a wrong computation here would look like a bad idea later.
+
+Each check compares two computations that must agree, on a few made-up chats, with the weights as
+they are. Bounds for fp32 are tight. In bf16 another layout rounds differently: what is bounded
+there is the mean over tokens, which a wrong mask, position or adapter moves far more.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from rlhf_lab.errors import CertificateError
+from rlhf_lab.models import Role, RoleModel, Row, TokenBatch, batch_of_rows
+from rlhf_lab.models.roles import RoleName
+from rlhf_lab.training.plain_model import fits_beside, plain_gradients
+from rlhf_lab.types import Message, Prompt
+
+CHATS = (
+    ("Why is the sky blue?", ("The air scatters blue light most.", "Blue light bends.")),
+    ("Name a river that flows to the north, please.", ("The Nile.", "I think it is the Rhine.")),
+    ("Tea?", ("Yes, with milk and two spoons of sugar.", "No, thank you.")),
+)
+# Nats, or points of score, that another layout may differ by in the mean.
+LAYOUT_BOUND = {torch.float32: 1e-4, torch.bfloat16: 0.2}
+# Of a gradient, relative to its norm, against a plain fp32 model with the same weights.
+GRADIENT_BOUND = {torch.float32: 1e-5, torch.bfloat16: 0.1}
+
+
+class Check(NamedTuple):
+    """One comparison: how far two computations are apart, and how far they may be."""
+
+    name: str
+    found: float
+    bound: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether they agree; NaN does not."""
+        return self.found <= self.bound
+
+    def __str__(self) -> str:
+        """As in "padding: 3.1e-06 (at most 1.0e-04)"."""
+        return f"{self.name}: {self.found:.1e} (at most {self.bound:.1e})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """What was compared, on which model.
+
+    Attributes:
+        model: As the lab names it.
+        quantization: "nf4" or "none".
+        dtype: The type of activations, which the bounds depend on.
+        checks: In the order they were made.
+        seconds: All of them took.
+    """
+
+    model: str
+    quantization: str
+    dtype: str
+    checks: tuple[Check, ...]
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether all did."""
+        return all(check.passed for check in self.checks)
+
+    def require(self) -> None:
+        """Refuse to go on with a model that failed.
+
+        Raises:
+            CertificateError: names every check that failed.
+        """
+        failed = [str(check) for check in self.checks if not check.passed]
+        if failed:
+            raise CertificateError(
+                f"{self.model!r} ({self.quantization}, {self.dtype}) computes something else than "
+                f"it should: {'; '.join(failed)}. Nothing was trained. Try quantize='none', or "
+                "report this model."
+            )
+
+    def __str__(self) -> str:
+        """A line for each check."""
+        verdict = "passed" if self.passed else "FAILED"
+        lines = [f"  {'ok  ' if c.passed else 'FAIL'} {c}" for c in self.checks]
+        head = f"{self.model} ({self.quantization}, {self.dtype}): {verdict}, {self.seconds:.1f} s"
+        return "\n".join([head, *lines])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{'✓' if c.passed else '✗'}</td><th style='text-align:left'>{c.name}</th>"
+            f"<td>{c.found:.1e}</td><td>at most {c.bound:.1e}</td></tr>"
+            for c in self.checks
+        )
+        caption = html.escape(f"{self.model} ({self.quantization}, {self.dtype})")
+        return f"<table><caption>{caption}</caption>{rows}</table>"
+
+
+def certify(model: RoleModel, *, compare_gradients: bool = True) -> Certificate:
+    """Compare what must agree before a model may learn; no weight is changed.
+
+    Args:
+        model: With its roles as they are.
+        compare_gradients: Also against a separate plain fp32 model, where that fits into memory
+            beside this one; the dearest check.
+    """
+    began = time.perf_counter()
+    layout = LAYOUT_BOUND[model.base.dtype]
+    rows = _rows(model)
+    batch, wider = _batch(model, rows), _batch(model, rows, widen=2)
+    other_padding = _batch(model, rows, pad_id=_some_other_token(model))
+    backwards = _batch(model, [Row(r.prompt, r.responses[::-1]) for r in rows[::-1]])
+    with model.dense.base():
+        checks = [
+            Check("log-ratio before the first step", _log_ratio(model, batch), 1e-4),
+            Check("what stands in the padding", _moved(model, batch, other_padding), 1e-6),
+            Check("more padding", _moved(model, batch, wider), layout),
+            Check("order of the batch", _moved(model, batch, backwards, turned=True), layout),
+            Check("parameters of other roles with a gradient", _strays(model, batch), 0.0),
+        ]
+        if compare_gradients and fits_beside(model):
+            bound = GRADIENT_BOUND[model.base.dtype]
+            checks.append(
+                Check("gradient against a plain model", _gradient_gap(model, rows), bound)
+            )
+    return Certificate(
+        model=model.base.name,
+        quantization=model.base.quantization,
+        dtype=str(model.base.dtype).removeprefix("torch."),
+        checks=tuple(checks),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _rows(model: RoleModel) -> list[Row]:
+    encode = model.base.tokenizer.encode
+    end = min(model.chat.stop_ids)
+    return [
+        Row(
+            model.chat.encode(Prompt(messages=(Message(role="user", content=question),))),
+            [[*encode(answer, add_special_tokens=False), end] for answer in answers],
+        )
+        for question, answers in CHATS
+    ]
+
+
+def _batch(
+    model: RoleModel, rows: list[Row], *, widen: int = 1, pad_id: int | None = None
+) -> TokenBatch:
+    """One response per row, so that every model can be checked in the same way."""
+    pad_id = int(model.base.tokenizer.pad_token_id) if pad_id is None else pad_id
+    alone = [Row(row.prompt, [response]) for row in rows for response in row.responses]
+    width = widen * max(row.width for row in alone)
+    return batch_of_rows(alone, pad_id=pad_id, device=model.base.device, width=width)
+
+
+def _some_other_token(model: RoleModel) -> int:
+    return next(i for i in (5, 6) if i != model.base.tokenizer.pad_token_id)
+
+
+def _log_ratio(model: RoleModel, batch: TokenBatch) -> float:
+    """Largest difference between sampling time and learning time, which share code and layout."""
+    with model.role("policy") as policy:
+        sampled = policy.logprobs(batch).logp
+    with model.role("policy", train=True) as policy:
+        learning = policy.logprobs(batch).logp.detach()
+    return (learning - sampled).abs().max().item()
+
+
+OUTPUTS: dict[RoleName, Callable[[Role, TokenBatch], Tensor]] = {
+    "policy": lambda role, batch: role.logprobs(batch).logp.sum(dim=1) / batch.response_lengths,
+    "reward": lambda role, batch: role.scores(batch),
+    "value": lambda role, batch: role.values(batch)[:, 0],
+}
+
+
+def _moved(
+    model: RoleModel, first: TokenBatch, second: TokenBatch, *, turned: bool = False
+) -> float:
+    """Mean change of a response's outputs, of the role where it is largest.
+
+    With `turned`, the second batch has the responses in the opposite order.
+    """
+    found = []
+    for name, output in OUTPUTS.items():
+        with model.role(name) as role:
+            one, other = output(role, first), output(role, second)
+        apart = one - (other.flip(0) if turned else other)
+        found.append(_worst(apart.abs().mean().item()))
+    return max(found)
+
+
+def _worst(value: float) -> float:
+    """NaN compares as nothing; as a distance it is the largest there is."""
+    return math.inf if math.isnan(value) else value
+
+
+def _strays(model: RoleModel, batch: TokenBatch) -> float:
+    """Parameters outside the learning role that got a gradient, of all roles in turn."""
+    strays = 0
+    for name, output in OUTPUTS.items():
+        with _forgetting_gradients(model):
+            with model.role(name, train=True) as role:
+                output(role, batch).sum().backward()
+            own = {id(p) for p in model.parameters(name).values()}
+            everything = [*model.peft.parameters(), *model.heads.parameters()]
+            strays += sum(p.grad is not None and id(p) not in own for p in everything)
+    return float(strays)
+
+
+def _gradient_gap(model: RoleModel, rows: list[Row]) -> float:
+    """Distance of the policy's gradient from a plain model's, relative to its length."""
+    with _forgetting_gradients(model):
+        batch = _batch(model, rows)
+        with model.role("policy", train=True) as policy:
+            policy.logprobs(batch).logp.sum().backward()
+        learned = model.parameters("policy").items()
+        ours = {k: p.grad.float().clone() for k, p in learned if p.grad is not None}
+    theirs = plain_gradients(model, rows)
+    apart = sum(((ours[k] - theirs[k]) ** 2).sum().item() for k in theirs)
+    length = sum((g**2).sum().item() for g in theirs.values())
+    return _worst(math.sqrt(apart / length)) if length else math.inf
+
+
+@contextmanager
+def _forgetting_gradients(model: RoleModel) -> Iterator[None]:
+    """Leave the gradients as they were, which is none between two steps."""
+    try:
+        yield
+    finally:
+        for parameter in (*model.peft.parameters(), *model.heads.parameters()):
+            parameter.grad = None
