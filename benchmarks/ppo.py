@@ -76,7 +76,7 @@ def ours(
             "prompt_tokens": sum(map(len, encoded)) / updates,
             "mean_response_tokens": sum(s.response_length for s in stats) / updates,
             "trained_parameters": sum(
-                p.numel() for role in config.learning_roles for p in roles.parameters(role).values()
+                p.numel() for role in config.learners for p in roles.parameters(role).values()
             ),
         },
     )

@@ -1,6 +1,7 @@
 """Four roles on one frozen base: policy, reference, reward and value.
 
-A role is a LoRA adapter, with a scalar head for reward and value. Switching adapters between a
+A role is a LoRA adapter, with a scalar head for reward and value; the policy may have a value head
+on its own adapter instead of a value role. Switching adapters between a
 forward and its backward pass silently gives wrong gradients (the recomputed or saved graph no
 longer matches the weights). So a role is *held*: forward passes exist only on the handle that
 `RoleModel.role` yields, a second role cannot be taken meanwhile, and a backward pass that comes
@@ -27,6 +28,7 @@ from rlhf_lab.models.certificates import can_share_prompts, certify_output_head
 from rlhf_lab.models.chat import ChatTokens
 from rlhf_lab.models.checkpointing import recomputed_layers, repeatable_layers
 from rlhf_lab.models.dense import DenseCopies
+from rlhf_lab.models.heads import ScalarHead
 from rlhf_lab.models.quiet import quiet
 from rlhf_lab.types import LoraSpec
 
@@ -38,43 +40,9 @@ if TYPE_CHECKING:
 RoleName = Literal["policy", "reference", "reward", "value"]
 ROLES: tuple[RoleName, ...] = ("policy", "reference", "reward", "value")
 HEADS = ("reward", "value")
-
-
-class ScalarHead(nn.Module):
-    """One fp32 number per hidden state: weight @ hidden + bias.
-
-    Initialised with standard deviation 1/sqrt(dim + 1) (Stiennon et al. 2020, appendix).
-
-    `log_tie` is the tie parameter of the Davidson model. `mean` and `scale` normalise scores so
-    that the reference's responses have mean 0 and variance 1; they are data, not parameters.
-    """
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, dim: int) -> None:
-        """Make a head for hidden states of size `dim`."""
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(dim) / (dim + 1) ** 0.5)
-        self.bias = nn.Parameter(torch.zeros(()))
-        self.log_tie = nn.Parameter(torch.zeros(()))
-        self.register_buffer("mean", torch.zeros(()))
-        self.register_buffer("scale", torch.ones(()))
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Raw scores, shape of `hidden` without its last dimension."""
-        with torch.autocast(hidden.device.type, enabled=False):
-            return hidden.float() @ self.weight + self.bias
-
-    def normalised(self, scores: Tensor) -> Tensor:
-        """Scores on the scale where the reference has mean 0 and variance 1."""
-        return (scores - self.mean) / self.scale
-
-    @torch.no_grad()
-    def start_from(self, other: ScalarHead) -> None:
-        """Take over another head so that this one's raw output is the other's normalised one."""
-        self.weight.copy_(other.weight / other.scale)
-        self.bias.copy_((other.bias - other.mean) / other.scale)
+# The head on the policy's trunk. Where roles' parameters are named, so are this head's.
+PolicyHead = Literal["policy_value"]
+LearnerName = RoleName | PolicyHead
 
 
 class RoleModel:
@@ -129,7 +97,9 @@ class RoleModel:
             self.peft = get_peft_model(base.model, config, adapter_name="policy")
             for name in HEADS:
                 self.peft.add_adapter(name, config)
-            self.heads = nn.ModuleDict({n: ScalarHead(self._hidden_size()) for n in HEADS})
+            heads = (*HEADS, "policy_value")
+            self.heads = nn.ModuleDict({n: ScalarHead(self._hidden_size()) for n in heads})
+            self.head("policy_value").start_at_zero()
         self.heads.to(base.device)
         self.peft.eval()
         self.chat = ChatTokens(
@@ -188,8 +158,11 @@ class RoleModel:
         """Whether this handle may still be used."""
         return self._held is handle
 
-    def parameters(self, name: RoleName) -> dict[str, nn.Parameter]:
-        """Trainable parameters of a role by a name that does not contain the role's."""
+    def parameters(self, name: LearnerName) -> dict[str, nn.Parameter]:
+        """Trainable parameters of a role by a name that does not contain the role's.
+
+        Those of "policy_value" are the value head on the policy's trunk, which "policy" leaves out.
+        """
         marker = f".{name}."
         found = {
             key.replace(marker, "."): value
@@ -200,7 +173,7 @@ class RoleModel:
             found |= {f"head.{key}": value for key, value in self.heads[name].named_parameters()}
         return found
 
-    def state(self, name: RoleName) -> dict[str, Tensor]:
+    def state(self, name: LearnerName) -> dict[str, Tensor]:
         """A copy of a role's weights (and its head's normaliser) on the CPU."""
         tensors: dict[str, Tensor] = dict(self.parameters(name))
         if name in self.heads:
@@ -208,7 +181,7 @@ class RoleModel:
         return {key: value.detach().to("cpu", copy=True) for key, value in tensors.items()}
 
     @torch.no_grad()
-    def load_state(self, name: RoleName, state: Mapping[str, Tensor]) -> None:
+    def load_state(self, name: LearnerName, state: Mapping[str, Tensor]) -> None:
         """Overwrite a role's weights.
 
         Raises:
@@ -238,7 +211,7 @@ class RoleModel:
                 if key in adapter:
                     parameter.copy_(adapter[key])
         if source in self.heads and target in self.heads:
-            self._head(target).start_from(self._head(source))
+            self.head(target).start_from(self.head(source))
 
     def set_reference(self, policy_state: Mapping[str, Tensor] | None) -> None:
         """Freeze what the policy is compared with: an adapter's weights; None: the bare base."""
@@ -263,11 +236,8 @@ class RoleModel:
             # peft puts every adapter but "default" into a folder of its name.
             shutil.copytree(Path(scratch) / name, folder, dirs_exist_ok=True)
 
-    def head(self, name: RoleName) -> ScalarHead:
-        """The scalar head of "reward" or "value"."""
-        return self._head(name)
-
-    def _head(self, name: str) -> ScalarHead:
+    def head(self, name: str) -> ScalarHead:
+        """The scalar head of "reward" or "value", or "policy_value"."""
         head = self.heads[name]
         assert isinstance(head, ScalarHead)
         return head
@@ -282,8 +252,9 @@ class RoleModel:
                 yield
             return
         self.peft.set_adapter(name, inference_mode=not train)
-        if name in self.heads:
-            self.heads[name].requires_grad_(train)
+        head = "policy_value" if name == "policy" else name
+        if head in self.heads:
+            self.heads[head].requires_grad_(train)
         yield
 
     def _recomputing(self, train: bool) -> AbstractContextManager[None]:
@@ -321,7 +292,24 @@ class Role:
         Raises:
             RoleError: the role is no longer held.
         """
+        return self._logprobs(self._hidden(batch), batch, temperature)
+
+    def logprobs_and_values(
+        self, batch: TokenBatch, *, temperature: float = 1.0
+    ) -> tuple[TokenLogprobs, Tensor]:
+        """The policy's `logprobs`, and values before the same tokens by the head on its trunk.
+
+        Raises:
+            RoleError: the role is no longer held, or is not the policy.
+        """
+        if self.name != "policy":
+            raise RoleError(f"role {self.name!r} has no value head beside its log-probabilities.")
         hidden = self._hidden(batch)
+        head = self.model.head("policy_value")
+        values = head(batch.of_responses(hidden, batch.predicting_places))
+        return self._logprobs(hidden, batch, temperature), values
+
+    def _logprobs(self, hidden: Tensor, batch: TokenBatch, temperature: float) -> TokenLogprobs:
         is_token = batch.is_response_token
         found = token_logprobs(
             batch.of_responses(hidden, batch.predicting_places)[is_token],

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from rlhf_lab.algorithms import AdaptiveKL, FixedKL, KLController
 from rlhf_lab.errors import ConfigError
-from rlhf_lab.models.roles import RoleName
+from rlhf_lab.models.roles import LearnerName
 from rlhf_lab.types import Sampling, Strength
 
 _MARGINS: dict[Strength, float] = {"slightly": 1 / 3, "clearly": 2 / 3, "much": 1.0}
@@ -107,6 +107,10 @@ class PPOConfig:
         vf_coef: Weight of the value loss.
         advantage: "gae" (with the value role), or "rloo" or "grpo" (each response against others
             to its prompt, without a value role; at least 2 responses_per_prompt).
+        value_trunk: Where the values of "gae" come from. "own": the value role, with an adapter
+            that starts from the reward role (Stiennon et al. 2020). "policy": a head on the
+            policy's own hidden states (Ziegler et al. 2019): half the forward and backward passes
+            and of the optimizer's memory, but values that start at 0 and share their weights.
         gamma: Discount per token, for "gae".
         lam: GAE's lambda.
         score_clip: Normalised scores beyond this many deviations are cut; 0 for never.
@@ -135,6 +139,7 @@ class PPOConfig:
     value_clip: float = 0.2
     vf_coef: float = 0.1
     advantage: Literal["gae", "rloo", "grpo"] = "gae"
+    value_trunk: Literal["own", "policy"] = "own"
     gamma: float = 1.0
     lam: float = 0.95
     score_clip: float = 5.0
@@ -161,6 +166,8 @@ class PPOConfig:
             raise ConfigError(f"on_alarm={self.on_alarm!r}: use 'warn' or 'return'.")
         if self.advantage not in ("gae", "rloo", "grpo"):
             raise ConfigError(f"advantage={self.advantage!r}: use 'gae', 'rloo' or 'grpo'.")
+        if self.value_trunk not in ("own", "policy"):
+            raise ConfigError(f"value_trunk={self.value_trunk!r}: use 'own' or 'policy'.")
         if self.advantage != "gae" and self.responses_per_prompt < 2:
             raise ConfigError(
                 f"advantage={self.advantage!r} with responses_per_prompt="
@@ -182,9 +189,16 @@ class PPOConfig:
             )
 
     @property
-    def learning_roles(self) -> tuple[RoleName, ...]:
-        """Roles that a step trains."""
-        return ("policy", "value") if self.advantage == "gae" else ("policy",)
+    def value_learner(self) -> Literal["value", "policy_value"] | None:
+        """What estimates values: the value role, the head on the policy's trunk, or nothing."""
+        if self.advantage != "gae":
+            return None
+        return "value" if self.value_trunk == "own" else "policy_value"
+
+    @property
+    def learners(self) -> tuple[LearnerName, ...]:
+        """Roles, and heads beside them, that a step trains."""
+        return ("policy", self.value_learner) if self.value_learner else ("policy",)
 
     @property
     def rollouts_per_step(self) -> int:

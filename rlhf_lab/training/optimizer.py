@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rlhf_lab.errors import NonFiniteError
 from rlhf_lab.models import RoleModel
-from rlhf_lab.models.roles import RoleName
+from rlhf_lab.models.roles import LearnerName
 
 MAX_SKIPPED_IN_A_ROW = 3
 
@@ -22,7 +22,7 @@ class RoleOptimizer:
     def __init__(
         self,
         model: RoleModel,
-        roles: Sequence[RoleName],
+        roles: Sequence[LearnerName],
         *,
         learning_rate: float,
         max_grad_norm: float,
@@ -42,7 +42,7 @@ class RoleOptimizer:
         self.skipped = 0
         self._skipped_in_a_row = 0
 
-    def step(self) -> dict[RoleName, float] | None:
+    def step(self) -> dict[LearnerName, float] | None:
         """Clip each role's gradient, step, and forget the gradients.
 
         A gradient that is not finite never reaches the weights: the step is dropped.
@@ -82,7 +82,7 @@ class RoleOptimizer:
                 "they were before this update. Lower learning_rate, or look for broken responses."
             )
 
-    def _clip(self, role: RoleName) -> float:
+    def _clip(self, role: LearnerName) -> float:
         own = [
             p
             for k, p in self._parameters.items()

@@ -28,6 +28,7 @@ from rlhf_lab.algorithms import (
 )
 from rlhf_lab.models import RoleModel
 from rlhf_lab.models.memory import release_memory
+from rlhf_lab.models.roles import LearnerName
 from rlhf_lab.training.config import PPOConfig
 from rlhf_lab.training.optimizer import RoleOptimizer
 from rlhf_lab.training.ppo_stats import PPOStats, Stopwatch, peak_memory_mb
@@ -58,7 +59,7 @@ class PPOTrainer:
         self.controller: KLController = self.config.controller()
         self.optimizer = RoleOptimizer(
             model,
-            self.config.learning_roles,
+            self.config.learners,
             learning_rate=self.config.learning_rate,
             max_grad_norm=self.config.max_grad_norm,
         )
@@ -86,7 +87,7 @@ class PPOTrainer:
                     temperature=self.sampling.temperature,
                     tokens_per_micro_batch=self.config.tokens_per_micro_batch,
                     minibatches=self.config.minibatches,
-                    with_values="value" in self.config.learning_roles,
+                    values=self.config.value_learner,
                 )
                 rewards = self._rewards(rollout)
                 targets = self._targets(rollout, rewards)
@@ -179,7 +180,7 @@ class PPOTrainer:
             ratio_max=max((s.ratio_max for s in update.measured), default=float("nan")),
             explained_variance=explained,
             grad_norm_policy=_mean([n["policy"] for n in norms]),
-            grad_norm_value=_mean_of_some([n.get("value") for n in norms]),
+            grad_norm_value=_mean_of_some([_of_values(n) for n in norms]),
             optimizer_steps=len(steps),
             skipped_steps=update.skipped,
             stopped_early=update.stopped_early,
@@ -191,10 +192,17 @@ class PPOTrainer:
 
     # Checkpoints
 
+    def start_values(self) -> None:
+        """The value role starts from the reward role, the head on the policy's trunk at 0."""
+        if self.config.value_learner == "policy_value":
+            self.model.head("policy_value").start_at_zero()
+        else:
+            self.model.copy_role("reward", "value")
+
     def state(self) -> tuple[dict[str, Mapping[str, Tensor]], dict[str, Any]]:
         """Tensors and JSON state that a checkpoint of the policy needs."""
         tensors: dict[str, Mapping[str, Tensor]] = {
-            **{role: self.model.state(role) for role in self.config.learning_roles},
+            **{role: self.model.state(role) for role in self.config.learners},
             "optimizer": self.optimizer.state(),
         }
         state = {
@@ -209,18 +217,23 @@ class PPOTrainer:
     ) -> None:
         """Continue from a checkpoint.
 
-        What it lacks starts afresh: the optimizer without moments, the value from the reward role.
+        What it lacks starts afresh: the optimizer without moments, the values as in `start_values`.
         """
         self.model.load_state("policy", tensors["policy"])
-        if "value" in tensors:
-            self.model.load_state("value", tensors["value"])
+        learner = self.config.value_learner
+        if learner and learner in tensors:
+            self.model.load_state(learner, tensors[learner])
         else:
-            self.model.copy_role("reward", "value")
+            self.start_values()
         self.optimizer.load_state(tensors.get("optimizer", {}))
         self.steps_done = int(state["steps_done"])
         # Another price in the settings means that another one is wanted now.
         if self.config.kl == "adaptive" and self.config.kl_coef == state["kl_coef_start"]:
             self.controller.coef = float(state["kl_coef"])
+
+
+def _of_values(norms: Mapping[LearnerName, float]) -> float | None:
+    return norms.get("value", norms.get("policy_value"))
 
 
 def _mean(values: Sequence[float]) -> float:

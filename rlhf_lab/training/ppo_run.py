@@ -223,7 +223,7 @@ def _go_on_from(checkpoint: Checkpoint, trainer: PPOTrainer) -> None:
         return
     # The start of a tree: no PPO step has been made from here yet.
     trainer.model.load_state("policy", checkpoint.tensors["policy"])
-    trainer.model.copy_role("reward", "value")
+    trainer.start_values()
     trainer.optimizer.load_state({})
     trainer.controller = trainer.config.controller()
     trainer.steps_done = 0

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from rlhf_lab.algorithms import policy_loss, value_loss
+from rlhf_lab.algorithms import PolicyLoss, ValueLoss, policy_loss, value_loss
 from rlhf_lab.errors import CertificateError
 from rlhf_lab.models import RoleModel
 from rlhf_lab.models.memory import trim_heap
-from rlhf_lab.models.roles import RoleName
+from rlhf_lab.models.roles import LearnerName
 from rlhf_lab.training.batching import spread
 from rlhf_lab.training.config import PPOConfig
 from rlhf_lab.training.optimizer import RoleOptimizer
@@ -30,6 +30,13 @@ class Targets(NamedTuple):
 
     advantages: Tensor
     returns: Tensor | None
+
+
+class Losses(NamedTuple):
+    """Figures of the losses of each micro-batch whose gradients were accumulated."""
+
+    policy: list[list[float]]
+    value: list[list[float]]
 
 
 class MinibatchStats(NamedTuple):
@@ -62,7 +69,7 @@ class Update:
 
     measured: list[MinibatchStats] = field(default_factory=list)
     taken: list[MinibatchStats] = field(default_factory=list)
-    grad_norms: list[dict[RoleName, float]] = field(default_factory=list)
+    grad_norms: list[dict[LearnerName, float]] = field(default_factory=list)
     skipped: int = 0
     stopped_early: bool = False
 
@@ -125,57 +132,84 @@ class PPOUpdate:
         """Accumulate gradients over some micro-batches; every response token weighs the same."""
         tokens = [int(rollout.batches[group].response_lengths.sum()) for group in groups]
         weights = [count / sum(tokens) for count in tokens]
-        policy = self._policy_gradients(rollout, targets, groups, weights)
+        gradients = {
+            None: self._policy_alone,
+            "value": self._two_trunks,
+            "policy_value": self._one_trunk,
+        }[self.config.value_learner]
+        policy, value = gradients(rollout, targets, groups, weights)
         trim_heap()
         loss, clipped, approx_kl, _ = _weighted(policy, weights)
         stats = MinibatchStats(loss, clipped, approx_kl, max(part[3] for part in policy))
-        if targets.returns is None or rollout.values is None:
+        if not value:
             return stats
-        value = self._value_gradients(rollout, rollout.values, targets.returns, groups, weights)
-        trim_heap()
         error, clipped = _weighted(value, weights)
         return stats._replace(value_loss=error, value_clip_fraction=clipped)
 
-    def _policy_gradients(
+    def _policy_alone(
         self, rollout: Rollout, targets: Targets, groups: Sequence[int], weights: Sequence[float]
-    ) -> list[list[float]]:
-        parts = []
+    ) -> Losses:
+        found = Losses([], [])
         with self.model.role("policy", train=True) as policy:
             for group, weight in zip(groups, weights, strict=True):
-                batch = rollout.batches[group]
-                found = policy_loss(
-                    policy.logprobs(batch, temperature=self._temperature).logp,
-                    rollout.part(rollout.logp, group),
-                    rollout.part(targets.advantages, group),
-                    batch.is_response_token,
-                    clip=self.config.clip,
-                )
-                (weight * found.loss).backward()
-                parts.append([part.item() for part in found])
-        return parts
+                logp = policy.logprobs(rollout.batches[group], temperature=self._temperature).logp
+                acting = self._policy_loss(logp, rollout, targets, group)
+                (weight * acting.loss).backward()
+                found.policy.append(_numbers(acting))
+        return found
 
-    def _value_gradients(
-        self,
-        rollout: Rollout,
-        values: Tensor,
-        returns: Tensor,
-        groups: Sequence[int],
-        weights: Sequence[float],
-    ) -> list[list[float]]:
-        parts = []
+    def _two_trunks(
+        self, rollout: Rollout, targets: Targets, groups: Sequence[int], weights: Sequence[float]
+    ) -> Losses:
+        found = self._policy_alone(rollout, targets, groups, weights)
+        trim_heap()
         with self.model.role("value", train=True) as value:
             for group, weight in zip(groups, weights, strict=True):
-                batch = rollout.batches[group]
-                found = value_loss(
-                    value.values(batch),
-                    rollout.part(values, group),
-                    rollout.part(returns, group),
-                    batch.is_response_token,
-                    clip=self.config.value_clip,
+                values = value.values(rollout.batches[group])
+                valuing = self._value_loss(values, rollout, targets, group)
+                (self.config.vf_coef * weight * valuing.loss).backward()
+                found.value.append(_numbers(valuing))
+        return found
+
+    def _one_trunk(
+        self, rollout: Rollout, targets: Targets, groups: Sequence[int], weights: Sequence[float]
+    ) -> Losses:
+        found = Losses([], [])
+        with self.model.role("policy", train=True) as policy:
+            for group, weight in zip(groups, weights, strict=True):
+                logp, values = policy.logprobs_and_values(
+                    rollout.batches[group], temperature=self._temperature
                 )
-                (self.config.vf_coef * weight * found.loss).backward()
-                parts.append([part.item() for part in found])
-        return parts
+                acting = self._policy_loss(logp.logp, rollout, targets, group)
+                valuing = self._value_loss(values, rollout, targets, group)
+                (weight * (acting.loss + self.config.vf_coef * valuing.loss)).backward()
+                found.policy.append(_numbers(acting))
+                found.value.append(_numbers(valuing))
+        return found
+
+    def _policy_loss(
+        self, logp: Tensor, rollout: Rollout, targets: Targets, group: int
+    ) -> PolicyLoss:
+        return policy_loss(
+            logp,
+            rollout.part(rollout.logp, group),
+            rollout.part(targets.advantages, group),
+            rollout.batches[group].is_response_token,
+            clip=self.config.clip,
+        )
+
+    def _value_loss(
+        self, values: Tensor, rollout: Rollout, targets: Targets, group: int
+    ) -> ValueLoss:
+        assert rollout.values is not None
+        assert targets.returns is not None
+        return value_loss(
+            values,
+            rollout.part(rollout.values, group),
+            rollout.part(targets.returns, group),
+            rollout.batches[group].is_response_token,
+            clip=self.config.value_clip,
+        )
 
 
 def _certify_ratio(first: MinibatchStats) -> None:
@@ -186,6 +220,10 @@ def _certify_ratio(first: MinibatchStats) -> None:
             "log-probabilities do not come from the same computation. Try quantize='none', or "
             "report this model."
         )
+
+
+def _numbers(loss: PolicyLoss | ValueLoss) -> list[float]:
+    return [figure.item() for figure in loss]
 
 
 def _weighted(parts: Sequence[Sequence[float]], weights: Sequence[float]) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -89,15 +89,22 @@ def score_texts(
     temperature: float,
     tokens_per_micro_batch: int,
     minibatches: int = 1,
-    with_values: bool = True,
+    values: Literal["value", "policy_value"] | None = "value",
 ) -> Rollout:
-    """Log-probabilities, values and normalised rewards, in enough groups for the minibatches."""
+    """Log-probabilities, values and normalised rewards, in enough groups for the minibatches.
+
+    `values` says which role or head estimates them, if any.
+    """
     responses = [g.token_ids for g in texts.generated]
     parts = response_batches(
         model, texts.prompts, responses, tokens=tokens_per_micro_batch, at_least=minibatches
     )
     groups, batches = [part.responses for part in parts], [part.tokens for part in parts]
     shape = (len(responses), max(map(len, responses)))
+
+    def with_values(role: Role, batch: TokenBatch) -> Sequence[Tensor]:
+        found, before = role.logprobs_and_values(batch, temperature=temperature)
+        return [*found, before]
 
     def gather(
         name: RoleName, computed: Callable[[Role, TokenBatch], Sequence[Tensor]]
@@ -107,9 +114,14 @@ def score_texts(
             parts = [computed(role, batch) for batch in batches]
         return [_assemble(column, groups, shape) for column in zip(*parts, strict=True)]
 
-    logp, entropy = gather("policy", lambda r, b: r.logprobs(b, temperature=temperature))
+    found_values = None
+    if values == "policy_value":
+        logp, entropy, found_values = gather("policy", with_values)
+    else:
+        logp, entropy = gather("policy", lambda r, b: r.logprobs(b, temperature=temperature))
+    if values == "value":
+        (found_values,) = gather("value", lambda r, b: [r.values(b)])
     (ref_logp,) = gather("reference", lambda r, b: r.logprobs(b, temperature=temperature)[:1])
-    values = gather("value", lambda r, b: [r.values(b)])[0] if with_values else None
     (scores,) = gather("reward", lambda r, b: [r.scores(b).unsqueeze(1)])
     return Rollout(
         texts=texts,
@@ -119,7 +131,7 @@ def score_texts(
         logp=logp,
         entropy=entropy,
         ref_logp=ref_logp,
-        values=values,
+        values=found_values,
         scores=model.head("reward").normalised(scores[:, 0]),
     )
 

@@ -370,3 +370,30 @@ def test_training_forwards_say_positions_and_padding_and_use_no_cache(model: Rol
     assert options["use_cache"] is False
     assert torch.equal(options["position_ids"], tokens.position_ids)
     assert torch.equal(options["attention_mask"], tokens.is_token.long())
+
+
+def test_the_policy_gives_values_from_its_own_hidden_states_beside_its_logprobs(model: RoleModel):
+    stir(model, "policy")
+    tokens = batch(model, rows(model))
+    head = model.head("policy_value")
+    with model.role("policy") as policy:
+        logp, values = policy.logprobs_and_values(tokens, temperature=0.7)
+        assert torch.equal(values, torch.zeros_like(values))  # as it starts
+        alone = policy.logprobs(tokens, temperature=0.7)
+    assert torch.equal(logp.logp, alone.logp)
+    assert torch.equal(logp.entropy, alone.entropy)
+    # The value role with the policy's adapter and this head is the same computation.
+    with torch.no_grad():
+        head.weight.copy_(torch.linspace(-1, 1, len(head.weight)))
+        head.bias.fill_(0.5)
+    model.copy_role("policy", "value")
+    model.load_state("value", model.state("value") | model.state("policy_value"))
+    with model.role("policy") as policy:
+        values = policy.logprobs_and_values(tokens)[1]
+    with model.role("value") as value:
+        assert torch.equal(values, value.values(tokens))
+
+
+def test_only_the_policy_has_values_beside_logprobs(model: RoleModel):
+    with model.role("value") as value, pytest.raises(RoleError, match="'value' has no value head"):
+        value.logprobs_and_values(batch(model, rows(model)))

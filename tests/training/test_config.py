@@ -129,3 +129,8 @@ def test_settings_are_frozen_and_keyword_only(config):
         config.epochs = 9
     with pytest.raises(TypeError):
         type(config)(1)
+
+
+def test_other_places_for_the_values_are_refused():
+    with pytest.raises(ConfigError, match=r"^value_trunk='shared': use 'own' or 'policy'"):
+        PPOConfig(value_trunk="shared")
