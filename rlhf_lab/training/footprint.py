@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from rlhf_lab.algorithms.logprobs import BLOCK, CHUNK
 from rlhf_lab.models.attention import SHORT
 from rlhf_lab.models.batches import rounded_width
 from rlhf_lab.models.generation import BATCH_SIZE
@@ -23,7 +24,6 @@ from rlhf_lab.training.config import PPOConfig, RewardConfig
 from rlhf_lab.types import LoraSpec
 
 FP32 = 4
-CHUNK = 128  # tokens whose logits exist at once: the default of `token_logprobs`
 # Python with torch, transformers and peft, before any model: measured on Linux with a CPU build.
 # On CUDA: the context and the libraries' kernels, which torch's own figures leave out; by rule of
 # thumb.
@@ -130,11 +130,11 @@ def weight_bytes(shape: ModelShape, quantize: Quantization, dtype_bytes: int) ->
 
 
 def adapter_bytes(shape: ModelShape, lora: LoraSpec) -> int:
-    """Policy, reward and value, with the heads of the last two and their normalisers, in fp32.
+    """Policy, reward and value in fp32, each with a head and its normaliser.
 
     The reference of a lab is the bare base and takes nothing.
     """
-    return FP32 * (3 * shape.adapter_numbers(lora.rank) + 2 * (_head_numbers(shape) + 2))
+    return FP32 * (3 * shape.adapter_numbers(lora.rank) + 3 * (_head_numbers(shape) + 2))
 
 
 def learning_numbers(plan: Plan, *, ppo: bool) -> int:
@@ -142,7 +142,8 @@ def learning_numbers(plan: Plan, *, ppo: bool) -> int:
     adapter, head = plan.shape.adapter_numbers(plan.lora.rank), _head_numbers(plan.shape)
     if not ppo:
         return adapter + head
-    return sum(adapter + (head if role == "value" else 0) for role in plan.ppo.learning_roles)
+    sizes = {"policy": adapter, "value": adapter + head, "policy_value": head}
+    return sum(sizes[learner] for learner in plan.ppo.learners)
 
 
 def _head_numbers(shape: ModelShape) -> int:
@@ -245,12 +246,13 @@ def _unpacked_bytes(plan: Plan) -> int:
 
 
 def logprob_bytes(plan: Plan, batch: Layout) -> int:
-    """Two chunks of logits, the output head in fp32, and the states that predict responses."""
+    """Two blocks of logits, in half precision one of the head, and what predicts responses."""
     shape = plan.shape
-    chunk = min(CHUNK, batch.responses)
-    logits = FP32 * chunk * 2 * (shape.vocabulary + shape.hidden)
-    head = FP32 * shape.vocabulary * shape.hidden if plan.dtype_bytes < FP32 else 0
-    return logits + head + 2 * plan.dtype_bytes * shape.hidden * batch.responses
+    chunk, block = min(CHUNK, batch.responses), min(BLOCK, shape.vocabulary)
+    logits = FP32 * chunk * 2 * (block + shape.hidden)
+    if plan.dtype_bytes < FP32:
+        logits += plan.dtype_bytes * chunk * block + FP32 * block * shape.hidden
+    return logits + 2 * plan.dtype_bytes * shape.hidden * batch.responses
 
 
 def sampling_bytes(plan: Plan, rows: int) -> int:

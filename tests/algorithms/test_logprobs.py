@@ -91,13 +91,14 @@ def test_a_step_along_the_gradient_makes_the_target_likelier():
     assert (after > before).all()
 
 
+@pytest.mark.parametrize("block", [1, 4, 10, 11, 4096])
 @pytest.mark.parametrize("chunk", [1, 2, 7, 128])
-def test_chunks_change_neither_values_nor_gradients(chunk):
+def test_chunks_and_blocks_change_neither_values_nor_gradients(chunk, block):
     hidden, weight, target = draw(3)
     results = []
-    for size in (chunk, 3):
+    for size in ({"chunk": chunk, "block": block}, {"chunk": 3, "block": 11}):
         leaf = hidden.clone().requires_grad_()
-        found = token_logprobs(leaf, weight, target, chunk=size)
+        found = token_logprobs(leaf, weight, target, **size)
         found.logp.sum().backward()
         assert leaf.grad is not None
         results.append(torch.cat([found.logp.detach(), found.entropy, leaf.grad.flatten()]))
@@ -135,6 +136,34 @@ def test_half_precision_in_gives_float32_out_and_a_gradient_of_its_own_kind():
     found.logp.sum().backward()
     assert leaf.grad is not None
     assert leaf.grad.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("scale", [0.3, 3.0])
+def test_half_precision_costs_no_accuracy_but_that_of_the_gradients_own_type(scale):
+    hidden, weight, target = draw(5, tokens=40, dim=64, vocabulary=9000)
+    hidden, weight = (scale * hidden).bfloat16(), (0.3 * weight).bfloat16()
+    target[:8] = (hidden[:8].float() @ weight.float().T).argmax(dim=1)  # some nearly certain ones
+    leaf = hidden.clone().requires_grad_()
+    found = token_logprobs(leaf, weight, target, temperature=0.7)
+    found.logp.sum().backward()
+    exact = hidden.double().requires_grad_()
+    log_probs = (exact @ weight.double().T / 0.7).log_softmax(dim=-1)
+    logp = log_probs[torch.arange(40), target]
+    logp.sum().backward()
+    close(found.logp, logp.detach())
+    close(found.entropy, -(log_probs.exp() * log_probs).sum(dim=-1).detach())
+    assert leaf.grad is not None
+    assert exact.grad is not None
+    # Per token, so that the small gradients of likely tokens count, too. bf16 keeps 8 bits.
+    error = (leaf.grad.double() - exact.grad).norm(dim=1) / exact.grad.norm(dim=1)
+    assert error.max() < 2**-8
+
+
+def test_the_precision_of_other_matrix_products_is_left_alone():
+    hidden, weight, target = (t.bfloat16() if t.is_floating_point() else t for t in draw(0))
+    before = torch.backends.mkldnn.matmul.fp32_precision
+    token_logprobs(hidden, weight, target)
+    assert torch.backends.mkldnn.matmul.fp32_precision == before
 
 
 def test_autocast_does_not_reach_the_logits():
@@ -194,10 +223,10 @@ class Sizes(TorchDispatchMode):
         return result
 
 
-def measured(tokens: int, chunk: int) -> tuple[Sizes, TokenLogprobs]:
+def measured(tokens: int, chunk: int, block: int = 4096) -> tuple[Sizes, TokenLogprobs]:
     hidden, weight, target = draw(0, tokens=tokens, dim=4, vocabulary=1000)
     with Sizes() as sizes:
-        found = token_logprobs(hidden.requires_grad_(), weight, target, chunk=chunk)
+        found = token_logprobs(hidden.requires_grad_(), weight, target, chunk=chunk, block=block)
         found.logp.sum().backward()
     return sizes, found
 
@@ -205,6 +234,13 @@ def measured(tokens: int, chunk: int) -> tuple[Sizes, TokenLogprobs]:
 def test_no_tensor_is_larger_than_chunk_times_vocabulary():
     sizes, _ = measured(tokens=60, chunk=8)
     assert sizes.largest == 8 * 1000
+
+
+def test_no_tensor_of_logits_is_larger_than_chunk_times_block():
+    sizes, _ = measured(tokens=90, chunk=60, block=200)
+    assert sizes.largest == 60 * 200
+    small = 90 * (4 + 4 + 4 + 5)
+    assert sizes.peak <= 2 * 60 * 200 + small + 60 * 8
 
 
 def test_two_chunks_of_logits_at_most_exist_at_once_however_many_tokens():

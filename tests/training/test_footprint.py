@@ -67,13 +67,15 @@ def test_weights_of_an_8_billion_llama_by_hand(llama: Plan):
 
 def test_adapters_and_optimizer_of_an_8_billion_llama_by_hand(llama: Plan):
     adapter, head = 41_943_040, 4_096 + 2
-    assert fp.adapter_bytes(llama.shape, llama.lora) == 4 * (3 * adapter + 2 * (head + 2))
+    assert fp.adapter_bytes(llama.shape, llama.lora) == 4 * (3 * adapter + 3 * (head + 2))
     assert fp.learning_numbers(llama, ppo=True) == 2 * adapter + head
     assert fp.learning_numbers(llama, ppo=False) == adapter + head
     update = llama.phases[-1]
     assert update.parts[fp.OPTIMIZER] == 12 * (2 * adapter + head) == 1_006_682_136
     grpo = replace(llama, ppo=replace(llama.ppo, advantage="grpo"))
     assert fp.learning_numbers(grpo, ppo=True) == adapter
+    shared = replace(llama, ppo=replace(llama.ppo, value_trunk="policy"))
+    assert fp.learning_numbers(shared, ppo=True) == adapter + head
 
 
 def test_a_cache_of_an_8_billion_llama_by_hand(llama: Plan):
@@ -104,10 +106,10 @@ def test_activations_of_an_8_billion_llama_by_hand(llama: Plan):
 
 
 def test_log_probabilities_of_an_8_billion_llama_by_hand(llama: Plan):
-    logits = 2 * 128 * 4 * (128_256 + 4_096)
-    head = 128_256 * 4_096 * 4
+    logits = 2 * 512 * 4 * (4_096 + 4_096)
+    half = 512 * 4_096 * 2 + 4_096 * 4_096 * 4
     states = 2 * 512 * 4_096 * 2
-    assert fp.logprob_bytes(llama, Layout(1, 1024, 512)) == logits + head + states
+    assert fp.logprob_bytes(llama, Layout(1, 1024, 512)) == logits + half + states
     exact = replace(llama, dtype_bytes=4)
     assert fp.logprob_bytes(exact, Layout(1, 1024, 512)) == logits + 2 * states
 
