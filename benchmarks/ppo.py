@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from benchmarks.command import compare, model_folder, parser, settings
 from benchmarks.figures import Measured, Target
@@ -28,13 +29,20 @@ SAME = (
     "the value model trained in full, the whole batch in one micro-batch (its default is larger "
     "than any batch here), no gradient checkpointing (its PPO loop never switches it on).",
     "Ours as it comes: one NF4 base, bf16 where the processor has it, LoRA on the value role, "
-    "micro-batches of at most 640 tokens, responses to one prompt in one row.",
+    "micro-batches of at most 512 tokens, responses to one prompt in one row; where it says so, "
+    "values by a head on the policy's trunk (value_trunk='policy'), which is less work.",
     "TRL has no responses per prompt: it is given each prompt as often as ours answers it.",
 )
 
 
 def ours(
-    *, model: str, prompts: Sequence[str], responses: int, new_tokens: int, updates: int
+    *,
+    model: str,
+    prompts: Sequence[str],
+    responses: int,
+    new_tokens: int,
+    updates: int,
+    value_trunk: Literal["own", "policy"] = "own",
 ) -> Measured:
     """Our trainer, without the lab around it, which TRL lacks too."""
     from rlhf_lab.models import RoleModel, load_base
@@ -51,6 +59,7 @@ def ours(
         epochs=EPOCHS,
         minibatches=1,
         learning_rate=LEARNING_RATE,
+        value_trunk=value_trunk,
         kl="fixed",
         approx_kl_target=1e6,  # TRL never stops an update early
     )
@@ -171,6 +180,31 @@ def peer(
     )
 
 
+class Plan(NamedTuple):
+    """One row: the size of the work, and what is special on either side."""
+
+    prompts: int
+    responses: int
+    new_tokens: int
+    targets: tuple[Target, ...] = ()
+    note: str = ""
+    ours: Mapping[str, Any] = MappingProxyType({})
+    peer: Mapping[str, Any] = MappingProxyType({})
+
+
+def plans(*, quick: bool) -> tuple[Plan, Plan]:
+    """One response to each of many prompts, and several to each of few."""
+    if quick:
+        return Plan(3, 1, 4), Plan(2, 2, 4)
+    speedup, memory = (
+        Target(figure="speedup", at_least=3),
+        Target(figure="memory_ratio", at_most=0.25),
+    )
+    return Plan(16, 1, 24, (speedup, memory)), Plan(
+        4, 4, 24, (Target(figure="speedup", at_least=5),)
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Both workloads, both sides."""
     from rlhf_lab.data import load_prompts
@@ -183,45 +217,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = arg.parse_args(arguments)
     questions = [p.text for p in load_prompts("starter") if "question" in p.tags]
     site = trl(TRL_WITH_PPO)
-    # Prompts, responses to each, new tokens.
-    first, second = ((3, 1, 4), (2, 2, 4)) if options.quick else ((16, 1, 24), (4, 4, 24))
-    plans: list[tuple[str, tuple[int, int, int], Mapping[str, bool], tuple[Target, ...]]] = [
-        (
-            "",
-            first,
-            {},
-            (Target(figure="speedup", at_least=3), Target(figure="memory_ratio", at_most=0.25)),
-        ),
-        ("", second, {}, (Target(figure="speedup", at_least=5),)),
+    first, second = plans(quick=options.quick)
+    rows = [
+        first,
+        first._replace(note=", our values on the policy's trunk", ours={"value_trunk": "policy"}),
+        second,
+        second._replace(note=", our values on the policy's trunk", ours={"value_trunk": "policy"}),
     ]
     if options.variants:
-        plans += [
-            (", TRL's value model with LoRA too", first, {"value_lora": True}, ()),
-            (
-                ", TRL in bf16 with a LoRA value model",
-                first,
-                {"value_lora": True, "bf16": True},
-                (),
+        lora = {"value_lora": True}
+        plain = first._replace(targets=())
+        rows += [
+            plain._replace(note=", TRL's value model with LoRA too", peer=lora),
+            plain._replace(
+                note=", TRL in bf16 with a LoRA value model", peer={**lora, "bf16": True}
             ),
         ]
     with model_folder(options) as model:
         comparisons = []
-        for note, (prompts, responses, new_tokens), variant, targets in plans:
+        for plan in rows:
             work = {
                 "model": model,
-                "prompts": questions[: prompts * options.updates],
-                "responses": responses,
-                "new_tokens": new_tokens,
+                "prompts": questions[: plan.prompts * options.updates],
+                "responses": plan.responses,
+                "new_tokens": plan.new_tokens,
                 "updates": options.updates,
             }
             run = partial(run_side, threads=options.threads)
             comparisons.append(
                 compare(
-                    f"{prompts} prompts x {responses} responses x {new_tokens} tokens{note}",
-                    partial(run, ours, **work),
-                    partial(run, peer, path=site, **work, **variant),
+                    f"{plan.prompts} prompts x {plan.responses} responses x {plan.new_tokens} "
+                    f"tokens{plan.note}",
+                    partial(run, ours, **work, **plan.ours),
+                    partial(run, peer, path=site, **work, **plan.peer),
                     repeat=options.repeat,
-                    targets=() if options.quick else targets,
+                    targets=() if options.quick else plan.targets,
                 )
             )
     return Report(
