@@ -286,7 +286,7 @@ def reward_layouts(plan: Plan) -> list[Layout]:
 
 
 def _layouts(plan: Plan, prompts: int, tokens: int, *, at_least: int = 1) -> list[Layout]:
-    """As `response_batches` would make them."""
+    """As `response_groups` would make them."""
     # Ranges: as long as the texts, equal for one prompt, and nothing is allocated.
     start = range(0, prompts * plan.prompt_tokens, plan.prompt_tokens)
     texts = [range(i, i + plan.prompt_tokens) for i in start]

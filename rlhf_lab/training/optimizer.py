@@ -113,9 +113,10 @@ class RoleOptimizer:
 
     @contextmanager
     def whole_or_nothing(self) -> Iterator[None]:
-        """Put weights and moments back if the block does not finish, Ctrl-C included."""
+        """Put weights, moments and counts back if the block does not finish, Ctrl-C included."""
         weights = {role: self._model.state(role) for role in self._roles}
         moments = self.state()
+        counts = self.steps, self.skipped, self._skipped_in_a_row
         try:
             yield
         except BaseException:
@@ -123,4 +124,5 @@ class RoleOptimizer:
             for role, state in weights.items():
                 self._model.load_state(role, state)
             self.load_state(moments)
+            self.steps, self.skipped, self._skipped_in_a_row = counts
             raise
