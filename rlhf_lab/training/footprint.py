@@ -145,6 +145,14 @@ def learning_numbers(plan: Plan, *, ppo: bool) -> int:
     return sum(adapter + (head if role == "value" else 0) for role in plan.ppo.learning_roles)
 
 
+def optimizer_bytes(plan: Plan, *, ppo: bool, gradients: bool = True) -> int:
+    """AdamW's two moments, in fp32 or in bytes with an fp32 scale for every 256; gradients."""
+    numbers = learning_numbers(plan, ppo=ppo)
+    in_fp32 = (plan.ppo if ppo else plan.reward).optimizer == "adamw"
+    moment = FP32 * numbers if in_fp32 else numbers + FP32 * _parts_of(numbers, 256)
+    return 2 * moment + gradients * FP32 * numbers
+
+
 def _head_numbers(shape: ModelShape) -> int:
     return shape.hidden + 2  # bias and tie parameter
 
@@ -317,7 +325,7 @@ def _phases(plan: Plan) -> tuple[Phase, ...]:
     }
     in_ppo = {
         **resident,
-        OPTIMIZER: 2 * FP32 * learning_numbers(plan, ppo=True),  # the two moments
+        OPTIMIZER: optimizer_bytes(plan, ppo=True, gradients=False),
         BEFORE: _before_bytes(plan, ppo=True),
     }
     dense = dense_bytes(plan, base=True, merged=False)
@@ -328,7 +336,7 @@ def _phases(plan: Plan) -> tuple[Phase, ...]:
             resident,
             {
                 DENSE: dense,
-                OPTIMIZER: 3 * FP32 * learning_numbers(plan, ppo=False),
+                OPTIMIZER: optimizer_bytes(plan, ppo=False),
                 BEFORE: 2 * _before_bytes(plan, ppo=False),  # the update's and the fit's
                 ACTIVATIONS: sum(activation_bytes(plan, batch) for batch in reward),
                 WORKSPACE: max(backward_bytes(plan, batch) for batch in reward),
@@ -354,7 +362,7 @@ def _phases(plan: Plan) -> tuple[Phase, ...]:
             in_ppo,
             {
                 DENSE: dense,
-                OPTIMIZER: 3 * FP32 * learning_numbers(plan, ppo=True),
+                OPTIMIZER: optimizer_bytes(plan, ppo=True),
                 **_largest_training(plan, ppo),
             },
         ),

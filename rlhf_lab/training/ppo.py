@@ -61,6 +61,7 @@ class PPOTrainer:
         self.optimizer = RoleOptimizer(
             model,
             self.config.learning_roles,
+            kind=self.config.optimizer,
             learning_rate=self.config.learning_rate,
             max_grad_norm=self.config.max_grad_norm,
         )

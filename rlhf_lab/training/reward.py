@@ -90,6 +90,7 @@ class RewardTrainer:
         self.optimizer = RoleOptimizer(
             model,
             ["reward"],
+            kind=self.config.optimizer,
             learning_rate=self.config.learning_rate,
             max_grad_norm=self.config.max_grad_norm,
         )
