@@ -9,6 +9,7 @@ LabError
 ├── NotEnoughData                   no prompts, no responses, no judgments, k=1 ...
 ├── JudgmentError (ValueError)      a judgment the store cannot accept
 ├── ImportFileError (ValueError)    a prompt file that cannot be read; names file and line
+├── OutOfMemory                     not even the smallest batch fits into memory
 ├── ModelError
 │   ├── UnknownModel                neither a hub id that answers nor a local folder
 │   ├── ModelDownloadError          no network, wrong checksum, interrupted transfer
@@ -52,6 +53,10 @@ class JudgmentError(LabError, ValueError):
 
 class ImportFileError(LabError, ValueError):
     """A file of prompts cannot be read; the message names file and line."""
+
+
+class OutOfMemory(LabError):
+    """A batch does not fit into memory, and it cannot be divided any further."""
 
 
 class ModelError(LabError):

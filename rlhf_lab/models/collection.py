@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from tqdm.auto import tqdm
 
-from rlhf_lab.models.generation import BATCH_SIZE, generate
+from rlhf_lab.models.generation import BATCH_SIZE, generate_in_parts, sampling_parts
 from rlhf_lab.models.roles import RoleModel
 from rlhf_lab.types import Prompt, Purpose, Response, Sampling
 
@@ -74,6 +74,7 @@ def collect_responses(
 
     Raises:
         PromptError: a prompt leaves no room for an answer; nothing was sampled.
+        OutOfMemory: even one response at a time does not fit; finished batches are kept.
     """
     stored = {r.id for r in store.responses(version=version)}
     wanted = [
@@ -81,6 +82,7 @@ def collect_responses(
     ]
     # Prompts of like length together: the batch is padded to its longest.
     wanted.sort(key=lambda w: len(w.token_ids))
+    parts = sampling_parts(sampling)
     with (
         model.role("policy") as policy,
         model.dense.merged("policy"),
@@ -93,7 +95,8 @@ def collect_responses(
     ):
         for start in range(0, len(wanted), BATCH_SIZE):
             part = wanted[start : start + BATCH_SIZE]
-            texts = generate(policy, [w.token_ids for w in part], [w.seed for w in part], sampling)
+            ids, seeds = [w.token_ids for w in part], [w.seed for w in part]
+            texts = generate_in_parts(policy, ids, seeds, sampling, parts)
             store.add_responses(
                 [
                     Response(

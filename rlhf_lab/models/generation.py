@@ -21,6 +21,7 @@ from transformers.generation.logits_process import (
 )
 
 from rlhf_lab.models.batches import rounded_width
+from rlhf_lab.models.memory import Parts
 from rlhf_lab.types import EndReason, Sampling
 
 if TYPE_CHECKING:
@@ -99,6 +100,39 @@ def generate(
             use_cache=True,
         )
     return [_until_stop(row, chat.stop_ids) for row in output[:, width:].tolist()]
+
+
+def generate_in_parts(
+    role: Role,
+    prompts: Sequence[Sequence[int]],
+    seeds: Sequence[int],
+    sampling: Sampling,
+    parts: Parts,
+) -> list[Generated]:
+    """The same responses as `generate` (up to rounding), in smaller batches if memory runs out.
+
+    Raises:
+        OutOfMemory: even one at a time does not fit.
+    """
+
+    def sample(count: int) -> list[Generated]:
+        size = -(-len(prompts) // count)
+        found: list[Generated] = []
+        for start in range(0, len(prompts), size):
+            some = slice(start, start + size)
+            found += generate(role, prompts[some], seeds[some], sampling)
+        return found
+
+    return parts.until_they_fit(sample, most=len(prompts))
+
+
+def sampling_parts(sampling: Sampling) -> Parts:
+    """Whole batches at first."""
+    return Parts(
+        "sampling batches",
+        remedy=f"Lower max_new_tokens={sampling.max_new_tokens}, use shorter prompts, or ask "
+        "rlhf_lab.preflight(...) what fits.",
+    )
 
 
 def _until_stop(ids: list[int], stop_ids: frozenset[int]) -> Generated:

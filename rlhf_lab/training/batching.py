@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 from rlhf_lab.models import RoleModel, Row, TokenBatch, batch_of_rows
 
+# Numbers of the responses in each row of a micro-batch.
+Rows = list[list[int]]
+
 
 class MicroBatch(NamedTuple):
     """Some of the responses as tokens; `responses` are their numbers, in the batch's order."""
@@ -20,34 +23,77 @@ class MicroBatch(NamedTuple):
     tokens: TokenBatch
 
 
-def response_batches(
+def response_groups(
     model: RoleModel,
     prompts: Sequence[Sequence[int]],
     responses: Sequence[Sequence[int]],
     *,
     tokens: int,
     at_least: int = 1,
-) -> list[MicroBatch]:
-    """All responses in micro-batches of at most `tokens` tokens, padding included.
+) -> list[Rows]:
+    """All responses in groups of at most `tokens` tokens, padding included.
 
     Args:
-        model: Says whether rows may be shared, and where the tokens go.
+        model: Says whether rows may be shared.
         prompts: One per response, in token ids; those of neighbours may be the same.
         responses: In token ids.
-        tokens: Bounds memory; a longer response gets a batch of its own.
-        at_least: So many batches, if there are as many responses.
+        tokens: Bounds memory; a longer response gets a group of its own.
+        at_least: So many groups, if there are as many responses.
     """
     most = max(len(responses) // at_least, 1) if model.shares_prompts else 1
     numbers = shared_rows(prompts, responses, tokens, most=most)
-    rows = [Row(prompts[row[0]], [responses[n] for n in row]) for row in numbers]
-    pad_id, device = int(model.base.tokenizer.pad_token_id), model.base.device
-    return [
-        MicroBatch(
-            responses=[n for i in group for n in numbers[i]],
-            tokens=batch_of_rows([rows[i] for i in group], pad_id=pad_id, device=device),
-        )
-        for group in micro_batches([row.width for row in rows], tokens, at_least=at_least)
-    ]
+    widths = [len(prompts[row[0]]) + sum(len(responses[n]) for n in row) for row in numbers]
+    groups = micro_batches(widths, tokens, at_least=at_least)
+    return [[numbers[i] for i in group] for group in groups]
+
+
+def as_tokens(
+    model: RoleModel,
+    prompts: Sequence[Sequence[int]],
+    responses: Sequence[Sequence[int]],
+    rows: Rows,
+) -> MicroBatch:
+    """These responses, on the model's device."""
+    return MicroBatch(
+        responses=[n for row in rows for n in row],
+        tokens=batch_of_rows(
+            [Row(prompts[row[0]], [responses[n] for n in row]) for row in rows],
+            pad_id=int(model.base.tokenizer.pad_token_id),
+            device=model.base.device,
+        ),
+    )
+
+
+def divided(rows: Rows, parts: int) -> list[Rows]:
+    """A group in at most so many parts: halved, and its halves halved, while `parts` allows it.
+
+    A row goes as a whole until it is alone; then its responses are shared out, each half with the
+    prompt. One response stays one part.
+    """
+    if parts == 1 or _is_single(rows):
+        return [rows]
+    return [part for half in _halves(rows) for part in divided(half, parts // 2)]
+
+
+def most_parts(groups: Sequence[Rows]) -> int:
+    """The power of 2 at which every part of every group is one response."""
+    parts = 1
+    while not all(_is_single(part) for rows in groups for part in divided(rows, parts)):
+        parts *= 2
+    return parts
+
+
+def _halves(rows: Rows) -> tuple[Rows, Rows]:
+    if len(rows) > 1:
+        middle = len(rows) // 2
+        return rows[:middle], rows[middle:]
+    (row,) = rows
+    middle = len(row) // 2
+    return [row[:middle]], [row[middle:]]
+
+
+def _is_single(rows: Rows) -> bool:
+    return sum(map(len, rows)) == 1
 
 
 def shared_rows(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,8 +18,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rlhf_lab.errors import CertificateError
+from rlhf_lab.errors import CertificateError, UnknownModel
 from rlhf_lab.models import Role, RoleModel, Row, TokenBatch, batch_of_rows
+from rlhf_lab.models.checkpointing import repeatable_layers
 from rlhf_lab.models.roles import RoleName
 from rlhf_lab.training.plain_model import fits_beside, plain_gradients
 from rlhf_lab.types import Message, Prompt
@@ -29,8 +30,17 @@ CHATS = (
     ("Name a river that flows to the north, please.", ("The Nile.", "I think it is the Rhine.")),
     ("Tea?", ("Yes, with milk and two spoons of sugar.", "No, thank you.")),
 )
+# Nats that any token's log-probability may move between sampling and learning, before the first
+# step. Both are one computation in one layout, and 0 was measured in either type (on a CPU: the
+# tiny model, NF4 and not, and the default model in NF4). So bf16 is bound like fp32, although
+# another layout moves single tokens of the default model by 0.35 to 0.45 there.
+LOG_RATIO_BOUND = {torch.float32: 1e-4, torch.bfloat16: 1e-4}
 # Nats, or points of score, that another layout may differ by in the mean.
 LAYOUT_BOUND = {torch.float32: 1e-4, torch.bfloat16: 0.2}
+# Of a gradient with checkpointing, relative to its norm, against one without. The same kernels run
+# on the same numbers: on a CPU nothing may differ. Elsewhere a backward pass may add up in any
+# order, and these bounds leave room for that; they were not measured.
+RECOMPUTED_BOUND = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
 # Of a gradient, relative to its norm, against a plain fp32 model with the same weights.
 GRADIENT_BOUND = {torch.float32: 1e-5, torch.bfloat16: 0.1}
 
@@ -113,32 +123,38 @@ def certify(model: RoleModel, *, compare_gradients: bool = True) -> Certificate:
 
     Args:
         model: With its roles as they are.
-        compare_gradients: Also against a separate plain fp32 model, where that fits into memory
-            beside this one; the dearest check.
+        compare_gradients: Also those with checkpointing against those without, which a model that
+            uses it is asked for anyway; and against a separate plain fp32 model, where that fits
+            into memory beside this one: the dearest check.
     """
+    # Without gradients to compare: some 20 forward and 3 backward passes over six short answers
+    # (6 rows of 64 tokens). Checkpointing adds 3 and 2, or 2.6 s for the default model on one core.
     began = time.perf_counter()
-    layout = LAYOUT_BOUND[model.base.dtype]
+    dtype = model.base.dtype
+    ratio, layout = LOG_RATIO_BOUND[dtype], LAYOUT_BOUND[dtype]
     rows = _rows(model)
     batch, wider = _batch(model, rows), _batch(model, rows, widen=2)
     other_padding = _batch(model, rows, pad_id=_some_other_token(model))
     backwards = _batch(model, [Row(r.prompt, r.responses[::-1]) for r in rows[::-1]])
     with model.dense.base():
         checks = [
-            Check("log-ratio before the first step", _log_ratio(model, batch), 1e-4),
+            Check("log-ratio before the first step", _log_ratio(model, batch), ratio),
             Check("what stands in the padding", _moved(model, batch, other_padding), 1e-6),
             Check("more padding", _moved(model, batch, wider), layout),
             Check("order of the batch", _moved(model, batch, backwards, turned=True), layout),
             Check("parameters of other roles with a gradient", _strays(model, batch), 0.0),
         ]
+        if (compare_gradients or model.checkpointing) and _can_recompute(model):
+            bound = 0.0 if model.base.device.type == "cpu" else RECOMPUTED_BOUND[dtype]
+            found = _recomputed_gap(model, batch)
+            checks.append(Check("gradient with checkpointing against without", found, bound))
         if compare_gradients and fits_beside(model):
-            bound = GRADIENT_BOUND[model.base.dtype]
-            checks.append(
-                Check("gradient against a plain model", _gradient_gap(model, rows), bound)
-            )
+            found = _distance(_policy_gradient(model, batch), plain_gradients(model, rows))
+            checks.append(Check("gradient against a plain model", found, GRADIENT_BOUND[dtype]))
     return Certificate(
         model=model.base.name,
         quantization=model.base.quantization,
-        dtype=str(model.base.dtype).removeprefix("torch."),
+        dtype=str(dtype).removeprefix("torch."),
         checks=tuple(checks),
         seconds=time.perf_counter() - began,
     )
@@ -220,15 +236,39 @@ def _strays(model: RoleModel, batch: TokenBatch) -> float:
     return float(strays)
 
 
-def _gradient_gap(model: RoleModel, rows: list[Row]) -> float:
-    """Distance of the policy's gradient from a plain model's, relative to its length."""
+def _policy_gradient(model: RoleModel, batch: TokenBatch) -> dict[str, Tensor]:
+    """Of the sum of all response tokens' log-probabilities, in fp32."""
     with _forgetting_gradients(model):
-        batch = _batch(model, rows)
         with model.role("policy", train=True) as policy:
             policy.logprobs(batch).logp.sum().backward()
         learned = model.parameters("policy").items()
-        ours = {k: p.grad.float().clone() for k, p in learned if p.grad is not None}
-    theirs = plain_gradients(model, rows)
+        return {k: p.grad.float().clone() for k, p in learned if p.grad is not None}
+
+
+def _can_recompute(model: RoleModel) -> bool:
+    try:
+        return bool(repeatable_layers(model.base.model))
+    except UnknownModel:
+        return False
+
+
+def _recomputed_gap(model: RoleModel, batch: TokenBatch) -> float:
+    """Distance of the gradient with checkpointing from the one without."""
+    before = model.checkpointing
+    try:
+        model.checkpointing = False
+        kept = _policy_gradient(model, batch)
+        model.checkpointing = True
+        recomputed = _policy_gradient(model, batch)
+    finally:
+        model.checkpointing = before
+    return _distance(recomputed, kept)
+
+
+def _distance(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> float:
+    """Between two gradients, relative to the length of the second."""
+    if ours.keys() != theirs.keys():
+        return math.inf
     apart = sum(((ours[k] - theirs[k]) ** 2).sum().item() for k in theirs)
     length = sum((g**2).sum().item() for g in theirs.values())
     return _worst(math.sqrt(apart / length)) if length else math.inf

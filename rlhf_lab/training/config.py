@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from rlhf_lab.algorithms import AdaptiveKL, FixedKL, KLController
 from rlhf_lab.errors import ConfigError
 from rlhf_lab.models.roles import LearnerName
 from rlhf_lab.types import Sampling, Strength
+
+OptimizerName = Literal["adamw", "paged_adamw_8bit"]
 
 _MARGINS: dict[Strength, float] = {"slightly": 1 / 3, "clearly": 2 / 3, "much": 1.0}
 
@@ -27,6 +29,12 @@ def _not_negative(config: Any, *names: str) -> None:  # noqa: ANN401 - any setti
             raise ConfigError(f"{name}={value}: it must be 0 or more.")
 
 
+def _known_optimizer(config: RewardConfig | PPOConfig) -> None:
+    """Whether it works on a device is for the optimizer to say, which knows the device."""
+    if config.optimizer not in get_args(OptimizerName):
+        raise ConfigError(f"optimizer={config.optimizer!r}: use 'adamw' or 'paged_adamw_8bit'.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class RewardConfig:
     """How the reward role learns from rankings.
@@ -39,6 +47,8 @@ class RewardConfig:
             kept, as two epochs leave little to stop. Held-out accuracy, then measured on the
             prompts that chose the epoch, is a little flattered.
         learning_rate: Of AdamW, for adapter and head.
+        optimizer: "adamw", or "paged_adamw_8bit" (bitsandbytes, on CUDA alone): moments of 8 bits,
+            a quarter of the memory, which move out of the GPU when it is full.
         rankings_per_step: Rankings that share one optimizer step.
         replay: Old rankings mixed in, as a multiple of the new ones.
         strength_margin: How much higher a "much" better tier should score than the next one, in
@@ -55,6 +65,7 @@ class RewardConfig:
     epochs: int = 2
     patience: int | None = None
     learning_rate: float = 1e-3
+    optimizer: OptimizerName = "adamw"
     rankings_per_step: int = 4
     replay: float = 0.5
     strength_margin: float = 1.0
@@ -74,6 +85,7 @@ class RewardConfig:
             "max_grad_norm",
         )
         _not_negative(self, "replay", "strength_margin", "centre_coef")
+        _known_optimizer(self)
         if self.patience is not None and self.patience < 1:
             raise ConfigError(
                 f"patience={self.patience}: at least 1 epoch without improvement, or None to run "
@@ -98,6 +110,7 @@ class PPOConfig:
         epochs: Passes over one rollout.
         minibatches: Optimizer steps in each pass.
         learning_rate: Of AdamW, for adapters and value head.
+        optimizer: As in `RewardConfig`.
         kl: "fixed" or "adaptive" price of KL (Ziegler et al. 2019).
         kl_coef: Reward lost per nat, at the start when adaptive.
         kl_target: Nats per response that the adaptive controller aims at.
@@ -131,6 +144,7 @@ class PPOConfig:
     epochs: int = 1
     minibatches: int = 2
     learning_rate: float = 5e-4
+    optimizer: OptimizerName = "adamw"
     kl: Literal["fixed", "adaptive"] = "adaptive"
     kl_coef: float = 0.05
     kl_target: float = 6.0
@@ -157,6 +171,7 @@ class PPOConfig:
         _positive(self, "learning_rate", "kl_target", "kl_horizon", "clip", "value_clip")
         _positive(self, "approx_kl_target", "max_grad_norm", "tokens_per_micro_batch")
         _not_negative(self, "kl_coef", "vf_coef", "score_clip", "missing_eos_penalty")
+        _known_optimizer(self)
         for name in ("gamma", "lam"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name}={getattr(self, name)}: it must lie between 0 and 1.")

@@ -146,6 +146,14 @@ def learning_numbers(plan: Plan, *, ppo: bool) -> int:
     return sum(sizes[learner] for learner in plan.ppo.learners)
 
 
+def optimizer_bytes(plan: Plan, *, ppo: bool, gradients: bool = True) -> int:
+    """AdamW's two moments, in fp32 or in bytes with an fp32 scale for every 256; gradients."""
+    numbers = learning_numbers(plan, ppo=ppo)
+    in_fp32 = (plan.ppo if ppo else plan.reward).optimizer == "adamw"
+    moment = FP32 * numbers if in_fp32 else numbers + FP32 * _parts_of(numbers, 256)
+    return 2 * moment + gradients * FP32 * numbers
+
+
 def _head_numbers(shape: ModelShape) -> int:
     return shape.hidden + 2  # bias and tie parameter
 
@@ -288,7 +296,7 @@ def reward_layouts(plan: Plan) -> list[Layout]:
 
 
 def _layouts(plan: Plan, prompts: int, tokens: int, *, at_least: int = 1) -> list[Layout]:
-    """As `response_batches` would make them."""
+    """As `response_groups` would make them."""
     # Ranges: as long as the texts, equal for one prompt, and nothing is allocated.
     start = range(0, prompts * plan.prompt_tokens, plan.prompt_tokens)
     texts = [range(i, i + plan.prompt_tokens) for i in start]
@@ -319,7 +327,7 @@ def _phases(plan: Plan) -> tuple[Phase, ...]:
     }
     in_ppo = {
         **resident,
-        OPTIMIZER: 2 * FP32 * learning_numbers(plan, ppo=True),  # the two moments
+        OPTIMIZER: optimizer_bytes(plan, ppo=True, gradients=False),
         BEFORE: _before_bytes(plan, ppo=True),
     }
     dense = dense_bytes(plan, base=True, merged=False)
@@ -330,7 +338,7 @@ def _phases(plan: Plan) -> tuple[Phase, ...]:
             resident,
             {
                 DENSE: dense,
-                OPTIMIZER: 3 * FP32 * learning_numbers(plan, ppo=False),
+                OPTIMIZER: optimizer_bytes(plan, ppo=False),
                 BEFORE: 2 * _before_bytes(plan, ppo=False),  # the update's and the fit's
                 ACTIVATIONS: sum(activation_bytes(plan, batch) for batch in reward),
                 WORKSPACE: max(backward_bytes(plan, batch) for batch in reward),
@@ -356,7 +364,7 @@ def _phases(plan: Plan) -> tuple[Phase, ...]:
             in_ppo,
             {
                 DENSE: dense,
-                OPTIMIZER: 3 * FP32 * learning_numbers(plan, ppo=True),
+                OPTIMIZER: optimizer_bytes(plan, ppo=True),
                 **_largest_training(plan, ppo),
             },
         ),

@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
-from rlhf_lab.errors import NonFiniteError
+from rlhf_lab.errors import ConfigError, NonFiniteError
 from rlhf_lab.models import RoleModel
 from rlhf_lab.models.roles import LearnerName
+from rlhf_lab.training.config import OptimizerName
+
+if TYPE_CHECKING:
+    from bitsandbytes.optim.adamw import PagedAdamW8bit
 
 MAX_SKIPPED_IN_A_ROW = 3
 
@@ -26,7 +32,13 @@ class RoleOptimizer:
         *,
         learning_rate: float,
         max_grad_norm: float,
+        kind: OptimizerName = "adamw",
     ) -> None:
+        """Prepare steps on the parameters of `roles`.
+
+        Raises:
+            ConfigError: this kind does not work on the model's device.
+        """
         self._model = model
         self._roles = tuple(roles)
         self._max_grad_norm = max_grad_norm
@@ -35,9 +47,8 @@ class RoleOptimizer:
             for role in roles
             for name, parameter in model.parameters(role).items()
         }
-        self._adam = torch.optim.AdamW(
-            list(self._parameters.values()), lr=learning_rate, weight_decay=0.0, eps=1e-8
-        )
+        make = _torch_adamw if kind == "adamw" else _paged_adamw_8bit
+        self._adam = make(list(self._parameters.values()), learning_rate, model.base.device)
         self.steps = 0
         self.skipped = 0
         self._skipped_in_a_row = 0
@@ -92,30 +103,52 @@ class RoleOptimizer:
 
     def state(self) -> dict[str, Tensor]:
         """A copy of AdamW's moments by parameter, on the CPU; empty before the first step."""
-        found: dict[str, Tensor] = {}
-        for name, parameter in self._parameters.items():
-            for key, value in self._adam.state.get(parameter, {}).items():
-                found[f"{name}/{key}"] = value.detach().to("cpu", copy=True)
-        return found
+        return {
+            f"{name}/{key}": torch.as_tensor(value).detach().to("cpu", copy=True)
+            for name, parameter in self._parameters.items()
+            for key, value in self._adam.state.get(parameter, {}).items()
+        }
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Continue from stored moments; an empty state starts afresh."""
-        self._adam.state.clear()
-        for name, parameter in self._parameters.items():
-            keys = ("step", "exp_avg", "exp_avg_sq")
-            if all(f"{name}/{key}" in state for key in keys):
-                self._adam.state[parameter] = {
-                    key: state[f"{name}/{key}"]
-                    .clone()
-                    .to("cpu" if key == "step" else parameter.device)
-                    for key in keys
-                }
+        """Continue from stored moments; an empty state, or another optimizer's, starts afresh."""
+        stored: dict[str, dict[str, Tensor]] = {}
+        for place, value in state.items():
+            name, _, key = place.rpartition("/")
+            stored.setdefault(name, {})[key] = value
+        for index, (name, parameter) in enumerate(self._parameters.items()):
+            if not self._filled(index, parameter, stored.get(name, {})):
+                self._adam.state.pop(parameter, None)
+
+    def _filled(self, index: int, parameter: Parameter, stored: Mapping[str, Tensor]) -> bool:
+        """Write a parameter's moments into the places this optimizer keeps them in, if they fit."""
+        if not stored:
+            return False
+        places = self._adam.state.get(parameter) or self._fresh(index, parameter)
+        if places.keys() != stored.keys():
+            return False
+        for key, place in places.items():
+            if isinstance(place, Tensor):
+                place.copy_(stored[key])  # in place: what is paged stays paged
+            else:
+                places[key] = stored[key].item()
+        self._adam.state[parameter] = places
+        return True
+
+    def _fresh(self, index: int, parameter: Parameter) -> dict[str, Any]:
+        """The places for a parameter's moments before its first step."""
+        if isinstance(self._adam, torch.optim.AdamW):
+            moments = {key: torch.zeros_like(parameter) for key in ("exp_avg", "exp_avg_sq")}
+            return {"step": torch.zeros(()), **moments}
+        self._adam.init_state(self._adam.param_groups[0], parameter, 0, index)
+        found: dict[str, Any] = self._adam.state[parameter]
+        return found
 
     @contextmanager
     def whole_or_nothing(self) -> Iterator[None]:
-        """Put weights and moments back if the block does not finish, Ctrl-C included."""
+        """Put weights, moments and counts back if the block does not finish, Ctrl-C included."""
         weights = {role: self._model.state(role) for role in self._roles}
         moments = self.state()
+        counts = self.steps, self.skipped, self._skipped_in_a_row
         try:
             yield
         except BaseException:
@@ -123,4 +156,33 @@ class RoleOptimizer:
             for role, state in weights.items():
                 self._model.load_state(role, state)
             self.load_state(moments)
+            self.steps, self.skipped, self._skipped_in_a_row = counts
             raise
+
+
+def _torch_adamw(
+    parameters: list[Parameter], learning_rate: float, _device: torch.device
+) -> torch.optim.AdamW:
+    return torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.0, eps=1e-8)
+
+
+def _paged_adamw_8bit(
+    parameters: list[Parameter], learning_rate: float, device: torch.device
+) -> PagedAdamW8bit:
+    """Refused where bitsandbytes would quietly keep its moments unpaged.
+
+    Source: Dettmers et al. (2022), "8-bit Optimizers via Block-wise Quantization"; Dettmers et al.
+    (2023), "QLoRA", section 3, for the paging.
+    """
+    if device.type != "cuda":
+        raise ConfigError(
+            f"optimizer='paged_adamw_8bit' on {device.type!r}: it pages moments out of a CUDA "
+            "device's memory, so it needs one. Use optimizer='adamw'."
+        )
+    return _bitsandbytes_adamw(parameters, learning_rate)
+
+
+def _bitsandbytes_adamw(parameters: list[Parameter], learning_rate: float) -> PagedAdamW8bit:
+    from bitsandbytes.optim.adamw import PagedAdamW8bit
+
+    return PagedAdamW8bit(parameters, lr=learning_rate, weight_decay=0.0, eps=1e-8)

@@ -27,13 +27,15 @@ from rlhf_lab.algorithms import (
     whiten,
 )
 from rlhf_lab.models import RoleModel
-from rlhf_lab.models.memory import release_memory
+from rlhf_lab.models.generation import sampling_parts
+from rlhf_lab.models.memory import Parts, release_memory
 from rlhf_lab.models.roles import LearnerName
+from rlhf_lab.training.batching import Rows, most_parts, response_groups
 from rlhf_lab.training.config import PPOConfig
 from rlhf_lab.training.optimizer import RoleOptimizer
 from rlhf_lab.training.ppo_stats import PPOStats, Stopwatch, peak_memory_mb
 from rlhf_lab.training.ppo_update import PPOUpdate, Targets, Update
-from rlhf_lab.training.rollout import Rollout, RolloutPrompt, sample_texts, score_texts
+from rlhf_lab.training.rollout import Rollout, RolloutPrompt, Texts, sample_texts, score_texts
 
 COMPARISONS = {"rloo": leave_one_out_advantages, "grpo": group_relative_advantages}
 
@@ -60,33 +62,58 @@ class PPOTrainer:
         self.optimizer = RoleOptimizer(
             model,
             self.config.learners,
+            kind=self.config.optimizer,
             learning_rate=self.config.learning_rate,
             max_grad_norm=self.config.max_grad_norm,
         )
         self.updater = PPOUpdate(model, self.optimizer, self.config)
         self.steps_done = steps_done
+        self.sampling_parts = sampling_parts(self.sampling)
+        self.micro_batch_parts = Parts(
+            "PPO micro-batches",
+            remedy=f"Lower max_new_tokens={self.sampling.max_new_tokens}, open the lab with "
+            "checkpointing=True, or ask rlhf_lab.preflight(...) what fits.",
+        )
 
     def step(self, prompts: Sequence[RolloutPrompt]) -> PPOStats:
         """Sample, score and learn once.
 
         If it does not finish (Ctrl-C included), weights, moments and KL price are what they were.
+        If memory runs out it is repeated in smaller micro-batches, with the same result.
 
         Raises:
             CertificateError: the ratio is not 1 before the first optimizer step.
             NonFiniteError: gradients that are not finite, several times in a row.
+            OutOfMemory: not even one response at a time fits.
         """
         clock = Stopwatch()
-        with self.model.dense.base(), self._everything_or_nothing():
+        with self.model.dense.base():
             with clock.phase("rollout"):
-                texts = sample_texts(self.model, prompts, self.sampling)
+                texts = sample_texts(self.model, prompts, self.sampling, self.sampling_parts)
                 release_memory()
+            planned = response_groups(
+                self.model,
+                texts.prompts,
+                texts.responses,
+                tokens=self.config.tokens_per_micro_batch,
+                at_least=self.config.minibatches,
+            )
+            return self.micro_batch_parts.until_they_fit(
+                lambda parts: self._learn(texts, planned, parts, clock), most=most_parts(planned)
+            )
+
+    def _learn(
+        self, texts: Texts, planned: Sequence[Rows], parts: int, clock: Stopwatch
+    ) -> PPOStats:
+        """Score texts and learn from them, all or nothing."""
+        with self._everything_or_nothing():
             with clock.phase("scoring"):
                 rollout = score_texts(
                     self.model,
                     texts,
+                    planned,
+                    parts=parts,
                     temperature=self.sampling.temperature,
-                    tokens_per_micro_batch=self.config.tokens_per_micro_batch,
-                    minibatches=self.config.minibatches,
                     values=self.config.value_learner,
                 )
                 rewards = self._rewards(rollout)
@@ -184,6 +211,8 @@ class PPOTrainer:
             optimizer_steps=len(steps),
             skipped_steps=update.skipped,
             stopped_early=update.stopped_early,
+            sampling_parts=self.sampling_parts.count,
+            micro_batch_parts=self.micro_batch_parts.count,
             seconds_rollout=clock.seconds["rollout"],
             seconds_scoring=clock.seconds["scoring"],
             seconds_update=clock.seconds["update"],
@@ -209,6 +238,9 @@ class PPOTrainer:
             "kl_coef": self.controller.coef,
             "kl_coef_start": self.config.kl_coef,
             "steps_done": self.steps_done,
+            "tokens_per_micro_batch": self.config.tokens_per_micro_batch,
+            "sampling_parts": self.sampling_parts.count,
+            "micro_batch_parts": self.micro_batch_parts.count,
         }
         return tensors, state
 
@@ -230,6 +262,11 @@ class PPOTrainer:
         # Another price in the settings means that another one is wanted now.
         if self.config.kl == "adaptive" and self.config.kl_coef == state["kl_coef_start"]:
             self.controller.coef = float(state["kl_coef"])
+        # A run that goes on rounds as it did before, without running out of memory once more.
+        # Checkpoints of earlier releases do not say; another bound wants another trial.
+        self.sampling_parts.count = int(state.get("sampling_parts", 1))
+        same_bound = state.get("tokens_per_micro_batch") == self.config.tokens_per_micro_batch
+        self.micro_batch_parts.count = int(state["micro_batch_parts"]) if same_bound else 1
 
 
 def _of_values(norms: Mapping[LearnerName, float]) -> float | None:

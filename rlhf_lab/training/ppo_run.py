@@ -227,3 +227,4 @@ def _go_on_from(checkpoint: Checkpoint, trainer: PPOTrainer) -> None:
     trainer.optimizer.load_state({})
     trainer.controller = trainer.config.controller()
     trainer.steps_done = 0
+    trainer.sampling_parts.count = trainer.micro_batch_parts.count = 1

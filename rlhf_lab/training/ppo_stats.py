@@ -40,7 +40,10 @@ class PPOStats:
         optimizer_steps: Taken in this step.
         skipped_steps: Dropped because a gradient was not finite.
         stopped_early: Whether approx_kl ended the epochs.
-        seconds_rollout: Sampling.
+        sampling_parts: Into how many parts batches were divided so that sampling fitted into
+            memory; 1 where whole ones did.
+        micro_batch_parts: The same for the micro-batches that are scored and learned from.
+        seconds_rollout: Sampling; like the next two with attempts that ran out of memory.
         seconds_scoring: Log-probabilities, reward and values.
         seconds_update: Optimizer steps.
         peak_memory_mb: Peak of the process (CPU) or of the device (CUDA) so far.
@@ -68,6 +71,8 @@ class PPOStats:
     optimizer_steps: int
     skipped_steps: int
     stopped_early: bool
+    sampling_parts: int
+    micro_batch_parts: int
     seconds_rollout: float
     seconds_scoring: float
     seconds_update: float
@@ -96,10 +101,12 @@ class Stopwatch:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Time a block under this name."""
+        """Add a block's time to this name's, also if it does not finish."""
         start = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - start
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
 def peak_memory_mb(device: torch.device) -> float:

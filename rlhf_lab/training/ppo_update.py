@@ -88,16 +88,22 @@ class PPOUpdate:
     def run(self, rollout: Rollout, targets: Targets, order: random.Random) -> Update:
         """`epochs` passes of `minibatches` optimizer steps, micro-batches dealt anew each time.
 
+        Parts of one planned micro-batch are dealt together.
+
         Raises:
             CertificateError: the ratio is not 1 before the first optimizer step.
             NonFiniteError: losses or gradients that are not finite, several times in a row.
         """
         update = Update()
         for _ in range(self.config.epochs):
-            shuffled = order.sample(range(len(rollout.groups)), len(rollout.groups))
-            rows = [len(rollout.groups[group]) for group in shuffled]
-            for minibatch in spread(shuffled, rows, self.config.minibatches):
-                if not self._step(rollout, targets, minibatch, update):
+            shuffled = order.sample(range(len(rollout.planned)), len(rollout.planned))
+            responses = [
+                sum(len(rollout.groups[group]) for group in rollout.planned[number])
+                for number in shuffled
+            ]
+            for minibatch in spread(shuffled, responses, self.config.minibatches):
+                groups = [group for number in minibatch for group in rollout.planned[number]]
+                if not self._step(rollout, targets, groups, update):
                     return update
         return update
 

@@ -14,8 +14,16 @@ from tqdm.auto import tqdm
 from rlhf_lab.algorithms import centring_loss, pairs_of_tiers, ranking_loss
 from rlhf_lab.errors import NonFiniteError, NotEnoughData
 from rlhf_lab.models import Role, RoleModel
-from rlhf_lab.models.memory import trim_heap
-from rlhf_lab.training.batching import micro_batches, response_batches
+from rlhf_lab.models.memory import Parts, trim_heap
+from rlhf_lab.training.batching import (
+    MicroBatch,
+    Rows,
+    as_tokens,
+    divided,
+    micro_batches,
+    most_parts,
+    response_groups,
+)
 from rlhf_lab.training.config import RewardConfig
 from rlhf_lab.training.optimizer import RoleOptimizer
 from rlhf_lab.training.reward_report import KeptBy
@@ -82,8 +90,14 @@ class RewardTrainer:
         self.optimizer = RoleOptimizer(
             model,
             ["reward"],
+            kind=self.config.optimizer,
             learning_rate=self.config.learning_rate,
             max_grad_norm=self.config.max_grad_norm,
+        )
+        self.parts = Parts(
+            "reward micro-batches",
+            remedy="Open the lab with checkpointing=True, or sample shorter responses: "
+            "rlhf_lab.preflight(...) tells what fits.",
         )
 
     def fit(
@@ -94,7 +108,7 @@ class RewardTrainer:
         heldout: Sequence[RankedExample] = (),
         progress: bool = True,
     ) -> FitResult:
-        """Learn from new rankings, with old ones mixed in.
+        """Learn from new rankings, with old ones mixed in; in smaller batches if memory runs out.
 
         If it does not finish (Ctrl-C included) the weights are what they were before.
 
@@ -113,6 +127,7 @@ class RewardTrainer:
             NotEnoughData: nothing new to learn from.
             NonFiniteError: losses that are not finite, several times in a row or in every step;
                 held-out scores that are not finite.
+            OutOfMemory: not even one response at a time fits.
         """
         if not new:
             raise NotEnoughData(
@@ -193,6 +208,7 @@ class RewardTrainer:
 
         Raises:
             NonFiniteError: some are NaN or infinite; names the judgments.
+            OutOfMemory: not even one response at a time fits.
         """
         found: dict[int, Tensor] = {}
         groups = self._groups(examples)
@@ -234,20 +250,67 @@ class RewardTrainer:
 
     def _step(self, examples: Sequence[RankedExample]) -> float:
         """One optimizer step; returns the ranking loss alone."""
-        total = 0.0
-        centre = self.config.centre_coef
-        with self.model.role("reward", train=True) as role:
-            for group in self._groups(examples):
-                part = [examples[i] for i in group]
-                scores = self._group_scores(role, part)
-                loss = objective = self._loss(part, scores) / len(examples)
-                if centre:
-                    objective = loss + centre * _centring(part, scores) / len(examples)
-                objective.backward()
-                total += loss.item()
-            self.optimizer.step()
+        groups = [[examples[i] for i in group] for group in self._groups(examples)]
+        # In two parts rankings are whole, but no longer learned from in one backward pass.
+        most = max(2, *(most_parts(self._planned(group)) for group in groups))
+        loss = self.parts.until_they_fit(lambda parts: self._gradients(groups, parts), most=most)
+        self.optimizer.step()
         trim_heap()
-        return total
+        return loss
+
+    def _gradients(self, groups: Sequence[Sequence[RankedExample]], parts: int) -> float:
+        """Leave the gradients of one step; returns the ranking loss alone."""
+        self.optimizer.forget_gradients()  # of an attempt that ran out of memory
+        backward = self._backward if parts == 1 else self._backward_by_part
+        share = 1 / sum(map(len, groups))
+        with self.model.role("reward", train=True) as role:
+            return sum(
+                backward(role, group, self._batches(group, parts), share) for group in groups
+            )
+
+    def _backward(
+        self,
+        role: Role,
+        examples: Sequence[RankedExample],
+        batches: Sequence[MicroBatch],
+        share: float,
+    ) -> float:
+        """Keep what all micro-batches of some rankings need until their one backward pass."""
+        objective, loss = self._objective(examples, _scores_in_order(role, batches), share)
+        objective.backward()
+        return loss.item()
+
+    def _backward_by_part(
+        self,
+        role: Role,
+        examples: Sequence[RankedExample],
+        batches: Sequence[MicroBatch],
+        share: float,
+    ) -> float:
+        """The same gradients for one micro-batch's memory and one forward pass more.
+
+        A ranking's loss needs the scores of all its candidates, which may be in several parts.
+        So they are computed first, without a graph; the slope of the loss by each score is then
+        carried back through one part at a time.
+        """
+        with torch.no_grad():
+            scores = _scores_in_order(role, batches)
+        objective, loss = self._objective(examples, scores.requires_grad_(), share)
+        objective.backward()
+        assert scores.grad is not None
+        for batch in batches:
+            role.scores(batch.tokens).backward(scores.grad[batch.responses])
+        return loss.item()
+
+    def _objective(
+        self, examples: Sequence[RankedExample], flat: Tensor, share: float
+    ) -> tuple[Tensor, Tensor]:
+        """What is minimised, and the ranking loss in it, for these rankings' share of a step."""
+        scores = _by_example(examples, flat)
+        loss = objective = share * self._loss(examples, scores)
+        if centre := self.config.centre_coef:
+            objective = loss + share * centre * _centring(examples, scores)
+        return objective, loss
 
     def _groups(self, examples: Sequence[RankedExample]) -> list[list[int]]:
         """Examples that run together: all candidates of one are in the same group."""
@@ -263,17 +326,26 @@ class RewardTrainer:
         return torch.stack(losses).sum()
 
     def _group_scores(self, role: Role, examples: Sequence[RankedExample]) -> Sequence[Tensor]:
-        """Scores of each example: every candidate runs once, and all pairs share its score."""
-        batches = response_batches(
-            self.model,
-            [e.prompt for e in examples for _ in e.candidates],
-            [c for e in examples for c in e.candidates],
-            tokens=self.config.tokens_per_micro_batch,
+        """Scores of each example, without a graph."""
+        scores = self.parts.until_they_fit(
+            lambda parts: _scores_in_order(role, self._batches(examples, parts)),
+            most=most_parts(self._planned(examples)),
         )
-        scores = torch.cat([role.scores(batch.tokens) for batch in batches])
-        order = torch.tensor([n for batch in batches for n in batch.responses])
-        in_order = scores[order.argsort().to(scores.device)]
-        return torch.split(in_order, [len(e.candidates) for e in examples])
+        return _by_example(examples, scores)
+
+    def _planned(self, examples: Sequence[RankedExample]) -> list[Rows]:
+        """Micro-batches: every candidate runs once, and all pairs share its score."""
+        prompts, candidates = _in_a_row(examples)
+        tokens = self.config.tokens_per_micro_batch
+        return response_groups(self.model, prompts, candidates, tokens=tokens)
+
+    def _batches(self, examples: Sequence[RankedExample], parts: int) -> list[MicroBatch]:
+        prompts, candidates = _in_a_row(examples)
+        return [
+            as_tokens(self.model, prompts, candidates, part)
+            for rows in self._planned(examples)
+            for part in divided(rows, parts)
+        ]
 
     def state(self) -> dict[str, Mapping[str, Tensor]]:
         """Everything a checkpoint of the reward needs."""
@@ -283,6 +355,25 @@ class RewardTrainer:
         """Continue from a checkpoint."""
         self.model.load_state("reward", tensors["reward"])
         self.optimizer.load_state(tensors.get("optimizer", {}))
+
+
+def _in_a_row(
+    examples: Sequence[RankedExample],
+) -> tuple[list[Sequence[int]], list[Sequence[int]]]:
+    """The prompt of each candidate, and the candidates."""
+    prompts = [e.prompt for e in examples for _ in e.candidates]
+    return prompts, [c for e in examples for c in e.candidates]
+
+
+def _scores_in_order(role: Role, batches: Sequence[MicroBatch]) -> Tensor:
+    """(candidates,), in the order of the examples."""
+    scores = torch.cat([role.scores(batch.tokens) for batch in batches])
+    order = torch.tensor([n for batch in batches for n in batch.responses])
+    return scores[order.argsort().to(scores.device)]
+
+
+def _by_example(examples: Sequence[RankedExample], scores: Tensor) -> Sequence[Tensor]:
+    return torch.split(scores, [len(e.candidates) for e in examples])
 
 
 def _centring(examples: Sequence[RankedExample], scores: Sequence[Tensor]) -> Tensor:

@@ -9,9 +9,11 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from rlhf_lab.models import BATCH_SIZE, Generated, Role, RoleModel, TokenBatch, generate
+from rlhf_lab.models import BATCH_SIZE, Generated, Role, RoleModel, TokenBatch
+from rlhf_lab.models.generation import generate_in_parts
+from rlhf_lab.models.memory import Parts
 from rlhf_lab.models.roles import RoleName
-from rlhf_lab.training.batching import response_batches
+from rlhf_lab.training.batching import Rows, as_tokens, divided
 from rlhf_lab.types import Sampling
 
 
@@ -28,6 +30,11 @@ class Texts(NamedTuple):
     prompts: list[Sequence[int]]
     generated: list[Generated]
 
+    @property
+    def responses(self) -> list[list[int]]:
+        """Token ids of each."""
+        return [found.token_ids for found in self.generated]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rollout:
@@ -37,8 +44,12 @@ class Rollout:
     in which the old ones were computed. Kernels may round differently in another, and then the
     ratio would not start at exactly 1.
 
+    Where memory was too small, some micro-batches are parts of one that was planned. They stay
+    together in every minibatch, so that the optimizer's steps are those that were planned.
+
     Attributes:
         texts: Prompts and responses.
+        planned: Numbers of the micro-batches that each planned one was divided into.
         groups: Numbers of the responses in each micro-batch.
         batches: Tokens of each micro-batch.
         is_response_token: (responses, longest response).
@@ -50,6 +61,7 @@ class Rollout:
     """
 
     texts: Texts
+    planned: list[list[int]]
     groups: list[list[int]]
     batches: list[TokenBatch]
     is_response_token: Tensor
@@ -71,35 +83,53 @@ class Rollout:
         return source[self.groups[group], :width]
 
 
-def sample_texts(model: RoleModel, prompts: Sequence[RolloutPrompt], sampling: Sampling) -> Texts:
-    """One response of the policy for each seed of each prompt."""
+def sample_texts(
+    model: RoleModel, prompts: Sequence[RolloutPrompt], sampling: Sampling, parts: Parts
+) -> Texts:
+    """One response of the policy for each seed of each prompt.
+
+    Raises:
+        OutOfMemory: even one at a time does not fit.
+    """
     rows = [(prompt.token_ids, seed) for prompt in prompts for seed in prompt.seeds]
     generated: list[Generated] = []
     with model.role("policy") as policy, model.dense.merged("policy"):
         for start in range(0, len(rows), BATCH_SIZE):
             part = rows[start : start + BATCH_SIZE]
-            generated += generate(policy, [ids for ids, _ in part], [s for _, s in part], sampling)
+            generated += generate_in_parts(
+                policy, [ids for ids, _ in part], [s for _, s in part], sampling, parts
+            )
     return Texts([ids for ids, _ in rows], generated)
 
 
 def score_texts(
     model: RoleModel,
     texts: Texts,
+    planned: Sequence[Rows],
     *,
+    parts: int = 1,
     temperature: float,
-    tokens_per_micro_batch: int,
-    minibatches: int = 1,
     values: Literal["value", "policy_value"] | None = "value",
 ) -> Rollout:
-    """Log-probabilities, values and normalised rewards, in enough groups for the minibatches.
+    """Log-probabilities, values and normalised rewards.
 
-    `values` says which role or head estimates them, if any.
+    Args:
+        model: Its policy wrote the texts.
+        texts: Prompts and responses.
+        planned: The micro-batches.
+        parts: Into how many each of them is divided, as far as it can be.
+        temperature: Of the sampling.
+        values: Which role or head estimates them, if any.
     """
-    responses = [g.token_ids for g in texts.generated]
-    parts = response_batches(
-        model, texts.prompts, responses, tokens=tokens_per_micro_batch, at_least=minibatches
-    )
-    groups, batches = [part.responses for part in parts], [part.tokens for part in parts]
+    responses = texts.responses
+    numbers: list[list[int]] = []
+    small: list[Rows] = []
+    for rows in planned:
+        start = len(small)
+        small += divided(rows, parts)
+        numbers.append(list(range(start, len(small))))
+    found = [as_tokens(model, texts.prompts, responses, rows) for rows in small]
+    groups, batches = [part.responses for part in found], [part.tokens for part in found]
     shape = (len(responses), max(map(len, responses)))
 
     def with_values(role: Role, batch: TokenBatch) -> Sequence[Tensor]:
@@ -125,6 +155,7 @@ def score_texts(
     (scores,) = gather("reward", lambda r, b: [r.scores(b).unsqueeze(1)])
     return Rollout(
         texts=texts,
+        planned=numbers,
         groups=groups,
         batches=batches,
         is_response_token=_assemble([b.is_response_token for b in batches], groups, shape),

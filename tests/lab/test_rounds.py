@@ -94,7 +94,7 @@ def test_generation_keeps_every_finished_batch_when_stopped(new: Lab, monkeypatc
     from rlhf_lab.models import collection
 
     new.add_prompts(TRAIN, split="train")
-    generate, calls = collection.generate, []
+    generate, calls = collection.generate_in_parts, []
 
     def stopping(*args):
         calls.append(1)
@@ -103,7 +103,7 @@ def test_generation_keeps_every_finished_batch_when_stopped(new: Lab, monkeypatc
         return generate(*args)
 
     monkeypatch.setattr(collection, "BATCH_SIZE", 5)
-    monkeypatch.setattr(collection, "generate", stopping)
+    monkeypatch.setattr(collection, "generate_in_parts", stopping)
     with pytest.raises(KeyboardInterrupt):
         new.generate(k=2, prompts=8)
     assert new.store.counts().responses == 5

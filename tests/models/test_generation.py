@@ -10,7 +10,9 @@ from scipy.stats import chisquare
 
 from rlhf_lab.errors import RoleError
 from rlhf_lab.models import Generated, RoleModel, generate
+from rlhf_lab.models.generation import generate_in_parts, sampling_parts
 from rlhf_lab.types import Sampling
+from tests.shortage import room_for
 from tests.tiny import TEXTS, load_tiny, prompt, stir
 
 SAMPLING = Sampling(max_new_tokens=20, temperature=0.9)
@@ -42,6 +44,18 @@ def test_a_seed_gives_its_response_whatever_else_is_in_the_batch(model: RoleMode
     other = sample(model, ids, [11, 99, 13])
     assert (other[0], other[2]) == (together[0], together[2])
     assert other[1] != together[1]
+
+
+def test_smaller_batches_write_the_same_when_memory_runs_out(model: RoleModel):
+    ids, seeds = prompt_ids(model) * 3, list(range(9))
+    expected, parts = sample(model, ids, seeds), sampling_parts(SAMPLING)
+    # 9 prompts of up to 64 tokens: three at a time fit.
+    with room_for(192, model) as refused, model.role("policy") as policy:
+        with pytest.warns(UserWarning, match="sampling batches are divided"):
+            assert generate_in_parts(policy, ids, seeds, SAMPLING, parts) == expected
+        assert len(refused) == 2
+        assert generate_in_parts(policy, ids, seeds, SAMPLING, parts) == expected
+    assert (parts.count, len(refused)) == (4, 2)
 
 
 def test_rows_with_the_same_prompt_are_drawn_independently(model: RoleModel):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhf_lab.training.batching import micro_batches, shared_rows, spread
+from rlhf_lab.training.batching import divided, micro_batches, most_parts, shared_rows, spread
 
 
 def test_rows_of_like_length_share_a_batch_within_the_budget():
@@ -61,3 +61,34 @@ def test_every_row_is_in_one_group_and_minibatches_are_all_filled(lengths, token
 )
 def test_groups_are_dealt_so_that_parts_have_about_equal_rows(rows, parts, expected):
     assert spread(range(len(rows)), rows, parts) == expected
+
+
+def test_a_group_is_halved_by_rows_and_then_by_the_responses_of_a_row():
+    group = [[0, 1], [2, 3], [4]]
+    assert divided(group, 1) == [group]
+    assert divided(group, 2) == [[[0, 1]], [[2, 3], [4]]]
+    assert divided(group, 4) == [[[0]], [[1]], [[2, 3]], [[4]]]
+    assert divided(group, 8) == [[[0]], [[1]], [[2]], [[3]], [[4]]]
+
+
+def test_one_response_is_not_divided():
+    assert divided([[7]], 64) == [[[7]]]
+
+
+def test_the_most_parts_are_the_fewest_that_leave_single_responses():
+    assert most_parts([[[0]], [[1]]]) == 1
+    assert most_parts([[[0]], [[1, 2]]]) == 2
+    # Halves of halves: the long row is alone from 4 parts on and needs 8 more.
+    assert most_parts([[[0], [1], [2], [3, 4, 5, 6, 7]]]) == 32
+
+
+@given(rows=st.lists(st.integers(1, 5), min_size=1, max_size=6), halvings=st.integers(0, 6))
+def test_parts_hold_every_response_once_and_in_order(rows, halvings):
+    numbers = iter(range(100))
+    group = [[next(numbers) for _ in range(count)] for count in rows]
+    parts = divided(group, 2**halvings)
+    assert len(parts) <= 2**halvings
+    assert [n for part in parts for row in part for n in row] == list(range(sum(rows)))
+    assert all(len(part) == 1 or sum(map(len, part)) > 1 for part in parts)
+    singles = divided(group, most_parts([group]))
+    assert [[[n]] for n in range(sum(rows))] == singles

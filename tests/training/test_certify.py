@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from rlhf_lab.errors import CertificateError
-from rlhf_lab.models import RoleModel, TokenBatch
+from rlhf_lab.errors import CertificateError, UnknownModel
+from rlhf_lab.models import RoleModel, TokenBatch, checkpointing
 from rlhf_lab.training import certify as module
 from rlhf_lab.training.certify import certify
 from tests.tiny import load_tiny, same, stir
+
+RECOMPUTED = "gradient with checkpointing against without"
 
 
 def found(certificate) -> dict[str, bool]:
@@ -25,14 +27,19 @@ def test_a_sound_model_passes_every_check_and_is_left_as_it_was(
     before = {role: model.state(role) for role in ("policy", "reward", "value")}
     certificate = certify(model)
     assert certificate.passed, str(certificate)
-    assert len(certificate.checks) == 6
+    assert len(certificate.checks) == 7
     certificate.require()
     # One code path and one layout: not nearly the same but the same.
     assert certificate.checks[0].found == 0.0
+    assert certificate.checks[0].bound == 1e-4
+    recomputed = certificate.checks[5]
+    assert recomputed.name == RECOMPUTED
+    assert (recomputed.found, recomputed.bound) == (0.0, 0.0)
+    assert not model.checkpointing
     assert all(same(model.state(role), state) for role, state in before.items())
     assert all(p.grad is None for p in model.peft.parameters())
-    assert str(certificate).count("\n  ok  ") == 6
-    assert certificate._repr_html_().count("✓") == 6
+    assert str(certificate).count("\n  ok  ") == 7
+    assert certificate._repr_html_().count("✓") == 7
 
 
 def test_a_gradient_that_is_scaled_wrongly_is_found(model: RoleModel, monkeypatch):
@@ -53,6 +60,38 @@ def test_a_gradient_that_is_scaled_wrongly_is_found(model: RoleModel, monkeypatc
     ]
     with pytest.raises(CertificateError, match=r"gradient against a plain model: \d.*at most 1"):
         certificate.require()
+
+
+def test_checkpointing_that_changes_the_gradient_is_found(model: RoleModel, monkeypatch):
+    """Outputs are right, and so are gradients without checkpointing."""
+    stir(model, "policy")
+
+    def cut_off(run, states, *inputs, **options):
+        return run(states.detach(), *inputs)
+
+    monkeypatch.setattr(checkpointing, "checkpoint", cut_off)
+    failed = [name for name, passed in found(certify(model)).items() if not passed]
+    assert failed == [RECOMPUTED]
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_the_certificate_before_training_compares_checkpointing_where_it_is_used(
+    model: RoleModel, used: bool
+):
+    model.checkpointing = used
+    certificate = certify(model, compare_gradients=False)
+    assert certificate.passed
+    assert (RECOMPUTED in found(certificate)) == used
+    assert model.checkpointing == used
+
+
+def test_models_whose_layers_cannot_be_repeated_are_not_asked(model: RoleModel, monkeypatch):
+    def none_of_them(_model):
+        raise UnknownModel("it has no layers that can be computed again")
+
+    monkeypatch.setattr(module, "repeatable_layers", none_of_them)
+    assert RECOMPUTED not in found(certify(model, compare_gradients=False))
+    assert RECOMPUTED not in found(certify(model))
 
 
 def test_a_model_that_looks_at_padding_is_found(model: RoleModel, monkeypatch):

@@ -47,6 +47,12 @@ def test_discounts_lie_between_0_and_1(name: str, value: float):
         PPOConfig(**{name: value})
 
 
+@pytest.mark.parametrize("config", [PPOConfig, RewardConfig])
+def test_other_optimizers_are_refused(config):
+    with pytest.raises(ConfigError, match=r"^optimizer='sgd': use 'adamw' or 'paged_adamw_8bit'"):
+        config(optimizer="sgd")
+
+
 def test_other_kl_controllers_are_refused():
     with pytest.raises(ConfigError, match=r"^kl='linear': use 'fixed' or 'adaptive'"):
         PPOConfig(kl="linear")

@@ -72,6 +72,10 @@ def test_adapters_and_optimizer_of_an_8_billion_llama_by_hand(llama: Plan):
     assert fp.learning_numbers(llama, ppo=False) == adapter + head
     update = llama.phases[-1]
     assert update.parts[fp.OPTIMIZER] == 12 * (2 * adapter + head) == 1_006_682_136
+    paged = replace(llama, ppo=replace(llama.ppo, optimizer="paged_adamw_8bit"))
+    # 83,890,178 numbers: gradients in fp32, two moments of a byte, 327,697 scales for each.
+    assert paged.phases[-1].parts[fp.OPTIMIZER] == 6 * 83_890_178 + 8 * 327_697
+    assert paged.phases[1].parts[fp.OPTIMIZER] == 12 * (adapter + head)  # the reward's own setting
     grpo = replace(llama, ppo=replace(llama.ppo, advantage="grpo"))
     assert fp.learning_numbers(grpo, ppo=True) == adapter
     shared = replace(llama, ppo=replace(llama.ppo, value_trunk="policy"))

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from rlhf_lab.errors import NonFiniteError
+from rlhf_lab.errors import ConfigError, NonFiniteError
 from rlhf_lab.models import RoleModel
+from rlhf_lab.training import PPOConfig, PPOTrainer, RewardConfig, RewardTrainer
+from rlhf_lab.training import optimizer as module
+from rlhf_lab.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from rlhf_lab.training.optimizer import RoleOptimizer
-from tests.tiny import batch, rows, same, stir
+from tests.tiny import batch, load_tiny, rows, same, stir
 
 
 def optimizer(
@@ -161,3 +166,129 @@ def test_stored_moments_are_copies(model: RoleModel):
     backward(model)
     ours.step()
     assert same(kept, before)
+
+
+def test_places_of_moments_are_filled_and_not_replaced(model: RoleModel):
+    """A buffer that can leave the GPU would be an ordinary tensor otherwise."""
+    ours = optimizer(model)
+    backward(model)
+    ours.step()
+    kept = ours.state()
+    places = [p.data_ptr() for s in ours._adam.state.values() for p in s.values()]
+    backward(model)
+    ours.step()
+    ours.load_state(kept)
+    assert same(ours.state(), kept)
+    assert [p.data_ptr() for s in ours._adam.state.values() for p in s.values()] == places
+
+
+# In 8 bits
+
+
+def test_paged_moments_are_refused_where_nothing_can_be_paged(model: RoleModel):
+    expected = r"^optimizer='paged_adamw_8bit' on 'cpu': .* CUDA .*Use optimizer='adamw'\.$"
+    with pytest.raises(ConfigError, match=expected):
+        PPOTrainer(model, PPOConfig(optimizer="paged_adamw_8bit"))
+    with pytest.raises(ConfigError, match=expected):
+        RewardTrainer(model, RewardConfig(optimizer="paged_adamw_8bit"))
+
+
+@pytest.fixture
+def wide(tiny_folder: Path, monkeypatch) -> RoleModel:
+    """Adapters of 4,096 numbers and more, as from which bitsandbytes keeps bytes.
+
+    Its kernels for a CPU are the same but for the paging, which is what the refusal is about.
+    """
+    monkeypatch.setattr(
+        module, "_paged_adamw_8bit", lambda p, rate, _: module._bitsandbytes_adamw(p, rate)
+    )
+    wide = load_tiny(tiny_folder, rank=128)
+    stir(wide, "policy", "value")
+    return wide
+
+
+def in_bytes(model: RoleModel, *roles: str) -> RoleOptimizer:
+    chosen = list(roles) or ["policy"]
+    return RoleOptimizer(
+        model, chosen, learning_rate=0.01, max_grad_norm=1.0, kind="paged_adamw_8bit"
+    )
+
+
+on_a_cpu = pytest.mark.filterwarnings("ignore:Paged optimizers are not supported on CPU")
+
+
+@on_a_cpu
+def test_moments_in_bytes_continue_exactly_through_a_checkpoint(wide: RoleModel, tmp_path: Path):
+    ours = in_bytes(wide, "policy", "value")
+    assert ours.state() == {}
+    for _ in range(2):
+        backward(wide)
+        backward(wide, "value")
+        assert ours.step() is not None
+    moments = ours.state()
+    assert {str(v.dtype) for k, v in moments.items() if k.endswith("/state1")} == {
+        "torch.uint8",
+        "torch.float32",  # small ones
+    }
+    assert {v.item() for k, v in moments.items() if k.endswith("/step")} == {2}
+    write_checkpoint(tmp_path / "kept", Checkpoint(tensors={"optimizer": moments}))
+    weights = {role: wide.state(role) for role in ("policy", "value")}
+    backward(wide)
+    backward(wide, "value")
+    ours.step()
+    expected = {role: wide.state(role) for role in weights}
+    for role, state in weights.items():
+        wide.load_state(role, state)
+    fresh = in_bytes(wide, "policy", "value")
+    fresh.load_state(read_checkpoint(tmp_path / "kept").tensors["optimizer"])
+    assert same(fresh.state(), moments)
+    backward(wide)
+    backward(wide, "value")
+    fresh.step()
+    assert all(same(wide.state(role), state) for role, state in expected.items())
+
+
+@on_a_cpu
+@pytest.mark.parametrize("before", [0, 1])
+def test_moments_in_bytes_are_put_back_when_a_block_does_not_finish(wide: RoleModel, before: int):
+    ours = in_bytes(wide)
+    for _ in range(before):
+        backward(wide)
+        ours.step()
+    weights, moments = wide.state("policy"), ours.state()
+    with pytest.raises(KeyboardInterrupt), ours.whole_or_nothing():  # noqa: PT012
+        backward(wide)
+        ours.step()
+        raise KeyboardInterrupt
+    assert same(wide.state("policy"), weights)
+    assert same(ours.state(), moments)
+    assert ours.steps == before
+
+
+@on_a_cpu
+def test_a_step_with_moments_in_bytes_goes_where_adamws_goes(wide: RoleModel):
+    start = wide.state("policy")
+    moves = []
+    for ours in (optimizer(wide), in_bytes(wide)):
+        wide.load_state("policy", start)
+        for _ in range(3):
+            backward(wide)
+            ours.step()
+        after = wide.state("policy")
+        moves.append(torch.cat([(after[k] - start[k]).flatten() for k in start]))
+    assert torch.cosine_similarity(*moves, dim=0) > 0.95
+
+
+@on_a_cpu
+def test_going_over_to_the_other_optimizer_starts_moments_afresh(wide: RoleModel):
+    plain, small = optimizer(wide), in_bytes(wide)
+    for ours in (plain, small):
+        backward(wide)
+        ours.step()
+    kept = plain.state(), small.state()
+    plain.load_state(kept[1])
+    small.load_state(kept[0])
+    assert plain.state() == small.state() == {}
+    for ours in (plain, small):
+        backward(wide)
+        assert ours.step() is not None
