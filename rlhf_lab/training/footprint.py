@@ -25,8 +25,7 @@ from rlhf_lab.types import LoraSpec
 
 FP32 = 4
 # Python with torch, transformers and peft, before any model: measured on Linux with a CPU build.
-# On CUDA: the context and the libraries' kernels, which torch's own figures leave out; by rule of
-# thumb.
+# On CUDA the context and the kernels, which torch's own figures leave out: a rule of thumb.
 LIBRARIES = {"cpu": 450 * 2**20, "cuda": 600 * 2**20}
 
 WEIGHTS = "base weights"
