@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal, Protocol, get_args
+from typing import Literal, NamedTuple, Protocol, get_args
 
 from rlhf_lab.errors import ConfigError, JudgmentError, PromptError
 
@@ -20,6 +20,11 @@ EndReason = Literal["stop", "length"]
 Purpose = Literal["candidate", "evaluation"]
 JudgmentKind = Literal["ranking", "skip", "undo"]
 Strength = Literal["slightly", "clearly", "much"]
+
+# The version that every tree of policies starts with.
+START = "policy@0"
+# The name of an alarm that training and evaluation may both raise.
+REWARD_ALONE = "reward up, preference not"
 
 
 def utc_now() -> datetime:
@@ -52,21 +57,18 @@ class Prompt:
         if not self.messages or self.messages[-1].role != "user":
             raise PromptError(
                 f"{[m.role for m in self.messages]} is not a prompt: the last message must come "
-                "from "
-                "the user. Pass a string, or a list of chat messages ending with role 'user'."
+                "from the user. Pass a string, or a list of chat messages ending with role 'user'."
             )
         for message in self.messages:
             if not isinstance(message.content, str):
                 raise PromptError(
                     f"{message.content!r:.80} is a {type(message.content).__name__}: prompts are "
-                    "text. "
-                    "Convert it to a string first."
+                    "text. Convert it to a string first."
                 )
         if not self.messages[-1].content.strip():
             raise PromptError(
                 f"{self.messages[-1].content!r:.80} has no text: a prompt needs at least one "
-                "visible "
-                "character. Remove it from the list."
+                "visible character. Remove it from the list."
             )
 
     @property
@@ -170,8 +172,7 @@ class Ranking:
         if len(set(ids)) != len(ids):
             twice = sorted({i for i in ids if ids.count(i) > 1})
             raise JudgmentError(
-                f"{twice} ranked more than once: each response has one tier. Keep one place for "
-                "each."
+                f"{twice} ranked more than once: each response has one tier. Keep one place each."
             )
 
     @property
@@ -227,8 +228,7 @@ class Judgment:
         if (self.kind == "ranking") != (self.ranking is not None):
             raise JudgmentError(
                 f"kind={self.kind!r} with ranking={self.ranking}: kind 'ranking' has one, the "
-                "others "
-                "none. Change the kind, or add or leave out the ranking."
+                "others none. Change the kind, or add or leave out the ranking."
             )
         if self.ranking and set(self.ranking.response_ids) != set(self.shown_order):
             raise JudgmentError(
@@ -241,8 +241,7 @@ class Judgment:
         if self.kind == "undo" and not self.supersedes:
             raise JudgmentError(
                 f"kind='undo' with supersedes={self.supersedes!r}: an undo takes back one "
-                "judgment. "
-                "Pass that judgment's id as `supersedes`."
+                "judgment. Pass that judgment's id as `supersedes`."
             )
 
     def _check_strength(self) -> None:
@@ -334,6 +333,17 @@ class Interval:
     def __str__(self) -> str:
         """As in "0.71 [0.62, 0.80] (n=64)"."""
         return f"{self.estimate:.2f} [{self.low:.2f}, {self.high:.2f}] (n={self.n})"
+
+
+class Alarm(NamedTuple):
+    """Something that should be looked at: its name, and the value, the rule and the next step."""
+
+    name: str
+    message: str
+
+    def __str__(self) -> str:
+        """As shown under a progress bar."""
+        return f"{self.name}: {self.message}"
 
 
 @dataclass(frozen=True, kw_only=True)
