@@ -81,7 +81,8 @@ class Lab:
             progress: Show progress bars.
 
         Raises:
-            LabMismatch: the directory was made with another model, quantization or adapter shape.
+            LabMismatch: the directory was made with another model, quantization or adapter shape;
+                when the model is loaded, also if its weights are others than they were.
             StoreError: the directory cannot be used.
             ConfigError: keep_states is below 1.
         """

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rlhf_lab.errors import ConfigError, NotEnoughData
 from rlhf_lab.models import RoleModel, load_base
-from rlhf_lab.store import Identity, PreferenceStore, TrainingLock
+from rlhf_lab.store import Identity, PreferenceStore, TrainingLock, settle_weights
 from rlhf_lab.training.certify import certify
 from rlhf_lab.training.versions import VersionTree
 from rlhf_lab.types import START, Version
@@ -46,6 +46,7 @@ class Workbench:
         """
         self.tree = VersionTree(directory, store, keep_states=keep_states)
         self._store = store
+        self._directory = directory
         self._identity = identity
         self._device = device
         self._checkpointing = checkpointing
@@ -60,10 +61,13 @@ class Workbench:
 
         Raises:
             LabInUse: another process does model work in this lab; names it.
+            LabMismatch: the base has other weights than the lab was made with.
         """
         self.take()
         identity = self._identity
         base = load_base(identity.model, quantize=identity.quantize, device=self._device)
+        if base.weights is not None:
+            settle_weights(self._store, self._directory, base.weights)
         model = RoleModel(base, identity.lora, seed=self._seed, checkpointing=self._checkpointing)
         self.tree.open_policy(model)
         return model
