@@ -130,8 +130,7 @@ class Sampling:
             )
         if not 0 < self.top_p <= 1:
             raise ConfigError(
-                f"top_p={self.top_p}: a probability above 0 and at most 1. Use 1.0 to keep all "
-                "tokens."
+                f"top_p={self.top_p}: above 0 and at most 1. Use 1.0 to keep all tokens."
             )
 
 
@@ -186,7 +185,15 @@ class Ranking:
 
     @classmethod
     def from_ranks(cls, ranks: Mapping[str, float]) -> Ranking:
-        """Build tiers from one number per response: lower is better, equal is tied."""
+        """Build tiers from one number per response: lower is better, equal is tied.
+
+        Raises:
+            JudgmentError: a number is NaN, which is neither better, worse nor equal.
+        """
+        if unordered := sorted(i for i, r in ranks.items() if r != r):
+            raise JudgmentError(
+                f"{unordered} have NaN for a number: it cannot be put in an order. Leave them out."
+            )
         levels = sorted(set(ranks.values()))
         return cls(tiers=tuple(tuple(i for i, r in ranks.items() if r == x) for x in levels))
 
@@ -309,8 +316,7 @@ class LoraSpec:
         """Refuse adapters without room."""
         if self.rank < 1 or self.alpha <= 0:
             raise ConfigError(
-                f"rank={self.rank}, alpha={self.alpha}: both must be positive. Use 16 and 32, as "
-                "usual."
+                f"rank={self.rank}, alpha={self.alpha}: both must be positive. Use 16 and 32."
             )
 
 

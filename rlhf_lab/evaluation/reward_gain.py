@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from rlhf_lab.algorithms import bootstrap_mean
-from rlhf_lab.errors import NonFiniteError
+from rlhf_lab.algorithms.statistics import finite_scores
 from rlhf_lab.evaluation.kl import plain_batches
 from rlhf_lab.models import RoleModel
 from rlhf_lab.store import PreferenceStore
@@ -46,13 +46,8 @@ def reward_gain(
     Raises:
         NonFiniteError: scores that are NaN or infinite.
     """
-    scores = _scores(model, [*prompts, *prompts], [*before, *after], progress)
-    if not bool(torch.isfinite(scores).all()):
-        broken = scores[~torch.isfinite(scores)].tolist()
-        raise NonFiniteError(
-            f"scores {broken[:3]} for {len(broken)} of {len(scores)} responses: rewards must be "
-            "finite. Check out an earlier reward version (lab.checkout), or update it again."
-        )
+    found = _scores(model, [*prompts, *prompts], [*before, *after], progress)
+    scores = finite_scores(found)
     gains = (scores[len(before) :] - scores[: len(before)]).tolist()
     return bootstrap_mean([[gain] for gain in gains], seed=seed)
 

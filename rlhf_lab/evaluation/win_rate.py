@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rlhf_lab.algorithms import bootstrap_mean
-from rlhf_lab.errors import NotEnoughData
+from rlhf_lab.errors import JudgmentError, NotEnoughData
 from rlhf_lab.evaluation.reward_gain import preference_alarm
 from rlhf_lab.types import Alarm, Annotator, Interval, Prompt, Response
 
@@ -119,6 +119,7 @@ def compare_versions(
 
     Raises:
         NotEnoughData: no prompts.
+        JudgmentError: the judge did not rank the two responses it was shown.
     """
     if not prompts:
         raise NotEnoughData(
@@ -145,6 +146,11 @@ def compare_versions(
 def _outcome(judge: Annotator, prompt: Prompt, before: Response, after: Response) -> float:
     pair = sorted([before, after], key=lambda r: r.id)
     ranks = judge.rank(prompt, pair).ranks()
+    if set(ranks) != {r.id for r in pair}:
+        raise JudgmentError(
+            f"{judge.name!r} ranked {sorted(ranks)}, but was shown {[r.id for r in pair]}: a judge "
+            "gives each of the two a place, with ids as they are in the candidates."
+        )
     return 0.5 + 0.5 * ((ranks[after.id] < ranks[before.id]) - (ranks[after.id] > ranks[before.id]))
 
 
