@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from rlhf_lab.annotators import RankingQueue, RubricAnnotator, rank_all
-from rlhf_lab.errors import ConfigError, LabError, NotEnoughData
+from rlhf_lab.annotators import RankingQueue, RubricAnnotator, check_candidates, rank_all
+from rlhf_lab.errors import ConfigError, LabError
 from rlhf_lab.store import (
     PreferenceStore,
     VersionTable,
@@ -22,7 +22,7 @@ from rlhf_lab.store import (
     read_prompts,
     settle_identity,
 )
-from rlhf_lab.types import Annotator, LoraSpec, Sampling, Version
+from rlhf_lab.types import START, Annotator, LoraSpec, Sampling, Version
 
 if TYPE_CHECKING:
     from rlhf_lab.evaluation import EvalReport
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from rlhf_lab.training.ppo_run import PPORun
     from rlhf_lab.training.workbench import Workbench
     from rlhf_lab.widgets import RankingWidget
-
-START = "policy@0"
-MOST_CANDIDATES = 9
 
 
 class Lab:
@@ -84,7 +81,8 @@ class Lab:
             progress: Show progress bars.
 
         Raises:
-            LabMismatch: the directory was made with another model, quantization or adapter shape.
+            LabMismatch: the directory was made with another model, quantization or adapter shape;
+                when the model is loaded, also if its weights are others than they were.
             StoreError: the directory cannot be used.
             ConfigError: keep_states is below 1.
         """
@@ -132,10 +130,7 @@ class Lab:
         Raises:
             PromptError, ImportFileError: one of them is no prompt; nothing was added.
         """
-        prompts = read_prompts(source, split=split)
-        if system is not None:
-            prompts = [p.with_system(system) for p in prompts]
-        return self.store.add_prompts(prompts)
+        return self.store.add_prompts(read_prompts(source, split=split, system=system))
 
     def generate(
         self,
@@ -164,15 +159,7 @@ class Lab:
         """
         from rlhf_lab.models.collection import collect_responses
 
-        if k < 2:
-            raise NotEnoughData(
-                f"k={k}: ranking compares responses, so each prompt needs at least 2. Use 4."
-            )
-        if k > MOST_CANDIDATES:
-            raise ConfigError(
-                f"k={k}: at most {MOST_CANDIDATES} responses to a prompt can be ranked by digit. "
-                f"Use 4 to {MOST_CANDIDATES}."
-            )
+        check_candidates(k)
         self._bench.take()
         chosen = choose_prompts(
             self.store, prompts, heldout=heldout, version=self.version, seed=self.seed
@@ -208,18 +195,17 @@ class Lab:
             How many items it ranked.
         """
         annotator = annotator or RubricAnnotator(noise=0.2, seed=self.seed)
-        queue = RankingQueue(
+        return rank_all(self.queue(annotator.name, leave_ranked=True), annotator)
+
+    def queue(self, annotator: str = "me", *, leave_ranked: bool = False) -> RankingQueue:
+        """The items behind `rank`; with `leave_ranked`, without those that anybody has ranked."""
+        return RankingQueue(
             self.store,
-            annotator=annotator.name,
+            annotator=annotator,
             version=self.version,
             seed=self.seed,
-            leave_ranked=True,
+            leave_ranked=leave_ranked,
         )
-        return rank_all(queue, annotator)
-
-    def queue(self, annotator: str = "me") -> RankingQueue:
-        """The items behind `rank`, for those who bring their own interface."""
-        return RankingQueue(self.store, annotator=annotator, version=self.version, seed=self.seed)
 
     # Updates
 
@@ -252,20 +238,25 @@ class Lab:
 
         Raises:
             NotEnoughData: there is no reward model yet, or no training prompts.
-            ConfigError: steps is below 1.
+            ConfigError: steps is below 1, or the lab's sampling has a filter (top_k, top_p).
         """
+        from rlhf_lab.evaluation import stored_alarm
         from rlhf_lab.training import PPOConfig
         from rlhf_lab.training.ppo_run import start_ppo
 
         if steps < 1:
             raise ConfigError(f"steps={steps}: at least 1.")
+        resolved = (config or PPOConfig()).resolved(self.sampling, self.seed)
+        model = self._bench.model_to_train()
+        known = stored_alarm(self.store, self.version, self.store.get_setting("head.reward"))
         return start_ppo(
-            self._bench.model_to_train(),
+            model,
             self._bench.tree,
             self.store,
             self.store.prompts(split="train"),
-            (config or PPOConfig()).resolved(self.sampling, self.seed),
+            resolved,
             steps=steps,
+            earlier=[known] if known else [],
             progress=self.progress,
         )
 
@@ -279,6 +270,9 @@ class Lab:
     ) -> EvalReport:
         """Compare the present policy with a baseline on held-out prompts.
 
+        The report tells of an alarm when the reward model scores the policy higher and the judge
+        does not prefer it; the next `ppo` against that reward model repeats it.
+
         Args:
             baseline: A policy version.
             judge: Compares the two responses to each prompt; default: the rubric without noise.
@@ -289,24 +283,23 @@ class Lab:
             NotEnoughData: the lab has no held-out prompts.
             ConfigError: prompts is below 1, or the baseline is the present policy itself.
             UnknownVersion: no such baseline.
+            JudgmentError: the judge did not rank the two responses it was shown.
         """
         from rlhf_lab.evaluation import evaluate_policy
 
         self._bench.take()
         chosen = heldout_prompts(self.store, prompts)
-        if baseline == self.version:
-            raise ConfigError(
-                f"baseline={baseline!r} is the present policy, and a policy only ties with itself: "
-                "take PPO steps first (lab.ppo), or choose another baseline from lab.versions."
-            )
-        checkpoint = self._bench.tree.load(self.store.version(baseline))
+        baseline_state = self._bench.baseline(baseline)
+        reward, reward_state = self._bench.reward_of_policy()
         return evaluate_policy(
             self._bench.model,
             self.store,
             chosen,
             version=self.version,
             baseline=baseline,
-            baseline_state=checkpoint.tensors["policy"],
+            baseline_state=baseline_state,
+            reward=reward,
+            reward_state=reward_state,
             judge=judge or RubricAnnotator(),
             sampling=sampling or self.sampling,
             seed=self.seed,
@@ -318,14 +311,12 @@ class Lab:
     @property
     def version(self) -> str:
         """Name of the present policy."""
-        name: str = self.store.get_setting("head.policy", START)
-        return name
+        return str(self.store.get_setting("head.policy", START))
 
     @property
     def versions(self) -> VersionTable:
         """All versions as a tree; the present ones are marked."""
-        heads = {self.store.get_setting(f"head.{role}") for role in ("policy", "reward")}
-        return VersionTable(self.store.versions(), heads)
+        return VersionTable.of(self.store)
 
     def checkout(self, name: str, *, with_reward: bool = True) -> Version:
         """Continue from an earlier version; nothing is lost, the next update makes a branch.
@@ -346,11 +337,7 @@ class Lab:
         Raises:
             NotEnoughData: the present policy is the start.
         """
-        self._bench.take()
-        parent = self.store.version(self.version).parent
-        if parent is None:
-            raise NotEnoughData(f"{self.version} is the start: there is nothing to undo.")
-        return self.checkout(parent, with_reward=False)
+        return self._bench.undo()
 
     def export(self, folder: str | Path) -> Path:
         """Write the present policy as an adapter that `PeftModel.from_pretrained` loads.

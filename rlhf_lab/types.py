@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal, Protocol, get_args
+from typing import Literal, NamedTuple, Protocol, get_args
 
 from rlhf_lab.errors import ConfigError, JudgmentError, PromptError
 
@@ -20,6 +20,11 @@ EndReason = Literal["stop", "length"]
 Purpose = Literal["candidate", "evaluation"]
 JudgmentKind = Literal["ranking", "skip", "undo"]
 Strength = Literal["slightly", "clearly", "much"]
+
+# The version that every tree of policies starts with.
+START = "policy@0"
+# The name of an alarm that training and evaluation may both raise.
+REWARD_ALONE = "reward up, preference not"
 
 
 def utc_now() -> datetime:
@@ -52,21 +57,18 @@ class Prompt:
         if not self.messages or self.messages[-1].role != "user":
             raise PromptError(
                 f"{[m.role for m in self.messages]} is not a prompt: the last message must come "
-                "from "
-                "the user. Pass a string, or a list of chat messages ending with role 'user'."
+                "from the user. Pass a string, or a list of chat messages ending with role 'user'."
             )
         for message in self.messages:
             if not isinstance(message.content, str):
                 raise PromptError(
                     f"{message.content!r:.80} is a {type(message.content).__name__}: prompts are "
-                    "text. "
-                    "Convert it to a string first."
+                    "text. Convert it to a string first."
                 )
         if not self.messages[-1].content.strip():
             raise PromptError(
                 f"{self.messages[-1].content!r:.80} has no text: a prompt needs at least one "
-                "visible "
-                "character. Remove it from the list."
+                "visible character. Remove it from the list."
             )
 
     @property
@@ -128,8 +130,7 @@ class Sampling:
             )
         if not 0 < self.top_p <= 1:
             raise ConfigError(
-                f"top_p={self.top_p}: a probability above 0 and at most 1. Use 1.0 to keep all "
-                "tokens."
+                f"top_p={self.top_p}: above 0 and at most 1. Use 1.0 to keep all tokens."
             )
 
 
@@ -170,8 +171,7 @@ class Ranking:
         if len(set(ids)) != len(ids):
             twice = sorted({i for i in ids if ids.count(i) > 1})
             raise JudgmentError(
-                f"{twice} ranked more than once: each response has one tier. Keep one place for "
-                "each."
+                f"{twice} ranked more than once: each response has one tier. Keep one place each."
             )
 
     @property
@@ -185,7 +185,15 @@ class Ranking:
 
     @classmethod
     def from_ranks(cls, ranks: Mapping[str, float]) -> Ranking:
-        """Build tiers from one number per response: lower is better, equal is tied."""
+        """Build tiers from one number per response: lower is better, equal is tied.
+
+        Raises:
+            JudgmentError: a number is NaN, which is neither better, worse nor equal.
+        """
+        if unordered := sorted(i for i, r in ranks.items() if r != r):
+            raise JudgmentError(
+                f"{unordered} have NaN for a number: it cannot be put in an order. Leave them out."
+            )
         levels = sorted(set(ranks.values()))
         return cls(tiers=tuple(tuple(i for i, r in ranks.items() if r == x) for x in levels))
 
@@ -227,8 +235,7 @@ class Judgment:
         if (self.kind == "ranking") != (self.ranking is not None):
             raise JudgmentError(
                 f"kind={self.kind!r} with ranking={self.ranking}: kind 'ranking' has one, the "
-                "others "
-                "none. Change the kind, or add or leave out the ranking."
+                "others none. Change the kind, or add or leave out the ranking."
             )
         if self.ranking and set(self.ranking.response_ids) != set(self.shown_order):
             raise JudgmentError(
@@ -241,8 +248,7 @@ class Judgment:
         if self.kind == "undo" and not self.supersedes:
             raise JudgmentError(
                 f"kind='undo' with supersedes={self.supersedes!r}: an undo takes back one "
-                "judgment. "
-                "Pass that judgment's id as `supersedes`."
+                "judgment. Pass that judgment's id as `supersedes`."
             )
 
     def _check_strength(self) -> None:
@@ -310,8 +316,7 @@ class LoraSpec:
         """Refuse adapters without room."""
         if self.rank < 1 or self.alpha <= 0:
             raise ConfigError(
-                f"rank={self.rank}, alpha={self.alpha}: both must be positive. Use 16 and 32, as "
-                "usual."
+                f"rank={self.rank}, alpha={self.alpha}: both must be positive. Use 16 and 32."
             )
 
 
@@ -334,6 +339,17 @@ class Interval:
     def __str__(self) -> str:
         """As in "0.71 [0.62, 0.80] (n=64)"."""
         return f"{self.estimate:.2f} [{self.low:.2f}, {self.high:.2f}] (n={self.n})"
+
+
+class Alarm(NamedTuple):
+    """Something that should be looked at: its name, and the value, the rule and the next step."""
+
+    name: str
+    message: str
+
+    def __str__(self) -> str:
+        """As shown under a progress bar."""
+        return f"{self.name}: {self.message}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from rlhf_lab.errors import ShapeError
+from rlhf_lab.errors import NonFiniteError, ShapeError
 
 
 def length_mask(lengths: Int[Tensor, " batch"], tokens: int) -> Bool[Tensor, "batch tokens"]:
@@ -29,6 +29,21 @@ def only(values: Tensor, is_valid: Tensor) -> Tensor:
             "pass one mask entry per value."
         )
     return torch.where(is_valid, values, torch.zeros((), dtype=values.dtype, device=values.device))
+
+
+def finite_scores(scores: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+    """The same scores, if a reward model may give them.
+
+    Raises:
+        NonFiniteError: some are NaN or infinite. One would spoil every advantage of its batch.
+    """
+    broken = scores[~torch.isfinite(scores)].tolist()
+    if broken:
+        raise NonFiniteError(
+            f"scores {broken[:3]} for {len(broken)} of {len(scores)} responses: rewards must be "
+            "finite. Check out an earlier reward version (lab.checkout), or update it again."
+        )
+    return scores
 
 
 def masked_mean(

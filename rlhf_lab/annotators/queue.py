@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from rlhf_lab.errors import ConfigError, NotEnoughData
 from rlhf_lab.types import (
     Annotator,
     Judgment,
@@ -18,6 +19,26 @@ from rlhf_lab.types import (
     RankingSource,
     Response,
 )
+
+MOST_CANDIDATES = 9
+
+
+def check_candidates(k: int) -> None:
+    """Refuse numbers of responses that nobody can rank.
+
+    Raises:
+        NotEnoughData: below 2.
+        ConfigError: more than there are digits.
+    """
+    if k < 2:
+        raise NotEnoughData(
+            f"k={k}: ranking compares responses, so each prompt needs at least 2. Use 4."
+        )
+    if k > MOST_CANDIDATES:
+        raise ConfigError(
+            f"k={k}: at most {MOST_CANDIDATES} responses to a prompt can be ranked by digit. "
+            f"Use 4 to {MOST_CANDIDATES}."
+        )
 
 
 class JudgmentStore(Protocol):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,9 @@ from rlhf_lab.annotators import RubricAnnotator
 from rlhf_lab.data import load_prompts
 from rlhf_lab.demo.account import conclude, describe_device
 from rlhf_lab.errors import ConfigError
-from rlhf_lab.lab import START, Lab
+from rlhf_lab.lab import Lab
 from rlhf_lab.store import PreferenceStore
-from rlhf_lab.types import Sampling
+from rlhf_lab.types import START, Sampling
 
 if TYPE_CHECKING:
     from rlhf_lab.evaluation import EvalReport
@@ -196,8 +196,8 @@ class _Demo:
             (number - 1) * self._settings.ppo_steps + 1, number * self._settings.ppo_steps + 1
         )
         ppo = [dict(m.values) for m in self._lab.store.metrics("ppo") if m.step in steps]
-        figures = {k: v for k, v in vars(evaluation).items() if k not in ("samples", "win_rate")}
-        figures["win_rate"] = asdict(evaluation.win_rate)
+        figures = asdict(replace(evaluation, samples=()))
+        del figures["samples"]
         self._keep(rounds=[*self._kept["rounds"], {**begun, "ppo": ppo, "evaluation": figures}])
 
     def _rank_and_update_reward(self) -> dict[str, Any]:

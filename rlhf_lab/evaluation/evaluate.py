@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 
 from torch import Tensor
 
 from rlhf_lab.evaluation.kl import kl_per_response
+from rlhf_lab.evaluation.reward_gain import figures, reward_gain
 from rlhf_lab.evaluation.win_rate import EvalReport, compare_versions
 from rlhf_lab.models import RoleModel
 from rlhf_lab.models.collection import collect_responses
+from rlhf_lab.models.roles import RoleName
 from rlhf_lab.store import PreferenceStore
 from rlhf_lab.types import Annotator, Prompt, Response, Sampling
 
@@ -23,6 +26,8 @@ def evaluate_policy(
     version: str,
     baseline: str,
     baseline_state: Mapping[str, Tensor],
+    reward: str | None = None,
+    reward_state: Mapping[str, Tensor] | None = None,
     judge: Annotator,
     sampling: Sampling,
     seed: int,
@@ -37,10 +42,16 @@ def evaluate_policy(
         version: Name of the policy.
         baseline: Name of what it is compared with.
         baseline_state: The baseline's weights.
+        reward: Name of the reward version that scores both; None for none.
+        reward_state: Its weights.
         judge: Compares the two responses to each prompt.
         sampling: How responses are drawn.
         seed: Of the bootstrap.
         progress: Show bars.
+
+    Raises:
+        JudgmentError: the judge did not rank the two responses it was shown; nothing was logged.
+        NonFiniteError: scores that are NaN or infinite; nothing was logged.
     """
 
     def responses(name: str) -> list[Response]:
@@ -62,16 +73,26 @@ def evaluate_policy(
     after = responses(version)
     kl = kl_per_response(model, prompts, after, progress=progress)
     report = compare_versions(prompts, before, after, judge, kl=kl, seed=seed)
-    store.log_metrics("evaluation", version, 0, {"win_rate": report.win_rate.estimate, "kl": kl})
+    if reward_state is not None:
+        with weights_as(model, "reward", reward_state):
+            gain = reward_gain(model, prompts, before, after, seed=seed, progress=progress)
+        report = replace(report, reward=reward, reward_gain=gain)
+    kept = figures(baseline, report.win_rate, kl, report.reward, report.reward_gain)
+    store.log_metrics("evaluation", version, 0, kept)
     return report
 
 
-@contextmanager
-def policy_as(model: RoleModel, state: Mapping[str, Tensor]) -> Iterator[None]:
+def policy_as(model: RoleModel, state: Mapping[str, Tensor]) -> AbstractContextManager[None]:
     """Other weights in the policy role for a while."""
-    present = model.state("policy")
-    model.load_state("policy", state)
+    return weights_as(model, "policy", state)
+
+
+@contextmanager
+def weights_as(model: RoleModel, role: RoleName, state: Mapping[str, Tensor]) -> Iterator[None]:
+    """Other weights in a role for a while."""
+    present = model.state(role)
+    model.load_state(role, state)
     try:
         yield
     finally:
-        model.load_state("policy", present)
+        model.load_state(role, present)

@@ -47,16 +47,17 @@ def _logprob_sums(
     temperature = responses[0].sampling.temperature
     sums: list[float] = []
     with model.role(role) as held:
-        batches = list(_batches(model, prompts, responses))
+        batches = list(plain_batches(model, prompts, responses))
         for batch in tqdm(batches, desc=f"KL: {role}", disable=not progress, leave=False):
             logp: Tensor = held.logprobs(batch, temperature=temperature).logp
             sums.extend(logp.sum(dim=1).tolist())
     return sums
 
 
-def _batches(
+def plain_batches(
     model: RoleModel, prompts: Sequence[Prompt], responses: Sequence[Response]
 ) -> Iterator[TokenBatch]:
+    """Responses beside their prompts, one in each row."""
     encoded = [model.chat.encode(p) for p in prompts]
     for start in range(0, len(responses), ROWS):
         yield make_batch(

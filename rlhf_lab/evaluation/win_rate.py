@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rlhf_lab.algorithms import bootstrap_mean
-from rlhf_lab.errors import NotEnoughData
-from rlhf_lab.types import Annotator, Interval, Prompt, Response
+from rlhf_lab.errors import JudgmentError, NotEnoughData
+from rlhf_lab.evaluation.reward_gain import preference_alarm
+from rlhf_lab.types import Alarm, Annotator, Interval, Prompt, Response
 
 Verdict = Literal["better", "unclear", "worse"]
 
@@ -39,6 +40,10 @@ class EvalReport:
         ended: Share of the version's responses that ended by themselves.
         baseline_ended: The same for the baseline.
         samples: Every comparison, in the order of the prompts.
+        reward: The reward version that the policy was trained with, else the present one; None
+            without any.
+        reward_gain: How much higher it scores the version's responses than the baseline's, in
+            standard deviations of the start's scores, with its 95% interval over prompts.
     """
 
     version: str
@@ -51,6 +56,17 @@ class EvalReport:
     ended: float
     baseline_ended: float
     samples: tuple[Sample, ...]
+    reward: str | None = None
+    reward_gain: Interval | None = None
+
+    @property
+    def alarm(self) -> Alarm | None:
+        """The reward rose and the win rate is not above one half."""
+        if self.reward is None or self.reward_gain is None:
+            return None
+        return preference_alarm(
+            self.version, self.baseline, self.reward, self.reward_gain, self.win_rate
+        )
 
     @property
     def verdict(self) -> Verdict:
@@ -60,19 +76,21 @@ class EvalReport:
         return "unclear" if self.win_rate.high >= 0.5 else "worse"
 
     def __str__(self) -> str:
-        """One line."""
+        """One line, and one for an alarm."""
+        risen = f"{self.reward} {self.reward_gain} higher, " if self.reward_gain else ""
+        told = f"\nAlarm: {self.alarm}" if self.alarm else ""
         return (
             f"{self.version} against {self.baseline}: win rate {self.win_rate} by {self.judge}, "
-            f"KL {self.kl:.1f} nats per response, length {self.baseline_length:.0f} → "
-            f"{self.length:.0f}, "
-            f"ended {self.baseline_ended:.0%} → {self.ended:.0%}"
+            f"{risen}KL {self.kl:.1f} nats per response, length {self.baseline_length:.0f} → "
+            f"{self.length:.0f}, ended {self.baseline_ended:.0%} → {self.ended:.0%}{told}"
         )
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         cards = "".join(_card(s) for s in self.samples[:4])
-        return f"<p>{html.escape(str(self))}</p><table style='width:100%'>{cards}</table>"
+        told = html.escape(str(self)).replace("\n", "<br>")
+        return f"<p>{told}</p><table style='width:100%'>{cards}</table>"
 
 
 def _card(sample: Sample) -> str:
@@ -101,6 +119,7 @@ def compare_versions(
 
     Raises:
         NotEnoughData: no prompts.
+        JudgmentError: the judge did not rank the two responses it was shown.
     """
     if not prompts:
         raise NotEnoughData(
@@ -127,6 +146,11 @@ def compare_versions(
 def _outcome(judge: Annotator, prompt: Prompt, before: Response, after: Response) -> float:
     pair = sorted([before, after], key=lambda r: r.id)
     ranks = judge.rank(prompt, pair).ranks()
+    if set(ranks) != {r.id for r in pair}:
+        raise JudgmentError(
+            f"{judge.name!r} ranked {sorted(ranks)}, but was shown {[r.id for r in pair]}: a judge "
+            "gives each of the two a place, with ids as they are in the candidates."
+        )
     return 0.5 + 0.5 * ((ranks[after.id] < ranks[before.id]) - (ranks[after.id] > ranks[before.id]))
 
 

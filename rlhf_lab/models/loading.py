@@ -9,6 +9,7 @@ import torch
 
 from rlhf_lab.errors import ConfigError, ModelError, QuantizationUnsupported, UnknownModel
 from rlhf_lab.models.attention import use_short_attention
+from rlhf_lab.models.fingerprint import weights_fingerprint
 from rlhf_lab.models.quiet import quiet
 from rlhf_lab.models.sources import resolve_model
 from rlhf_lab.types import DEFAULT_MODEL
@@ -30,6 +31,7 @@ class Base:
         quantization: "nf4" (double-quantized) or "none".
         device: Where the weights are.
         dtype: Type of activations: bf16 where the processor has it in hardware, else fp32.
+        weights: Fingerprint of the numbers in the files; None for a model that came from none.
     """
 
     model: PreTrainedModel
@@ -38,6 +40,7 @@ class Base:
     quantization: Quantization
     device: torch.device
     dtype: torch.dtype
+    weights: str | None = None
 
 
 def best_device() -> torch.device:
@@ -82,10 +85,10 @@ def load_base(
         raise ConfigError(f"quantize={quantize!r}: use 'nf4' (4-bit) or 'none'.")
     device = torch.device(device) if device else best_device()
     dtype = dtype or compute_dtype(device)
-    folder = str(resolve_model(name))
+    folder = resolve_model(name)
     with quiet():
-        model = _load_model(folder, name, quantize, device, dtype)
-        tokenizer = _load_tokenizer(folder, name)
+        model = _load_model(str(folder), name, quantize, device, dtype)
+        tokenizer = _load_tokenizer(str(folder), name)
     _compute_plainly(model)
     use_short_attention(model)
     model.requires_grad_(False)
@@ -97,6 +100,7 @@ def load_base(
         quantization=quantize,
         device=device,
         dtype=dtype,
+        weights=weights_fingerprint(folder),
     )
 
 

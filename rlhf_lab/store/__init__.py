@@ -4,7 +4,7 @@
 `read_prompts` turns files, lists and datasets into prompts.
 """
 
-from rlhf_lab.store.identity import Identity, settle_identity
+from rlhf_lab.store.identity import Identity, settle_identity, settle_weights
 from rlhf_lab.store.lock import TrainingLock
 from rlhf_lab.store.preference_store import Counts, PreferenceStore
 from rlhf_lab.store.prompt_choice import choose_prompts, heldout_prompts
@@ -23,4 +23,5 @@ __all__ = [
     "heldout_prompts",
     "read_prompts",
     "settle_identity",
+    "settle_weights",
 ]

@@ -11,7 +11,7 @@ from rlhf_lab.errors import ConfigError, LabMismatch
 from rlhf_lab.store.preference_store import PreferenceStore
 from rlhf_lab.types import DEFAULT_MODEL, LoraSpec
 
-SETTING = "identity"
+SETTING, WEIGHTS = "identity", "weights"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,33 @@ def settle_identity(
                 f"no other. Leave {key}= out to continue, or choose a new directory."
             )
     return Identity(model=made["model"], quantize=made["quantize"], lora=_lora(made["lora"]))
+
+
+def settle_weights(store: PreferenceStore, directory: Path, found: str) -> None:
+    """Note which numbers the base has, or refuse others than the lab was made with.
+
+    One model may come from two places, rounded differently, under one name. A lab of an older
+    release takes on what it is given.
+
+    Args:
+        store: The lab's, with its identity settled.
+        directory: The lab's, to be named in errors.
+        found: Fingerprint of the base that was loaded.
+
+    Raises:
+        LabMismatch: the lab was made with other weights.
+    """
+    made = store.get_setting(SETTING)
+    known = made.get(WEIGHTS)
+    if known is not None and known != found and store.versions():
+        raise LabMismatch(
+            f"{directory} was made with weights of {made['model']!r} whose fingerprint is {known}; "
+            f"those found under that name now have {found}: adapters fit only the numbers they "
+            "were trained on. Put the former files back (a folder's own, the hub's cache, or for "
+            "the default model RLHF_LAB_CACHE), or choose a new directory."
+        )
+    if known != found:
+        store.set_setting(SETTING, {**made, WEIGHTS: found})
 
 
 def _place(model: str) -> str:

@@ -41,7 +41,11 @@ class _Row(BaseModel):
 
 
 def read_prompts(
-    source: object, *, split: Split | None = None, heldout_fraction: float = 0.2
+    source: object,
+    *,
+    split: Split | None = None,
+    heldout_fraction: float = 0.2,
+    system: str | None = None,
 ) -> list[Prompt]:
     """Read prompts, all or none, in order; nothing is stored.
 
@@ -56,6 +60,7 @@ def read_prompts(
             and where it does not, the prompt's own hash: the same prompt always lands in the
             same split. A `Prompt` has its split already.
         heldout_fraction: Share of the hash that goes to "heldout", from 0 to 1.
+        system: A system message put before those prompts that have none.
 
     Raises:
         PromptError: a row that is not a prompt; the message names the row.
@@ -68,12 +73,14 @@ def read_prompts(
         raise ConfigError(f"split={split!r}: use 'train', 'heldout', or None to split by hash.")
     path = _as_path(source)
     if path is not None:
-        return _read_file(path, split, heldout_fraction)
-    origin = "dataset" if hasattr(source, "column_names") else "user"
-    return [
-        _prompt(row, f"prompts[{n}]", origin, split, heldout_fraction)
-        for n, row in enumerate(_rows(source))
-    ]
+        found = _read_file(path, split, heldout_fraction)
+    else:
+        origin = "dataset" if hasattr(source, "column_names") else "user"
+        found = [
+            _prompt(row, f"prompts[{n}]", origin, split, heldout_fraction)
+            for n, row in enumerate(_rows(source))
+        ]
+    return found if system is None else [p.with_system(system) for p in found]
 
 
 def _as_path(source: object) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Self
 
+from rlhf_lab.store.preference_store import PreferenceStore
 from rlhf_lab.types import Version
 
 
@@ -18,6 +19,12 @@ class VersionTable(tuple[Version, ...]):
         table = super().__new__(cls, versions)
         table.heads = frozenset(h for h in heads if h)
         return table
+
+    @classmethod
+    def of(cls, store: PreferenceStore) -> Self:
+        """Those of a lab as they are now."""
+        heads = {store.get_setting(f"head.{role}") for role in ("policy", "reward")}
+        return cls(store.versions(), heads)
 
     def __repr__(self) -> str:
         return (

@@ -1,4 +1,4 @@
-"""What a person watching PPO would be alarmed by, looked for after every step.
+"""What a person watching training would be alarmed by, looked for after every step and update.
 
 The bounds are wide: an alarm is a reason to stop and read some responses, not a statistic.
 """
@@ -6,9 +6,9 @@ The bounds are wide: an alarm is a reason to stop and read some responses, not a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from rlhf_lab.training.ppo_stats import PPOStats
+from rlhf_lab.types import REWARD_ALONE, Alarm, Interval
 
 # Nats per response below 0. The estimate of a small KL is negative by chance, but hardly this far
 # three times in a row.
@@ -17,17 +17,8 @@ NEGATIVE_KL, IN_A_ROW = -0.2, 3
 COLLAPSED = 0.25
 # Times longer or shorter than in the first step.
 DRIFTED = 3.0
-
-
-class Alarm(NamedTuple):
-    """Something that should be looked at: its name, and the value, the rule and the next step."""
-
-    name: str
-    message: str
-
-    def __str__(self) -> str:
-        """As shown under a progress bar."""
-        return f"{self.name}: {self.message}"
+# Standard deviations of the start's scores. Fewer prompts than that say nothing of agreement.
+RISEN, FEWEST_PROMPTS = 0.3, 8
 
 
 def alarms(history: Sequence[PPOStats]) -> list[Alarm]:
@@ -82,3 +73,32 @@ LOOKS: tuple[Callable[[Sequence[PPOStats]], Alarm | None], ...] = (
     _entropy_collapse,
     _length_drift,
 )
+
+
+def reward_alarm(
+    reward: str, rise: float, agreement: Interval | None, before: Interval | None
+) -> Alarm | None:
+    """Whether a reward model likes later policies more and more, but not what people like in them.
+
+    Args:
+        reward: The version that PPO was run against.
+        rise: Mean score it gives to newly ranked responses of later policies, in standard
+            deviations above the start's.
+        agreement: Share of ordered pairs of those responses that it gets right, not having
+            learned them; None without any.
+        before: The same on held-out prompts when it was made; None when it was not measured.
+    """
+    if agreement is None or agreement.n < FEWEST_PROMPTS or rise <= RISEN:
+        return None
+    fallen = before is not None and agreement.high < before.estimate
+    if not fallen and agreement.estimate > 0.5:
+        return None
+    rule = f"less than its {before} when it was made" if before and fallen else "no more than half"
+    return Alarm(
+        REWARD_ALONE,
+        f"{reward} scores later policies' responses {rise:+.2f} deviations above the start's "
+        f"(more than {RISEN}), but puts only {agreement} of their pairs in the order of the new "
+        f"rankings, {rule}: what rose was the reward alone. The new version has learned these "
+        "rankings: read some samples of lab.evaluate(), and if they are no better, go back with "
+        "lab.undo() before the next lab.ppo().",
+    )

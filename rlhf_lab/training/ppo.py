@@ -26,6 +26,7 @@ from rlhf_lab.algorithms import (
     shaped_rewards,
     whiten,
 )
+from rlhf_lab.algorithms.statistics import finite_scores
 from rlhf_lab.models import RoleModel
 from rlhf_lab.models.generation import sampling_parts
 from rlhf_lab.models.memory import Parts, release_memory
@@ -83,7 +84,8 @@ class PPOTrainer:
 
         Raises:
             CertificateError: the ratio is not 1 before the first optimizer step.
-            NonFiniteError: gradients that are not finite, several times in a row.
+            NonFiniteError: scores that are not finite; gradients that are not, several times in
+                a row.
             OutOfMemory: not even one response at a time fits.
         """
         clock = Stopwatch()
@@ -133,7 +135,7 @@ class PPOTrainer:
     def _rewards(self, rollout: Rollout) -> Tensor:
         """Shaped rewards, (responses, longest response)."""
         config = self.config
-        scores = rollout.scores
+        scores = finite_scores(rollout.scores)
         if config.score_clip:
             scores = scores.clamp(-config.score_clip, config.score_clip)
         scores = scores - config.missing_eos_penalty * ~rollout.ended

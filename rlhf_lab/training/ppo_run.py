@@ -11,14 +11,14 @@ from tqdm.auto import tqdm
 from rlhf_lab.errors import NotEnoughData
 from rlhf_lab.models import RoleModel
 from rlhf_lab.store import PreferenceStore
-from rlhf_lab.training.alarms import Alarm, alarms
+from rlhf_lab.training.alarms import alarms
 from rlhf_lab.training.checkpoints import Checkpoint, read_checkpoint
 from rlhf_lab.training.config import PPOConfig
 from rlhf_lab.training.ppo import PPOTrainer
 from rlhf_lab.training.ppo_stats import PPOStats
 from rlhf_lab.training.rollout import RolloutPrompt
 from rlhf_lab.training.versions import VersionNote, VersionTree
-from rlhf_lab.types import Prompt, Version
+from rlhf_lab.types import Alarm, Prompt, Version
 
 
 class PPORun:
@@ -43,12 +43,13 @@ class PPORun:
         prompts: Sequence[Prompt],
         *,
         steps: int,
+        earlier: Sequence[Alarm] = (),
         progress: bool = True,
     ) -> None:
         """Prepare a run; nothing is computed before the first step is asked for."""
         self.steps = steps
         self.history: list[PPOStats] = []
-        self.alarms: list[Alarm] = []
+        self.alarms: list[Alarm] = list(earlier)
         self.version: Version | None = None
         self._trainer = trainer
         self._tree = tree
@@ -193,12 +194,23 @@ def start_ppo(
     config: PPOConfig,
     *,
     steps: int,
+    earlier: Sequence[Alarm] = (),
     progress: bool = True,
 ) -> PPORun:
     """A run from the present policy version against the present reward version.
 
     Weights always come from the checkpoints, so a run in a new kernel is the same run. The value
     role starts from the reward role the first time (its normalised scale), and goes on after that.
+
+    Args:
+        model: Its policy, value and reward roles are overwritten.
+        tree: Where versions come from and go.
+        store: Where figures go.
+        prompts: For training.
+        config: Settings of every step, resolved.
+        steps: How many.
+        earlier: What is known to be alarming before the first step; it is told, and ends nothing.
+        progress: Show a bar.
 
     Raises:
         NotEnoughData: no reward version yet, or no prompts.
@@ -214,7 +226,9 @@ def start_ppo(
     model.load_state("reward", tree.load(reward).tensors["reward"])
     trainer = PPOTrainer(model, config)
     _go_on_from(tree.load(policy), trainer)
-    return PPORun(trainer, tree, store, prompts, steps=steps, progress=progress)
+    for alarm in earlier:
+        tqdm.write(f"Alarm: {alarm}")
+    return PPORun(trainer, tree, store, prompts, steps=steps, earlier=earlier, progress=progress)
 
 
 def _go_on_from(checkpoint: Checkpoint, trainer: PPOTrainer) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 from rlhf_lab.algorithms import Calibration, ReliabilityBin
-from rlhf_lab.types import Interval
+from rlhf_lab.types import Alarm, Interval
 
 KeptBy = Literal["the last", "lowest held-out loss", "the last: too few held-out prompts"]
 
@@ -36,6 +37,8 @@ class RewardReport:
         kept_by: Why that one.
         repeated_pairs: Pairs of responses that two or more judgments put in an order.
         contradicting_pairs: Those of them that were put in both orders.
+        alarm: The version before liked later policies better and better, but not what people
+            liked in them.
     """
 
     version: str
@@ -53,6 +56,7 @@ class RewardReport:
     kept_by: KeptBy = "the last"
     repeated_pairs: int = 0
     contradicting_pairs: int = 0
+    alarm: Alarm | None = None
 
     @classmethod
     def from_state(cls, stored: Mapping[str, Any]) -> Self:
@@ -65,14 +69,15 @@ class RewardReport:
         if calibration:
             bins = tuple(ReliabilityBin(**b) for b in calibration["bins"])
             calibration = Calibration(**{**calibration, "bins": bins})
-        return cls(**{**stored, **intervals, "calibration": calibration})
+        alarm = Alarm(*stored["alarm"]) if stored.get("alarm") else None
+        return cls(**{**stored, **intervals, "calibration": calibration, "alarm": alarm})
 
     def as_state(self) -> dict[str, Any]:
         """JSON form, kept inside the version's checkpoint."""
         return asdict(self)
 
     def __str__(self) -> str:
-        """One line."""
+        """One line, and one for an alarm."""
         parts = [
             f"{self.version}: {self.rankings} new rankings (+ {self.replayed} replayed)",
             f"loss {self.loss_first:.2f} → {self.loss_last:.2f}",
@@ -85,7 +90,8 @@ class RewardReport:
             parts.append(f"epoch {self._kept()}")
         if self.contradicting_pairs:
             parts.append(f"{self._contradictions()} contradict each other")
-        return ", ".join([*parts, f"{self.seconds:.0f} s"])
+        told = f"\nAlarm: {self.alarm}" if self.alarm else ""
+        return ", ".join([*parts, f"{self.seconds:.0f} s"]) + told
 
     __repr__ = __str__
 
@@ -95,7 +101,8 @@ class RewardReport:
             for k, v in self._rows()
         )
         curve = reliability_curve(self.calibration) if self.calibration else ""
-        return f"<table><caption>{self.version}</caption>{body}</table>{curve}"
+        told = f"<p><b>Alarm</b>: {html.escape(str(self.alarm))}</p>" if self.alarm else ""
+        return f"<table><caption>{self.version}</caption>{body}</table>{told}{curve}"
 
     def _rows(self) -> Iterator[tuple[str, str]]:
         yield "new rankings", f"{self.rankings} (+ {self.replayed} replayed)"

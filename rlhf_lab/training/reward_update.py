@@ -13,13 +13,14 @@ from rlhf_lab.algorithms import Calibration, pairs_of_tiers, pairwise_calibratio
 from rlhf_lab.models import RoleModel
 from rlhf_lab.models.memory import release_memory
 from rlhf_lab.store import PreferenceStore
+from rlhf_lab.training.alarms import reward_alarm
 from rlhf_lab.training.checkpoints import Checkpoint
 from rlhf_lab.training.config import RewardConfig
 from rlhf_lab.training.reward import FitResult, RankedExample, RewardTrainer, ordered_pairs_right
-from rlhf_lab.training.reward_examples import lab_examples
+from rlhf_lab.training.reward_examples import LabExamples, lab_examples
 from rlhf_lab.training.reward_report import RewardReport
 from rlhf_lab.training.versions import VersionNote, VersionTree
-from rlhf_lab.types import Interval, Version
+from rlhf_lab.types import Alarm, Interval, Version
 
 
 def update_reward(
@@ -60,7 +61,9 @@ def update_reward(
             return RewardReport.from_state(before.state["report"])
     examples.check()
 
-    prequential = _accuracy(examples.new, trainer.scores(examples.new, progress=progress))
+    unseen = trainer.scores(examples.new, progress=progress)
+    prequential = _accuracy(examples.new, unseen)
+    alarm = _alarm(before, model, examples, unseen) if before else None
     # Interrupted before the checkpoint, the role must not keep what no version knows of.
     with trainer.optimizer.whole_or_nothing():
         fit = trainer.fit(examples.new, examples.old, heldout=examples.heldout, progress=progress)
@@ -86,6 +89,7 @@ def update_reward(
             kept_by=fit.kept_by,
             repeated_pairs=examples.repeated.total,
             contradicting_pairs=examples.repeated.contradicting,
+            alarm=alarm,
         )
         learned |= {e.judgment_id for e in examples.new}
         _save(tree, store, trainer, head, report, learned)
@@ -107,6 +111,23 @@ def _accuracy(examples: Sequence[RankedExample], scores: Sequence[Tensor]) -> In
         right = by_prompt.setdefault(tuple(example.prompt), [])
         right += ordered_pairs_right(found, example.ranks)
     return share_interval(list(by_prompt.values())) if any(by_prompt.values()) else None
+
+
+def _alarm(
+    before: Checkpoint, model: RoleModel, examples: LabExamples, unseen: Sequence[Tensor]
+) -> Alarm | None:
+    """Of the version in the reward role, on new rankings of other responses than the start's."""
+    starts = {e.judgment_id for e in examples.reference}
+    later = [
+        pair for pair in zip(examples.new, unseen, strict=True) if pair[0].judgment_id not in starts
+    ]
+    if not later:
+        return None
+    scores = [found.to(model.base.device) for _, found in later]
+    rise = model.head("reward").normalised(torch.cat(scores)).mean().item()
+    report = RewardReport.from_state(before.state["report"])
+    agreement = _accuracy(*map(list, zip(*later, strict=True)))
+    return reward_alarm(report.version, rise, agreement, report.heldout_accuracy)
 
 
 def _calibration(examples: Sequence[RankedExample], scores: Sequence[Tensor]) -> Calibration | None:

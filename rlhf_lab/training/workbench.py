@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from rlhf_lab.errors import ConfigError
+from torch import Tensor
+
+from rlhf_lab.errors import ConfigError, NotEnoughData
 from rlhf_lab.models import RoleModel, load_base
-from rlhf_lab.store import Identity, PreferenceStore, TrainingLock
+from rlhf_lab.store import Identity, PreferenceStore, TrainingLock, settle_weights
 from rlhf_lab.training.certify import certify
 from rlhf_lab.training.versions import VersionTree
-from rlhf_lab.types import Version
+from rlhf_lab.types import START, Version
 
 _holders: WeakValueDictionary[str, Workbench] = WeakValueDictionary()
 
@@ -43,6 +46,7 @@ class Workbench:
         """
         self.tree = VersionTree(directory, store, keep_states=keep_states)
         self._store = store
+        self._directory = directory
         self._identity = identity
         self._device = device
         self._checkpointing = checkpointing
@@ -57,10 +61,13 @@ class Workbench:
 
         Raises:
             LabInUse: another process does model work in this lab; names it.
+            LabMismatch: the base has other weights than the lab was made with.
         """
         self.take()
         identity = self._identity
         base = load_base(identity.model, quantize=identity.quantize, device=self._device)
+        if base.weights is not None:
+            settle_weights(self._store, self._directory, base.weights)
         model = RoleModel(base, identity.lora, seed=self._seed, checkpointing=self._checkpointing)
         self.tree.open_policy(model)
         return model
@@ -121,6 +128,43 @@ class Workbench:
         self.ready_model().save_adapter("policy", target)
         return target
 
+    def baseline(self, name: str) -> Mapping[str, Tensor]:
+        """Weights of another policy than the present one, to compare it with.
+
+        Raises:
+            ConfigError: it is the present one, or none of a policy.
+            UnknownVersion: no such version.
+            CheckpointError: its files are missing or altered.
+        """
+        present = self.tree.head("policy")
+        if name == (present.name if present else START):
+            raise ConfigError(
+                f"baseline={name!r} is the present policy, and a policy only ties with itself: "
+                "take PPO steps first (lab.ppo), or choose another baseline from lab.versions."
+            )
+        version = self._store.version(name)
+        if version.role != "policy":
+            raise ConfigError(
+                f"baseline={name!r} is a {version.role} model, which writes no responses: choose "
+                "a policy from lab.versions."
+            )
+        return self.tree.load(version).tensors["policy"]
+
+    def reward_of_policy(self) -> tuple[str | None, Mapping[str, Tensor] | None]:
+        """Name and weights of the reward the present policy was trained with, else the present one.
+
+        Raises:
+            CheckpointError: its files are missing or altered.
+        """
+        policy, reward = self.tree.head("policy"), self.tree.head("reward")
+        trained_with = [
+            n for n in (policy.trained_with if policy else ()) if n.startswith("reward@")
+        ]
+        version = self._store.version(trained_with[0]) if trained_with else reward
+        return (
+            (version.name, self.tree.load(version).tensors["reward"]) if version else (None, None)
+        )
+
     def checkout(self, name: str, *, with_reward: bool) -> Version:
         """Make a version the present one, and with a policy the reward it was trained with.
 
@@ -131,9 +175,25 @@ class Workbench:
         self.take()
         version = self._store.version(name)
         checkpoint = self.tree.load(version)
+        others = [self._store.version(n) for n in (version.trained_with if with_reward else ())]
+        for other in others:
+            self.tree.load(other)  # damage is found before anything is changed
         if version.role == "policy" and "model" in self.__dict__:
             self.model.load_state("policy", checkpoint.tensors["policy"])
-        for other in version.trained_with if with_reward else ():
-            self.tree.set_head(self._store.version(other))
+        for other in others:
+            self.tree.set_head(other)
         self.tree.set_head(version)
         return version
+
+    def undo(self) -> Version:
+        """Check out the parent of the present policy; the reward model stays as it is.
+
+        Raises:
+            NotEnoughData: the present policy is the start.
+        """
+        self.take()
+        present = self.tree.head("policy")
+        if present is None or present.parent is None:
+            name = present.name if present else START
+            raise NotEnoughData(f"{name} is the start: there is nothing to undo.")
+        return self.checkout(present.parent, with_reward=False)

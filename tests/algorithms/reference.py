@@ -6,6 +6,7 @@ down here. Where the library speaks of a mask, these functions speak of a list o
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -27,6 +28,26 @@ def shaped_rewards(scores: Row, kl: Rows, kl_coef: float) -> list[list[float]]:
             rewards.append(reward)
         shaped.append(rewards)
     return shaped
+
+
+# Schulman (2020), "Approximating KL Divergence", with r = other / policy: k1 = -log r
+def kl_k1(logp: Rows, other: Rows) -> list[list[float]]:
+    return [[p - q for p, q in zip(*rows, strict=True)] for rows in zip(logp, other, strict=True)]
+
+
+# The same, k3 = (r - 1) - log r
+def kl_k3(logp: Rows, other: Rows) -> list[list[float]]:
+    return [
+        [math.exp(q - p) - 1 - (q - p) for p, q in zip(*rows, strict=True)]
+        for rows in zip(logp, other, strict=True)
+    ]
+
+
+# Ziegler et al. (2019), section 2.2: e = clip(KL / target - 1, -0.2, 0.2), beta <- beta (1 + K e)
+def adapted(coef: float, target: float, gain: float, kls: Row) -> float:
+    for kl in kls:
+        coef *= 1 + gain * min(max(kl / target - 1, -0.2), 0.2)
+    return coef
 
 
 # Schulman et al. (2015), equation 16: A_t = sum_l (gamma * lambda)^l * delta_(t+l)
@@ -179,3 +200,25 @@ def wilson(share: float, n: int) -> tuple[float, float]:
     grid = np.linspace(0, 1, 200_001)
     held = grid[np.abs(grid - share) <= 1.959964 * np.sqrt(grid * (1 - grid) / n)]
     return float(held.min()), float(held.max())
+
+
+# Efron and Tibshirani (1993), chapter 13: quantiles of the mean over all n^n equally likely draws
+def bootstrap(clusters: Sequence[Row], shares: Row) -> list[float]:
+    drawn = itertools.product(range(len(clusters)), repeat=len(clusters))
+    means = sorted(float(np.mean(np.concatenate([clusters[i] for i in d]))) for d in drawn)
+    return [means[math.ceil(share * len(means)) - 1] for share in shares]
+
+
+# Every pair once, as (better, worse, tied, tiers between them)
+def pairs(ranks: Sequence[int]) -> set[tuple[int, int, bool, int]]:
+    levels = sorted(set(ranks))
+    found = set()
+    for i in range(len(ranks)):
+        for j in range(i + 1, len(ranks)):
+            apart = levels.index(ranks[j]) - levels.index(ranks[i])
+            found.add((i, j, apart == 0, apart) if apart >= 0 else (j, i, False, -apart))
+    return found
+
+
+def variance(values: Row) -> float:
+    return float(np.var(np.asarray(values, dtype=np.float64)))

@@ -21,6 +21,18 @@ def test_two_clusters_can_be_drawn_in_three_ways():
     assert found == Interval(estimate=0.5, low=0.0, high=1.0, n=2)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_interval_is_that_of_all_equally_likely_draws(seed: int):
+    """Clusters of unlike size; 5^5 draws, of which 10,000 samples see nearly all."""
+    random = np.random.default_rng(seed)
+    clusters = [[float(x) for x in random.normal(size=n)] for n in random.integers(1, 6, size=5)]
+    found = bootstrap_mean(clusters, seed=seed)
+    assert found.estimate == pytest.approx(np.mean(np.concatenate(clusters)), rel=1e-12)
+    ends = reference.bootstrap(clusters, [0.02, 0.03, 0.97, 0.98])
+    assert ends[0] <= found.low <= ends[1]
+    assert ends[2] <= found.high <= ends[3]
+
+
 def test_the_same_input_gives_the_same_interval_and_another_seed_another():
     values = [[float(x)] for x in np.random.default_rng(0).normal(size=30)]
     first = bootstrap_mean(values, resamples=500, seed=1)

@@ -4,13 +4,15 @@ import dataclasses
 import math
 
 import hypothesis.strategies as st
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 
 from rlhf_lab.algorithms import AdaptiveKL, FixedKL, kl_k1, kl_k3
 from rlhf_lab.errors import ConfigError
-from tests.algorithms.batches import close
+from tests.algorithms import reference
+from tests.algorithms.batches import FILLS, SEEDS, Ragged, close, flat
 
 
 def test_k1_and_k3_worked_by_hand():
@@ -21,6 +23,26 @@ def test_k1_and_k3_worked_by_hand():
     # Half as likely: k1 = -log 2, k3 = 2 - 1 - log 2.
     close(kl_k1(quarter, half), [-0.693147])
     close(kl_k3(quarter, half), [0.306853], rtol=5e-6)
+
+
+@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_both_estimators_equal_the_reference_whatever_sits_in_the_padding(seed, fill):
+    drawn = Ragged(seed, fill=fill)
+    logp, other = drawn.rows(), drawn.rows()
+    for estimator, expected in ((kl_k1, reference.kl_k1), (kl_k3, reference.kl_k3)):
+        found = estimator(drawn.pad(logp), drawn.pad(other))
+        close(flat(drawn.unpad(found)), flat(expected(logp, other)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_adaptive_price_equals_the_reference_over_many_steps(seed):
+    random = np.random.default_rng(seed)
+    kls = [float(x) for x in random.normal(6, 2, size=30)]
+    controller = AdaptiveKL(coef=0.1, target=6.0, horizon=640.0)
+    for kl in kls:
+        controller.update(kl, samples=64)
+    assert controller.coef == pytest.approx(reference.adapted(0.1, 6.0, 0.1, kls), rel=1e-12)
 
 
 def test_both_estimators_have_the_true_kl_as_their_mean():

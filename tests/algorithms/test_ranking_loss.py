@@ -31,6 +31,27 @@ def test_candidates_of_one_tier_are_a_tied_pair():
     assert as_set([1, 2, 1]) == {(0, 1, False), (0, 2, True), (2, 1, False)}
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_pairs_equal_the_reference(seed):
+    random = np.random.default_rng(seed)
+    ranks = [int(x) for x in random.integers(1, 12, size=int(random.integers(2, 9)))]
+    found = pairs_of_tiers(ranks)
+    columns = (found.better, found.worse, found.is_tie, found.tiers_apart)
+    assert set(zip(*(c.tolist() for c in columns), strict=True)) == reference.pairs(ranks)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_davidson_probabilities_equal_the_reference(seed):
+    random = np.random.default_rng(seed)
+    first, second = ([float(x) for x in random.normal(0, 2, size=6)] for _ in range(2))
+    nu = float(random.uniform(0.1, 3))
+    apart = torch.tensor(first) - torch.tensor(second)
+    win, tie = davidson_log_probs(apart, torch.tensor(math.log(nu)))
+    expected = [reference.davidson(a, b, nu) for a, b in zip(first, second, strict=True)]
+    close(win.exp(), [e[0] for e in expected], rtol=1e-5)
+    close(tie.exp(), [e[2] for e in expected], rtol=1e-5)
+
+
 @pytest.mark.parametrize("count", [2, 3, 4, 9])
 def test_every_two_candidates_meet_once(count):
     pairs = pairs_of_tiers(list(range(count)))

@@ -13,8 +13,8 @@ from rlhf_lab.algorithms import (
     masked_variance,
     whiten,
 )
-from rlhf_lab.algorithms.statistics import only
-from rlhf_lab.errors import ShapeError
+from rlhf_lab.algorithms.statistics import finite_scores, only
+from rlhf_lab.errors import NonFiniteError, ShapeError
 from tests.algorithms import reference
 from tests.algorithms.batches import FILLS, SEEDS, Ragged, close, flat
 
@@ -44,6 +44,14 @@ def test_only_refuses_a_mask_of_another_shape_although_it_would_broadcast():
         only(torch.zeros(2, 3), torch.ones(2, 1, dtype=torch.bool))
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_scores_pass_when_finite_and_are_counted_when_not(value: float):
+    scores = torch.tensor([1.0, -2.0])
+    assert finite_scores(scores) is scores
+    with pytest.raises(NonFiniteError, match=r"scores \[.*\] for 2 of 3 responses: .*lab.checkout"):
+        finite_scores(torch.tensor([value, 1.0, math.nan]))
+
+
 def test_declared_shapes_are_checked_in_tests():
     with pytest.raises(jaxtyping.TypeCheckError):
         masked_mean(torch.zeros(2, 3), torch.ones(2, 1, dtype=torch.bool))
@@ -56,7 +64,7 @@ def test_statistics_equal_the_reference_whatever_sits_in_the_padding(seed, fill)
     values, returns = batch.rows(), batch.rows(scale=3.0)
     is_token = batch.is_response_token
     mean = sum(flat(values)) / len(flat(values))
-    variance = sum((v - mean) ** 2 for v in flat(values)) / len(flat(values))
+    variance = reference.variance(flat(values))
     close(masked_mean(batch.pad(values), is_token), mean)
     close(masked_variance(batch.pad(values), is_token), variance)
     close(

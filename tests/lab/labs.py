@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from rlhf_lab import Lab, PPOConfig, RewardConfig
@@ -45,3 +48,15 @@ def tell(lab: Lab) -> tuple:
     responses = [(r.id, r.text, r.token_ids, r.version) for r in lab.store.responses()]
     judgments = [(j.id, j.shown_order, j.ranking, j.annotator) for j in lab.store.judgments()]
     return responses, judgments
+
+
+def contents(path: Path) -> tuple[list[str], dict[str, str]]:
+    """Everything a lab holds on disk: its database as SQL, and the digest of every checkpoint file.
+
+    Equal before and after means that nothing was half done.
+    """
+    with closing(sqlite3.connect(path / "lab.sqlite")) as database:
+        rows = list(database.iterdump())
+    files = sorted(f for f in (path / "checkpoints").rglob("*") if f.is_file())
+    digests = {str(f.relative_to(path)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+    return rows, digests

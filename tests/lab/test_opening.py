@@ -25,7 +25,7 @@ from rlhf_lab.errors import (
 )
 from rlhf_lab.models import sources
 from rlhf_lab.types import LoraSpec
-from tests.lab.labs import LORA, PPO, SAMPLING, TRAIN, open_lab
+from tests.lab.labs import LORA, PPO, SAMPLING, TRAIN, contents, open_lab
 from tests.tiny import same
 
 
@@ -68,8 +68,10 @@ def test_a_lab_made_otherwise_is_refused_and_stays_usable(
     path: Path, taught_folder: Path, changes: dict, says: str
 ):
     shutil.copytree(taught_folder, path)
+    before = contents(path)
     with pytest.raises(LabMismatch, match=says) as caught:
         Lab(path, **changes)
+    assert contents(path) == before
     assert str(path) in str(caught.value)
     assert "choose a new directory" in str(caught.value)
     with Lab(path, lora=LORA, quantize="none", sampling=SAMPLING, progress=False) as lab:

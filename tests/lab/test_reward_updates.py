@@ -15,6 +15,7 @@ from rlhf_lab import Lab, RubricAnnotator
 from rlhf_lab.annotators import rank_all
 from rlhf_lab.errors import NonFiniteError, StoreError
 from rlhf_lab.training import RewardTrainer
+from rlhf_lab.training.reward import ordered_pairs_right
 from rlhf_lab.types import Judgment, Ranking
 from tests.lab.labs import REWARD
 from tests.tiny import same
@@ -172,3 +173,32 @@ def test_early_stopping_says_that_a_small_lab_cannot_choose(taught: Lab):
     report = taught.update_reward(replace(REWARD, patience=1))
     assert (report.epochs, report.kept_epoch) == (2, 2)
     assert "epoch 2 of 2 (the last: too few held-out prompts)" in str(report)
+
+
+def test_new_judgments_are_scored_before_they_are_learned_from(taught: Lab, monkeypatch):
+    """By the version of before, whose moments the optimizer goes on with."""
+    judge_again(taught)
+    tensors = taught._bench.tree.load(taught.store.version("reward@0")).tensors
+    seen: dict = {}
+    fit = RewardTrainer.fit
+
+    def watched(self, new, old=(), **options):
+        seen["moments"] = self.optimizer.state()
+        with torch.no_grad():
+            scores = self.scores(new)
+        right = [
+            r for s, e in zip(scores, new, strict=True) for r in ordered_pairs_right(s, e.ranks)
+        ]
+        seen["accuracy"] = sum(right) / len(right)
+        result = fit(self, new, old, **options)
+        after = self.scores(new)
+        seen["moved"] = not torch.equal(torch.cat(after), torch.cat(scores))
+        return result
+
+    monkeypatch.setattr(RewardTrainer, "fit", watched)
+    learning = replace(REWARD, epochs=6, learning_rate=0.05)
+    report = taught.update_reward(learning)
+    assert same(seen["moments"], dict(tensors["optimizer"]))
+    assert seen["moved"]
+    assert report.prequential_accuracy.estimate == pytest.approx(seen["accuracy"])
+    assert 0 < report.prequential_accuracy.n <= report.rankings

@@ -140,3 +140,18 @@ def test_settings_are_frozen_and_keyword_only(config):
 def test_other_places_for_the_values_are_refused():
     with pytest.raises(ConfigError, match=r"^value_trunk='shared': use 'own' or 'policy'"):
         PPOConfig(value_trunk="shared")
+
+
+def test_the_defaults_are_those_that_are_documented():
+    """docs/ppo.md names them; a change here is a change there."""
+    config = PPOConfig()
+    assert (config.clip, config.value_clip, config.vf_coef, config.max_grad_norm) == (
+        0.2, 0.2, 0.1, 1.0,
+    )  # fmt: skip
+    assert (config.gamma, config.lam, config.advantage) == (1.0, 0.95, "gae")
+    assert (config.kl, config.missing_eos_penalty, config.whiten_rewards) == (
+        "adaptive",
+        0.0,
+        False,
+    )
+    assert RewardConfig().max_grad_norm == 1.0

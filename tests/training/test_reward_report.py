@@ -11,7 +11,7 @@ from rlhf_lab.algorithms import pairwise_calibration
 from rlhf_lab.training import RewardReport
 from rlhf_lab.training.reward_examples import repeated_pairs
 from rlhf_lab.training.reward_report import reliability_curve
-from rlhf_lab.types import Interval, Ranking
+from rlhf_lab.types import Alarm, Interval, Ranking
 
 CALIBRATION = pairwise_calibration(torch.linspace(-1.0, 3.0, 45))
 REPORT = RewardReport(
@@ -78,7 +78,16 @@ def test_a_calibrated_point_lies_on_the_line_and_one_too_sure_below_it():
         assert f"{point.pairs} pairs" in circle.find("title").text
 
 
-@pytest.mark.parametrize("report", [REPORT, PLAIN])
+ALARMED = replace(REPORT, alarm=Alarm("reward up, preference not", "0.51 < 0.76: look at it."))
+
+
+def test_an_alarm_is_told_on_a_line_of_its_own():
+    assert str(ALARMED) == f"{REPORT}\nAlarm: reward up, preference not: 0.51 < 0.76: look at it."
+    assert "preference not: 0.51 &lt; 0.76: look at it.</p>" in ALARMED._repr_html_()
+    assert "Alarm" not in str(REPORT) + REPORT._repr_html_()
+
+
+@pytest.mark.parametrize("report", [REPORT, PLAIN, ALARMED])
 def test_a_report_survives_its_checkpoint(report: RewardReport):
     assert RewardReport.from_state(json.loads(json.dumps(report.as_state()))) == report
 
@@ -88,7 +97,7 @@ def test_reports_of_an_older_release_can_be_read():
         k: v
         for k, v in json.loads(json.dumps(REPORT.as_state())).items()
         if k not in ("calibration", "epochs", "kept_epoch", "kept_by", "repeated_pairs",
-                     "contradicting_pairs")
+                     "contradicting_pairs", "alarm")
     }  # fmt: skip
     old = RewardReport.from_state(stored)
     assert old.heldout_accuracy == REPORT.heldout_accuracy

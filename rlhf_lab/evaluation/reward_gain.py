@@ -1,0 +1,134 @@
+"""Whether the reward rose, and the alarm when held-out preference did not rise with it.
+
+A policy that learns to please its reward model is meant to please people too. Where it does not,
+going on makes it worse (Gao et al. 2023, "Scaling Laws for Reward Model Overoptimization"). Both
+are measured on the same responses to the same held-out prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from rlhf_lab.algorithms import bootstrap_mean
+from rlhf_lab.algorithms.statistics import finite_scores
+from rlhf_lab.evaluation.kl import plain_batches
+from rlhf_lab.models import RoleModel
+from rlhf_lab.store import PreferenceStore
+from rlhf_lab.types import REWARD_ALONE, Alarm, Interval, Prompt, Response
+
+# With fewer, a win rate of one half or less is mostly the luck of the prompts.
+FEWEST_PROMPTS = 8
+
+
+def reward_gain(
+    model: RoleModel,
+    prompts: Sequence[Prompt],
+    before: Sequence[Response],
+    after: Sequence[Response],
+    *,
+    seed: int,
+    progress: bool = True,
+) -> Interval:
+    """How much higher a reward scores `after`, with its interval over prompts.
+
+    Args:
+        model: Its reward role is the version that is asked.
+        prompts: One per pair of responses.
+        before: The baseline's response to each prompt.
+        after: The version's response to each prompt.
+        seed: Of the bootstrap.
+        progress: Show a bar.
+
+    Raises:
+        NonFiniteError: scores that are NaN or infinite.
+    """
+    found = _scores(model, [*prompts, *prompts], [*before, *after], progress)
+    scores = finite_scores(found)
+    gains = (scores[len(before) :] - scores[: len(before)]).tolist()
+    return bootstrap_mean([[gain] for gain in gains], seed=seed)
+
+
+def _scores(
+    model: RoleModel, prompts: Sequence[Prompt], responses: Sequence[Response], progress: bool
+) -> Tensor:
+    """In standard deviations of the start's scores."""
+    batches = list(plain_batches(model, prompts, responses))
+    with model.dense.base(), model.role("reward") as role:
+        found = [
+            role.scores(batch)
+            for batch in tqdm(batches, desc="Reward", disable=not progress, leave=False)
+        ]
+    return model.head("reward").normalised(torch.cat(found)).cpu()
+
+
+def preference_alarm(
+    version: str, baseline: str, reward: str, gain: Interval, win_rate: Interval
+) -> Alarm | None:
+    """Whether the reward is certain to have risen while the win rate is one half or less.
+
+    Args:
+        version: The policy judged.
+        baseline: What it is compared with.
+        reward: The reward version asked.
+        gain: As from `reward_gain`.
+        win_rate: Share of the same prompts won by the policy.
+    """
+    if gain.low <= 0 or win_rate.estimate > 0.5 or win_rate.n < FEWEST_PROMPTS:
+        return None
+    return Alarm(
+        REWARD_ALONE,
+        f"{reward} scores {version} higher than {baseline} by {gain} deviations, but its win rate "
+        f"on the same held-out prompts is {win_rate}, not above one half: it may have learned to "
+        "please the reward alone. Read some samples; then lab.generate(), lab.rank() and "
+        "lab.update_reward(), so that the reward hears of it, or go back with lab.undo().",
+    )
+
+
+def figures(
+    baseline: str, win_rate: Interval, kl: float, reward: str | None, gain: Interval | None
+) -> dict[str, float]:
+    """An evaluation as the store keeps it; versions by their number."""
+    kept = {"baseline": float(_number(baseline)), "kl": kl, **_flat("win_rate", win_rate)}
+    if reward is None or gain is None:
+        return kept
+    return {**kept, "reward": float(_number(reward)), **_flat("reward_gain", gain)}
+
+
+def stored_alarm(store: PreferenceStore, version: str, reward: str | None) -> Alarm | None:
+    """The alarm of a version's last evaluation; None if another reward is the present one since.
+
+    Args:
+        store: The lab's.
+        version: A policy.
+        reward: The present reward version.
+    """
+    rows = store.metrics("evaluation", version)
+    if not rows or reward is None:
+        return None
+    kept = rows[-1].values
+    if kept.get("reward") != _number(reward):
+        return None
+    gain, win_rate = (_interval(name, kept) for name in ("reward_gain", "win_rate"))
+    return preference_alarm(version, f"policy@{kept['baseline']:.0f}", reward, gain, win_rate)
+
+
+def _number(version: str) -> int:
+    return int(version.partition("@")[2])
+
+
+def _flat(name: str, found: Interval) -> dict[str, float]:
+    ends = {f"{name}_low": found.low, f"{name}_high": found.high, f"{name}_n": float(found.n)}
+    return {name: found.estimate, **ends}
+
+
+def _interval(name: str, kept: Mapping[str, float]) -> Interval:
+    return Interval(
+        estimate=kept[name],
+        low=kept[f"{name}_low"],
+        high=kept[f"{name}_high"],
+        n=int(kept[f"{name}_n"]),
+    )
