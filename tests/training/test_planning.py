@@ -85,7 +85,7 @@ def test_nothing_is_lowered_that_does_not_help():
     # Long PPO micro-batches are all that is too much here.
     found = on_gpu(24, ppo=PPOConfig(tokens_per_micro_batch=4096), checkpointing=True)
     assert found.fits
-    found = on_gpu(20, ppo=PPOConfig(tokens_per_micro_batch=4096), response_tokens=48)
+    found = on_gpu(18, ppo=PPOConfig(tokens_per_micro_batch=4096), response_tokens=48)
     assert [change.setting for change in found.changes] == ["PPOConfig.tokens_per_micro_batch"]
 
 
