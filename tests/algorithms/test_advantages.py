@@ -60,6 +60,9 @@ def test_gae_of_three_tokens_worked_by_hand():
     found = generalized_advantages(rewards, values, is_token)
     close(found.advantages, [[0.34675, 0.365, 0.7, 0.0]])
     close(found.returns, [[0.84675, 0.765, 1.0, 0.0]])  # A + value
+    # The same where the row fills the tensor: there is nothing to mistake for what follows.
+    full = generalized_advantages(rewards[:, :3], values[:, :3], is_token[:, :3])
+    close(full.advantages, [[0.34675, 0.365, 0.7]])
     # With gamma = 0.9 and lambda = 0.5, so gamma * lambda = 0.45:
     # delta_2 = 0.7;  delta_1 = -0.2 + 0.27 - 0.4 = -0.33;  delta_0 = 0.1 + 0.36 - 0.5 = -0.04
     # A_1 = -0.33 + 0.45 * 0.7 = -0.015;  A_0 = -0.04 + 0.45 * -0.015 = -0.04675

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from rlhf_lab.errors import NonFiniteError
 from rlhf_lab.models import RoleModel
 from rlhf_lab.training import PPOStats, PPOTrainer
 from rlhf_lab.training import ppo_update as update_module
@@ -15,7 +16,7 @@ from rlhf_lab.training.rollout import Rollout
 from rlhf_lab.types import Sampling
 from tests.algorithms import reference
 from tests.algorithms.batches import close, flat
-from tests.tiny import batch, load_tiny, stir
+from tests.tiny import batch, load_tiny, same, stir
 from tests.training.ppo_steps import rollout_prompts, rollouts, trainer
 
 
@@ -140,3 +141,49 @@ def test_every_response_token_weighs_the_same_however_they_share_batches(tiny_fo
             [stats.grad_norm_policy, stats.grad_norm_value, stats.policy_loss, stats.value_loss]
         )
     close(found[0], found[1], rtol=1e-4, atol=1e-6)
+
+
+# What is not finite
+
+
+@pytest.mark.parametrize("figure", ["loss", "approx_kl", "ratio_max"])
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_figure_that_is_not_finite_drops_its_step_though_its_gradient_is(
+    model: RoleModel, monkeypatch, figure: str, call: int
+):
+    """Nor is it a broken certificate when the first minibatch shows it."""
+    ours = trainer(model, tokens_per_micro_batch=10_000)
+    loss, calls = update_module.policy_loss, []
+
+    def broken_once(*args, **options):
+        calls.append(1)
+        found = loss(*args, **options)
+        infinite = getattr(found, figure) + float("inf")
+        return found._replace(**{figure: infinite}) if len(calls) == call else found
+
+    monkeypatch.setattr(update_module, "policy_loss", broken_once)
+    stats = ours.step(rollout_prompts(model))
+    assert (stats.optimizer_steps, stats.skipped_steps) == (5, 1)
+    assert ours.optimizer.steps == 5
+
+
+def test_steps_that_were_taken_before_the_third_broken_one_are_taken_back(
+    model: RoleModel, monkeypatch
+):
+    ours = trainer(model)
+    before = {role: model.state(role) for role in ("policy", "value")}
+    minibatch, moved = ours.updater.minibatch, []
+
+    def poisoned_later(*args):
+        found = minibatch(*args)
+        moved.append(not same(model.state("policy"), before["policy"]))
+        if len(moved) > 2:
+            next(iter(model.parameters("policy").values())).grad.fill_(float("nan"))
+        return found
+
+    monkeypatch.setattr(ours.updater, "minibatch", poisoned_later)
+    with pytest.raises(NonFiniteError, match="in 3 steps in a row"):
+        ours.step(rollout_prompts(model))
+    assert moved == [False, True, True, True, True]
+    assert all(same(model.state(role), state) for role, state in before.items())
+    assert ours.optimizer.state() == {}

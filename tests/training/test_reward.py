@@ -91,21 +91,24 @@ def test_scores_come_back_in_the_candidates_order(model: RoleModel):
         torch.testing.assert_close(scores, alone, atol=1e-5, rtol=0)
 
 
-def test_a_prompts_ranking_weighs_the_same_whatever_its_number_of_candidates(model: RoleModel):
-    """The gradient of a step is the mean over rankings of the mean over pairs."""
+@pytest.mark.parametrize("tokens", [100, 512])
+def test_a_prompts_ranking_weighs_the_same_whatever_its_number_of_candidates(
+    model: RoleModel, tokens: int
+):
+    """The gradient of a step is the mean over rankings of the mean over pairs, in any batches."""
     few, many = example(model, 1, candidates=2), example(model, 2, candidates=9)
     log_tie = model.head("reward").log_tie
     with model.role("reward", train=True) as role:
         losses = []
         for one in (few, many):
-            tokens = batch(model, [(list(one.prompt), list(c)) for c in one.candidates])
-            losses.append(ranking_loss(role.scores(tokens), pairs_of_tiers(one.ranks), log_tie))
+            rows = batch(model, [(list(one.prompt), list(c)) for c in one.candidates])
+            losses.append(ranking_loss(role.scores(rows), pairs_of_tiers(one.ranks), log_tie))
         (sum(losses) / 2).backward()
     parameters = model.parameters("reward")
     expected = {k: p.grad.clone() for k, p in parameters.items()}
     for parameter in parameters.values():
         parameter.grad = None
-    trainer = RewardTrainer(model, RewardConfig(epochs=1))
+    trainer = RewardTrainer(model, RewardConfig(epochs=1, tokens_per_micro_batch=tokens))
     seen: dict[str, torch.Tensor] = {}
     trainer.optimizer.step = lambda: seen.update({k: p.grad.clone() for k, p in parameters.items()})
     ((loss,),) = trainer.fit([few, many], progress=False).losses
