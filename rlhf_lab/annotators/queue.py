@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from rlhf_lab.errors import ConfigError, NotEnoughData
-from rlhf_lab.types import (
-    Annotator,
-    Judgment,
-    JudgmentKind,
-    Progress,
-    Prompt,
-    RankingItem,
-    RankingSource,
-    Response,
-)
+from rlhf_lab.types import Annotator, Judgment, Progress, RankingItem, RankingSource
 
 MOST_CANDIDATES = 9
 
@@ -41,25 +30,33 @@ def check_candidates(k: int) -> None:
         )
 
 
+class ItemSource(Protocol):
+    """Where items are handed out: the part of the store's assignments that a queue needs."""
+
+    def offer(self, version: str | None = None) -> int:
+        """Make items of candidates that are not yet in one."""
+
+    def next_item(
+        self, annotator: str, version: str | None, *, seed: int, leave_ranked: bool
+    ) -> RankingItem | None:
+        """Hand out an item, the same until it is judged."""
+
+    def progress(self, annotator: str, version: str | None, *, leave_ranked: bool) -> Progress:
+        """How many items are judged or skipped, of how many."""
+
+    def undo(self, annotator: str, version: str | None) -> RankingItem | None:
+        """Take back the latest judgment or skip."""
+
+    def redo(self, annotator: str, version: str | None) -> RankingItem | None:
+        """Take back the latest undo."""
+
+
 class JudgmentStore(Protocol):
     """The part of the preference store that a queue needs."""
 
-    def prompts(self) -> list[Prompt]:
-        """All prompts, in order."""
-
-    def responses(self, prompt_id: str | None = None, version: str | None = None) -> list[Response]:
-        """Responses, in order."""
-
-    def judgments(
-        self,
-        prompt_id: str | None = None,
-        annotator: str | None = None,
-        kinds: Sequence[JudgmentKind] = ("ranking",),
-    ) -> list[Judgment]:
-        """Active events, in order."""
-
-    def latest_active(self, annotator: str) -> Judgment | None:
-        """What an undo would take back."""
+    @property
+    def assignments(self) -> ItemSource:
+        """Where items are handed out."""
 
     def submit(self, judgment: Judgment) -> bool:
         """Store one event durably."""
@@ -69,7 +66,8 @@ class RankingQueue:
     """One annotator's items: the candidates of each prompt that one version wrote.
 
     Holds no state of its own: what is done is read from the store each time, so a queue made
-    again after a reload or a crash goes on where the last one was.
+    again after a reload or a crash goes on where the last one was. The lab's plan says how many
+    annotators see an item, and in which order.
     """
 
     def __init__(
@@ -95,11 +93,13 @@ class RankingQueue:
         self._version = version
         self._seed = seed
         self._leave_ranked = leave_ranked
+        store.assignments.offer(version)
 
     def next_item(self) -> RankingItem | None:
-        """The first item this annotator has neither ranked nor skipped."""
-        done = self._seen()
-        return next((item for item in self._items() if not _ids(item) & done), None)
+        """The item this annotator has in hand, or a new one; None when there is none for them."""
+        return self._store.assignments.next_item(
+            self.annotator, self._version, seed=self._seed, leave_ranked=self._leave_ranked
+        )
 
     def submit(self, judgment: Judgment) -> None:
         """Store a judgment or skip; on disk when this returns."""
@@ -110,51 +110,17 @@ class RankingQueue:
 
         Looks only at this queue's items, so undo never reaches into another version's.
         """
-        ours = {i: item for item in self._items() for i in _ids(item)}
-        events = self._store.judgments(annotator=self.annotator, kinds=("ranking", "skip"))
-        last = next((e for e in reversed(events) if set(e.shown_order) & ours.keys()), None)
-        if last is None:
-            return None
-        self._store.submit(
-            Judgment(
-                id=submission_id("undo", last.id),
-                prompt_id=last.prompt_id,
-                annotator=self.annotator,
-                kind="undo",
-                supersedes=last.id,
-            )
-        )
-        return ours[next(i for i in last.shown_order if i in ours)]
+        return self._store.assignments.undo(self.annotator, self._version)
+
+    def redo(self) -> RankingItem | None:
+        """Take back the latest undo and return its item; None after a new judgment."""
+        return self._store.assignments.redo(self.annotator, self._version)
 
     def progress(self) -> Progress:
         """Items ranked or skipped, of all items in the queue."""
-        done = self._seen()
-        items = self._items()
-        return Progress(done=sum(bool(_ids(item) & done) for item in items), total=len(items))
-
-    def _seen(self) -> set[str]:
-        events = self._store.judgments(annotator=self.annotator, kinds=("ranking", "skip"))
-        if self._leave_ranked:
-            events += self._store.judgments(kinds=("ranking",))
-        return {i for event in events for i in event.shown_order}
-
-    def _items(self) -> list[RankingItem]:
-        prompts = {p.id: p for p in self._store.prompts()}
-        groups: dict[tuple[str, str], list[Response]] = {}
-        for response in self._store.responses(version=self._version):
-            if response.purpose == "candidate":
-                groups.setdefault((response.version, response.prompt_id), []).append(response)
-        return [
-            RankingItem(prompt=prompts[prompt_id], candidates=self._shuffled(group))
-            for (_, prompt_id), group in groups.items()
-            if len(group) > 1
-        ]
-
-    def _shuffled(self, group: Iterable[Response]) -> tuple[Response, ...]:
-        """Blind order, the same each time for the same annotator and candidates."""
-        ordered = sorted(group, key=lambda r: r.id)
-        key = f"{self._seed}/{self.annotator}/{ordered[0].id}"
-        return tuple(random.Random(key).sample(ordered, len(ordered)))
+        return self._store.assignments.progress(
+            self.annotator, self._version, leave_ranked=self._leave_ranked
+        )
 
 
 def rank_all(source: RankingSource, annotator: Annotator) -> int:
@@ -185,7 +151,3 @@ def rank_all(source: RankingSource, annotator: Annotator) -> int:
 def submission_id(*parts: str) -> str:
     """An id that is the same whenever the same thing is said again."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
-
-
-def _ids(item: RankingItem) -> set[str]:
-    return {c.id for c in item.candidates}

@@ -44,7 +44,8 @@ def _logprob_sums(
     responses: Sequence[Response],
     progress: bool,
 ) -> list[float]:
-    temperature = responses[0].sampling.temperature
+    sampling = responses[0].sampling
+    temperature = 1.0 if sampling is None else sampling.temperature
     sums: list[float] = []
     with model.role(role) as held:
         batches = list(plain_batches(model, prompts, responses))

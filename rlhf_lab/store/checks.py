@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import insert, select
+from sqlalchemy import Row, Select, insert, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from rlhf_lab.errors import JudgmentError, StoreError, UnknownVersion
 from rlhf_lab.store import judging, rows
-from rlhf_lab.store.tables import Base, JudgmentRow, PromptRow, ResponseRow, VersionRow
-from rlhf_lab.types import Judgment, Response
+from rlhf_lab.store.tables import (
+    Base,
+    DemonstrationRow,
+    JudgmentRow,
+    PromptRow,
+    ResponseRow,
+    VersionRow,
+)
+from rlhf_lab.types import Demonstration, Judgment, Response
 
 T = TypeVar("T")
 # Ids per IN (...): well under the number of parameters either database takes.
@@ -29,23 +37,27 @@ def insert_rows(session: Session, table: type[Base], values: list[rows.Values]) 
         session.execute(insert(table), values)
 
 
+def in_chunks(
+    session: Session,
+    query: Select[*tuple[Any, ...]],
+    column: InstrumentedAttribute[Any],
+    ids: Iterable[str],
+) -> Iterator[Row[*tuple[Any, ...]]]:
+    """The rows of a query whose column holds one of the ids."""
+    wanted = list(ids)
+    for start in range(0, len(wanted), _CHUNK):
+        yield from session.execute(query.where(column.in_(wanted[start : start + _CHUNK])))
+
+
 def existing(session: Session, column: InstrumentedAttribute[str], ids: Iterable[str]) -> set[str]:
     """Those of the ids that are stored."""
-    wanted = list(ids)
-    found: set[str] = set()
-    for start in range(0, len(wanted), _CHUNK):
-        chunk = wanted[start : start + _CHUNK]
-        found.update(session.scalars(select(column).where(column.in_(chunk))))
-    return found
+    return {row[0] for row in in_chunks(session, select(column), column, ids)}
 
 
 def by_ids(session: Session, ids: Iterable[str]) -> Iterator[Response]:
     """The stored responses with these ids."""
-    wanted = list(ids)
-    for start in range(0, len(wanted), _CHUNK):
-        chunk = wanted[start : start + _CHUNK]
-        query = select(ResponseRow).where(ResponseRow.id.in_(chunk))
-        yield from (rows.to_response(row) for row in session.scalars(query))
+    for (row,) in in_chunks(session, select(ResponseRow), ResponseRow.id, ids):
+        yield rows.to_response(row)
 
 
 def check_against_store(session: Session, judgment: Judgment) -> None:
@@ -75,6 +87,51 @@ def refuse_other_submission(stored: Judgment, judgment: Judgment) -> None:
         raise JudgmentError(
             f"submission id {judgment.id!r} already holds another judgment (by "
             f"{stored.annotator!r} on {stored.prompt_id}): make a new id for every act."
+        )
+
+
+def check_demonstration(session: Session, demonstration: Demonstration) -> None:
+    """Refuse a demonstration that does not fit what is stored."""
+    if not existing(session, PromptRow.id, [demonstration.prompt_id]):
+        raise JudgmentError(
+            f"{demonstration.prompt_id!r} is not a stored prompt: add it with add_prompts first."
+        )
+    if demonstration.edited_from is not None:
+        named = ResponseRow.id == demonstration.edited_from
+        of = session.scalar(select(ResponseRow.prompt_id).where(named))
+        if of != demonstration.prompt_id:
+            raise JudgmentError(
+                f"edited_from={demonstration.edited_from!r} is no stored response to "
+                f"{demonstration.prompt_id}: pass the id of the one that was edited, or None."
+            )
+    if demonstration.supersedes is not None:
+        _check_replaced(session, demonstration)
+
+
+def _check_replaced(session: Session, demonstration: Demonstration) -> None:
+    named = DemonstrationRow.id == demonstration.supersedes
+    target = session.scalar(select(DemonstrationRow).where(named))
+    ours = (demonstration.prompt_id, demonstration.annotator)
+    if target is None or (target.prompt_id, target.annotator) != ours:
+        raise JudgmentError(
+            f"supersedes={demonstration.supersedes!r} is no demonstration of "
+            f"{demonstration.annotator!r} for {demonstration.prompt_id}: only one's own can be "
+            "replaced."
+        )
+    later = DemonstrationRow.supersedes == demonstration.supersedes
+    if session.scalar(select(DemonstrationRow.id).where(later)) is not None:
+        raise JudgmentError(
+            f"{demonstration.supersedes!r} is already superseded: supersede the latest one, see "
+            "demonstrations()."
+        )
+
+
+def refuse_other_demonstration(stored: Demonstration, demonstration: Demonstration) -> None:
+    """Refuse a second demonstration under a submission id."""
+    if replace(stored, created_at=demonstration.created_at) != demonstration:
+        raise JudgmentError(
+            f"submission id {demonstration.id!r} already holds another demonstration: make a new "
+            "id for every act."
         )
 
 

@@ -14,6 +14,7 @@ Together these keep at most one judgment active in every chain of corrections.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -170,8 +171,21 @@ def _check_redo(revived: Event, events: Mapping[str, Event], active: set[str]) -
 
 
 def same_submission(stored: Judgment, judgment: Judgment) -> bool:
-    """Whether two judgments of one id are the same act; a retry may carry a later time stamp."""
-    return replace(stored, created_at=judgment.created_at) == judgment
+    """Whether two judgments of one id are the same act.
+
+    A retry may carry a later time stamp, and does not know the occasion.
+    """
+    known = replace(stored, created_at=judgment.created_at, occasion=judgment.occasion)
+    return known == judgment
+
+
+def item_id(prompt_id: str, candidates: Iterable[str]) -> str | None:
+    """The id of the item made of these candidates, in whatever order; None for no candidates."""
+    ids = sorted(candidates)
+    if not ids:
+        return None
+    key = "\0".join([prompt_id, *ids]).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(key).hexdigest()[:16]
 
 
 def same_response(stored: Response, response: Response) -> bool:

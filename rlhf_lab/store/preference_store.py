@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Engine, Select, func, select
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from rlhf_lab.errors import StoreError
-from rlhf_lab.store import checks, judging, rows
-from rlhf_lab.store.engine import as_store_error, open_engine, parse_location, writer
+from rlhf_lab.store import chain, checks, events, handing_out, judging, rows
+from rlhf_lab.store.assignments import Assignments
+from rlhf_lab.store.database import Database
 from rlhf_lab.store.rows import MetricsRow
-from rlhf_lab.store.schema import ensure_schema
 from rlhf_lab.store.tables import (
+    ActiveRow,
+    DemonstrationRow,
     JudgmentRow,
     MetricsTable,
     PromptRow,
@@ -27,7 +27,16 @@ from rlhf_lab.store.tables import (
     SettingRow,
     VersionRow,
 )
-from rlhf_lab.types import Judgment, JudgmentKind, Prompt, Response, Split, Version, utc_now
+from rlhf_lab.types import (
+    Demonstration,
+    Judgment,
+    JudgmentKind,
+    Prompt,
+    Response,
+    Split,
+    Version,
+    utc_now,
+)
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -63,10 +72,11 @@ class PreferenceStore:
     Args:
         location: Path of an SQLite file (made if absent), or an SQLAlchemy URL: `sqlite:///PATH`
             or `postgresql://...`.
-        clock: Gives the time of logged metrics.
+        clock: Gives the time of logged metrics and of leases.
 
     Attributes:
-        closed: Whether `close` was called.
+        database: Its transactions, for what is built on the tables.
+        assignments: What is to be judged by whom.
 
     Raises:
         StoreError: the place cannot be used; the message says why and what to do. Every method
@@ -75,25 +85,18 @@ class PreferenceStore:
 
     def __init__(self, location: Path | str, *, clock: Callable[[], datetime] = utc_now) -> None:
         """Open the database, creating or upgrading its schema."""
-        url = parse_location(location)
-        self._where = url.database if url.get_backend_name() == "sqlite" else repr(url)
+        self.database = Database(location)
+        self.assignments = Assignments(self.database, clock)
         self._clock = clock
-        self.closed = False
-        self._engine = open_engine(url)
-        self._writer = writer(self._engine)
-        try:
-            ensure_schema(self._engine, str(self._where))
-        except SQLAlchemyError as error:
-            self._engine.dispose()
-            raise as_store_error(error, str(self._where)) from error
-        except BaseException:
-            self._engine.dispose()
-            raise
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self.database.closed
 
     def close(self) -> None:
         """Let go of the database; closing twice is fine, using it afterwards is a StoreError."""
-        self.closed = True
-        self._engine.dispose()
+        self.database.close()
 
     def __enter__(self) -> Self:
         """The store itself."""
@@ -110,7 +113,7 @@ class PreferenceStore:
 
     def __repr__(self) -> str:
         """Where it is, without a password."""
-        return f"PreferenceStore({str(self._where)!r})"
+        return f"PreferenceStore({self.database.where!r})"
 
     # -- prompts
 
@@ -127,7 +130,7 @@ class PreferenceStore:
         for prompt in prompts:
             values = rows.prompt_values(prompt)
             by_id.setdefault(values["id"], values)
-        with self._write() as session:
+        with self.database.write() as session:
             known = checks.existing(session, PromptRow.id, by_id)
             new = [values for i, values in by_id.items() if i not in known]
             checks.insert_rows(session, PromptRow, new)
@@ -163,7 +166,7 @@ class PreferenceStore:
         for response in responses:
             checks.refuse_conflict(unique.setdefault(response.id, response), response)
         values = {i: rows.response_values(r) for i, r in unique.items()}
-        with self._write() as session:
+        with self.database.write() as session:
             wanted = {r.prompt_id: None for r in unique.values()}
             checks.require(wanted, checks.existing(session, PromptRow.id, wanted))
             known = checks.existing(session, ResponseRow.id, unique)
@@ -205,14 +208,14 @@ class PreferenceStore:
                 that is unknown, of another annotator or prompt, or not active.
         """
         judging.check_itself(judgment)
-        values = rows.judgment_values(judgment)
-        with self._write() as session:
+        rows.aware(judgment.created_at, f"judgment {judgment.id}")
+        with self.database.write() as session:
             stored = session.scalar(select(JudgmentRow).where(JudgmentRow.id == judgment.id))
             if stored is not None:
                 checks.refuse_other_submission(rows.to_judgment(stored), judgment)
                 return False
             checks.check_against_store(session, judgment)
-            checks.insert_rows(session, JudgmentRow, [values])
+            events.append(session, judgment, self._clock())
         return True
 
     def judgments(
@@ -230,21 +233,59 @@ class PreferenceStore:
             kinds: Which kinds of event to return.
             include_superseded: Also those that were corrected or undone.
         """
-        query = select(JudgmentRow).order_by(JudgmentRow.seq)
+        query = select(JudgmentRow).order_by(JudgmentRow.seq).where(JudgmentRow.kind.in_(kinds))
+        if not include_superseded:
+            query = query.join(ActiveRow, ActiveRow.judgment_id == JudgmentRow.id)
         if prompt_id is not None:
             query = query.where(JudgmentRow.prompt_id == prompt_id)
         if annotator is not None:
             query = query.where(JudgmentRow.annotator == annotator)
-        # Undo events decide what is active, so all kinds are read whatever `kinds` says.
-        events = self._all(query, rows.to_judgment)
-        if not include_superseded:
-            events = judging.active_events(events)
-        return [event for event in events if event.kind in kinds]
+        return self._all(query, rows.to_judgment)
 
     def latest_active(self, annotator: str) -> Judgment | None:
         """This person's latest ranking or skip that still counts: what an undo takes back."""
-        events = self.judgments(annotator=annotator, kinds=("ranking", "skip"))
-        return events[-1] if events else None
+        with self.database.read() as session:
+            row = handing_out.latest(session, annotator, None)
+            return None if row is None else rows.to_judgment(row)
+
+    def add_demonstration(self, demonstration: Demonstration) -> bool:
+        """Store an answer that a person wrote; True if new, False if this id is stored already.
+
+        Raises:
+            JudgmentError: another demonstration under the same id; an unknown prompt; an
+                `edited_from` that is no response to it; a `supersedes` that is unknown, somebody
+                else's, or superseded already.
+        """
+        values = rows.demonstration_values(demonstration)
+        with self.database.write() as session:
+            stored = session.scalar(
+                select(DemonstrationRow).where(DemonstrationRow.id == demonstration.id)
+            )
+            if stored is not None:
+                checks.refuse_other_demonstration(rows.to_demonstration(stored), demonstration)
+                return False
+            checks.check_demonstration(session, demonstration)
+            checks.insert_rows(session, DemonstrationRow, [values])
+        return True
+
+    def demonstrations(
+        self, prompt_id: str | None = None, *, include_superseded: bool = False
+    ) -> list[Demonstration]:
+        """Answers that people wrote, in the order they were submitted."""
+        query = select(DemonstrationRow).order_by(DemonstrationRow.seq)
+        if prompt_id is not None:
+            query = query.where(DemonstrationRow.prompt_id == prompt_id)
+        if not include_superseded:
+            later = aliased(DemonstrationRow)
+            query = query.where(
+                ~select(later.seq).where(later.supersedes == DemonstrationRow.id).exists()
+            )
+        return self._all(query, rows.to_demonstration)
+
+    def chain_head(self) -> str:
+        """How many events the record of judgments has, and the hash of the last: "NUMBER:HASH"."""
+        with self.database.read() as session:
+            return str(chain.read_head(session))
 
     # -- versions, metrics, settings
 
@@ -256,7 +297,7 @@ class PreferenceStore:
             UnknownVersion: its parent, or one it was trained with, is not stored.
         """
         values = rows.version_values(version)
-        with self._write() as session:
+        with self.database.write() as session:
             names = checks.version_names(session)
             if version.name in names:
                 raise StoreError(
@@ -265,6 +306,7 @@ class PreferenceStore:
             for other in (version.parent, *version.trained_with):
                 if other is not None and other not in names:
                     raise checks.unknown_version(other, names)
+            values["judged"] = str(chain.read_head(session))
             checks.insert_rows(session, VersionRow, [values])
 
     def versions(self) -> list[Version]:
@@ -277,7 +319,7 @@ class PreferenceStore:
         Raises:
             UnknownVersion: there is none; the message names similar ones.
         """
-        with self._read() as session:
+        with self.database.read() as session:
             row = session.scalar(select(VersionRow).where(VersionRow.name == name))
             if row is None:
                 raise checks.unknown_version(name, checks.version_names(session))
@@ -292,7 +334,7 @@ class PreferenceStore:
             "values": rows.pack_figures(values),
             "created_at": rows.aware(self._clock(), f"{kind} step {step}"),
         }
-        with self._write() as session:
+        with self.database.write() as session:
             checks.insert_rows(session, MetricsTable, [row])
 
     def metrics(self, kind: str | None = None, version: str | None = None) -> list[MetricsRow]:
@@ -306,7 +348,7 @@ class PreferenceStore:
 
     def get_setting(self, key: str, default: Any = None) -> Any:  # noqa: ANN401  (any JSON)
         """The value stored under a key, or the default if there is none."""
-        with self._read() as session:
+        with self.database.read() as session:
             row = session.get(SettingRow, key)
             return default if row is None else row.value
 
@@ -317,52 +359,32 @@ class PreferenceStore:
             StoreError: the value would not come back equal from JSON.
         """
         checks.check_json(key, value)
-        with self._write() as session:
+        with self.database.write() as session:
             session.merge(SettingRow(key=key, value=value))
 
     def counts(self) -> Counts:
         """How many of everything."""
-        columns = (JudgmentRow.id, JudgmentRow.prompt_id, JudgmentRow.annotator)
-        light = select(*columns, JudgmentRow.kind, JudgmentRow.supersedes)
-        with self._read() as session:
-            splits = session.scalars(select(PromptRow.split)).all()
-            events = session.execute(light.order_by(JudgmentRow.seq)).all()
+        with self.database.read() as session:
+            splits = dict(session.execute(_counted_by(PromptRow.split)).all())
+            kinds = dict(session.execute(_counted_by(ActiveRow.kind)).all())
+            acted = select(func.count(ActiveRow.annotator.distinct()))
+            annotators = session.scalar(acted.where(ActiveRow.kind != "undo"))
             responses = session.scalar(select(func.count(ResponseRow.seq)))
             versions = session.scalar(select(func.count(VersionRow.seq)))
-        active = [e for e in judging.active_events(events) if e.kind != "undo"]
         return Counts(
-            prompts=len(splits),
-            heldout_prompts=sum(split == "heldout" for split in splits),
+            prompts=sum(splits.values()),
+            heldout_prompts=splits.get("heldout", 0),
             responses=responses or 0,
-            rankings=sum(e.kind == "ranking" for e in active),
-            skips=sum(e.kind == "skip" for e in active),
-            annotators=len({e.annotator for e in active}),
+            rankings=kinds.get("ranking", 0),
+            skips=kinds.get("skip", 0),
+            annotators=annotators or 0,
             versions=versions or 0,
         )
 
-    # -- sessions
-
     def _all(self, query: Select[R], convert: Callable[[R], T]) -> list[T]:
-        with self._read() as session:
+        with self.database.read() as session:
             return [convert(row) for row in session.scalars(query)]
 
-    @contextmanager
-    def _read(self) -> Iterator[Session]:
-        with self._session(self._engine) as session:
-            yield session
 
-    @contextmanager
-    def _write(self) -> Iterator[Session]:
-        """A transaction that holds the write lock, so what it reads stays true until it ends."""
-        with self._session(self._writer) as session:
-            yield session
-
-    @contextmanager
-    def _session(self, engine: Engine) -> Iterator[Session]:
-        if self.closed:
-            raise StoreError(f"{self!r} is closed: open a new one.")
-        try:
-            with Session(engine) as session, session.begin():
-                yield session
-        except SQLAlchemyError as error:
-            raise as_store_error(error, str(self._where)) from error
+def _counted_by(column: InstrumentedAttribute[str]) -> Select[str, int]:
+    return select(column, func.count()).group_by(column)

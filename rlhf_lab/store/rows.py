@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, cast
 
 from rlhf_lab.errors import PromptError, StoreError
 from rlhf_lab.store.tables import (
+    DemonstrationRow,
     JudgmentRow,
     MetricsTable,
     PromptRow,
@@ -19,10 +20,12 @@ from rlhf_lab.store.tables import (
 )
 from rlhf_lab.types import (
     VERSION_NAME,
+    Demonstration,
     EndReason,
     Judgment,
     JudgmentKind,
     Message,
+    Occasion,
     Prompt,
     Purpose,
     Ranking,
@@ -108,8 +111,8 @@ def response_values(response: Response) -> Values:
         "text": response.text,
         "token_ids": [int(t) for t in response.token_ids],
         "version": response.version,
-        "sampling": asdict(response.sampling),
-        "seed": str(int(response.seed)),
+        "sampling": None if response.sampling is None else asdict(response.sampling),
+        "seed": "" if response.seed is None else str(int(response.seed)),
         "end_reason": response.end_reason,
         "purpose": response.purpose,
         "created_at": aware(response.created_at, f"response {response.id}"),
@@ -124,8 +127,8 @@ def to_response(row: ResponseRow) -> Response:
         text=row.text,
         token_ids=tuple(row.token_ids),
         version=row.version,
-        sampling=Sampling(**row.sampling),
-        seed=int(row.seed),
+        sampling=None if row.sampling is None else Sampling(**row.sampling),
+        seed=int(row.seed) if row.seed else None,
         end_reason=cast(EndReason, row.end_reason),
         purpose=cast(Purpose, row.purpose),
         created_at=row.created_at,
@@ -143,7 +146,10 @@ def judgment_values(judgment: Judgment) -> Values:
         "shown_order": list(judgment.shown_order),
         "tiers": None if ranking is None else [list(tier) for tier in ranking.tiers],
         "strength": judgment.strength,
+        "criteria": {i: dict(r) for i, r in judgment.criteria.items()} or None,
         "comment": judgment.comment,
+        "flags": list(judgment.flags) or None,
+        "occasion": judgment.occasion,
         "seconds": float(judgment.seconds),
         "supersedes": judgment.supersedes,
         "created_at": aware(judgment.created_at, f"judgment {judgment.id}"),
@@ -161,11 +167,26 @@ def to_judgment(row: JudgmentRow) -> Judgment:
         shown_order=tuple(row.shown_order),
         ranking=None if tiers is None else Ranking(tiers=tuple(tuple(t) for t in tiers)),
         strength=cast("Strength | None", row.strength),
+        criteria=row.criteria or {},
         comment=row.comment,
+        flags=tuple(row.flags or ()),
+        occasion=cast(Occasion, row.occasion or "regular"),
         seconds=row.seconds,
         supersedes=row.supersedes,
         created_at=row.created_at,
     )
+
+
+def demonstration_values(demonstration: Demonstration) -> Values:
+    """A row for `demonstrations`."""
+    values = {f.name: getattr(demonstration, f.name) for f in fields(demonstration)}
+    aware(demonstration.created_at, f"demonstration {demonstration.id}")
+    return {**values, "seconds": float(demonstration.seconds)}
+
+
+def to_demonstration(row: DemonstrationRow) -> Demonstration:
+    """The demonstration a row holds."""
+    return Demonstration(**{f.name: getattr(row, f.name) for f in fields(Demonstration)})
 
 
 def version_values(version: Version) -> Values:
@@ -196,6 +217,7 @@ def to_version(row: VersionRow) -> Version:
         path=row.path,
         trained_with=tuple(row.trained_with),
         metrics=unpack_figures(row.metrics),
+        judged=row.judged or "",
         created_at=row.created_at,
     )
 

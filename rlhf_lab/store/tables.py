@@ -13,7 +13,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, MetaData, Text
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -104,8 +104,8 @@ class ResponseRow(Base):
     text: Mapped[str]
     token_ids: Mapped[list[int]] = mapped_column(JSON)
     version: Mapped[str] = mapped_column(index=True)
-    sampling: Mapped[dict[str, Any]] = mapped_column(JSON)
-    seed: Mapped[str]  # text: seeds are any Python integer, wider than a database's
+    sampling: Mapped[dict[str, Any] | None] = mapped_column(JSON, nullable=False)  # JSON's null
+    seed: Mapped[str]  # text: seeds are any Python integer, wider than a database's; or empty
     end_reason: Mapped[str]
     purpose: Mapped[str]
     created_at: Mapped[datetime]
@@ -129,6 +129,109 @@ class JudgmentRow(Base):
     supersedes: Mapped[str | None] = mapped_column(ForeignKey("judgments.id"), index=True)
     created_at: Mapped[datetime]
     strength: Mapped[str | None]
+    # The columns that 0003 added are empty in rows made before it, except `hash`.
+    criteria: Mapped[dict[str, dict[str, int]] | None] = mapped_column(JSON(none_as_null=True))
+    flags: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    occasion: Mapped[str | None]
+    hash: Mapped[str]
+
+
+class ActiveRow(Base):
+    """A judgment that counts: neither corrected nor taken back. Derived from the events.
+
+    Kept in the transaction that stores an event, so that nobody has to replay the record to know
+    what counts; `audit` replays it and compares.
+    """
+
+    __tablename__ = "active_judgments"
+
+    judgment_id: Mapped[str] = mapped_column(ForeignKey("judgments.id"), primary_key=True)
+    # That of the event, so that those that count are read in the order they were made.
+    seq: Mapped[int] = mapped_column(unique=True)
+    prompt_id: Mapped[str] = mapped_column(index=True)
+    annotator: Mapped[str]
+    kind: Mapped[str]
+    occasion: Mapped[str]
+    item_id: Mapped[str | None] = mapped_column(index=True)
+
+    __table_args__ = (Index("ix_active_judgments_annotator_seq", "annotator", "seq"),)
+
+
+class DemonstrationRow(Base):
+    """An answer that a person wrote or edited; append-only by the same triggers."""
+
+    __tablename__ = "demonstrations"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    prompt_id: Mapped[str] = mapped_column(ForeignKey("prompts.id"), index=True)
+    text: Mapped[str]
+    annotator: Mapped[str] = mapped_column(index=True)
+    edited_from: Mapped[str | None] = mapped_column(ForeignKey("responses.id"))
+    comment: Mapped[str]
+    seconds: Mapped[float]
+    supersedes: Mapped[str | None] = mapped_column(ForeignKey("demonstrations.id"), unique=True)
+    created_at: Mapped[datetime]
+
+
+class AnnotatorRow(Base):
+    """Somebody who judged, or was told to."""
+
+    __tablename__ = "annotators"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class ItemRow(Base):
+    """One prompt with the candidates that are to be compared.
+
+    `done` is derived: how many annotators' rankings of it count.
+    """
+
+    __tablename__ = "items"
+    __table_args__ = (
+        # What is open in the order it is drawn; in the order it was made.
+        Index("ix_items_version_state_draw", "version", "state", "draw"),
+        Index("ix_items_version_state_seq", "version", "state", "seq"),
+        {"sqlite_autoincrement": True},
+    )
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    prompt_id: Mapped[str] = mapped_column(ForeignKey("prompts.id"), index=True)
+    version: Mapped[str]
+    candidates: Mapped[list[str]] = mapped_column(JSON)
+    # "open", "full" (has the rankings it needs), "gold" (its answer is known) or "retired".
+    state: Mapped[str]
+    # A uniform number in [0, 2**31): where the item stands in the circle that draws go round.
+    draw: Mapped[int]
+    done: Mapped[int]
+    answer: Mapped[list[list[str]] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class AssignmentRow(Base):
+    """One item in the hands of one annotator; finished once `judgment_id` names what they said."""
+
+    __tablename__ = "assignments"
+    __table_args__ = (
+        Index("uq_assignments_item", "item_id", "annotator", "occasion", unique=True),
+        Index("ix_assignments_annotator_open", "annotator", "judgment_id"),
+        Index("ix_assignments_annotator_seq", "annotator", "version", "item_seq"),
+        {"sqlite_autoincrement": True},
+    )
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"))
+    # Copies of the item's own, which never change, so that one index answers "what comes next".
+    item_seq: Mapped[int]
+    version: Mapped[str]
+    annotator: Mapped[str]
+    occasion: Mapped[str]
+    leased_until: Mapped[datetime]
+    judgment_id: Mapped[str | None] = mapped_column(ForeignKey("judgments.id"), unique=True)
 
 
 class VersionRow(Base):
@@ -144,6 +247,7 @@ class VersionRow(Base):
     trained_with: Mapped[list[str]] = mapped_column(JSON)
     metrics: Mapped[dict[str, float | str]] = mapped_column(JSON)
     created_at: Mapped[datetime]
+    judged: Mapped[str | None]
 
 
 class MetricsTable(Base):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -80,6 +81,18 @@ def judge(source: RankingQueue, item: RankingItem, kind: str = "ranking", tag: s
     )
 
 
+def all_items(store: PreferenceStore, annotator: str = "me", **changes) -> list[RankingItem]:
+    """What a queue would show, one after the other; each is skipped and the skips taken back."""
+    ours = queue(store, annotator, **changes)
+    found = []
+    while (item := ours.next_item()) is not None:
+        found.append(item)
+        judge(ours, item, kind="skip", tag=str(uuid4()))
+    for _ in found:
+        ours.undo()
+    return found
+
+
 def test_the_same_item_is_shown_until_it_is_judged(store: PreferenceStore):
     ours = queue(store)
     item = ours.next_item()
@@ -113,9 +126,11 @@ def test_annotators_do_not_see_each_others_progress(store: PreferenceStore):
 
 
 def test_candidates_are_shuffled_by_seed_and_annotator_alone(store: PreferenceStore):
+    def shown(annotator: str, seed: int) -> list[RankingItem]:
+        return all_items(store, annotator, seed=seed)
+
     def orders(annotator: str, seed: int) -> list[tuple[int, ...]]:
-        items = queue(store, annotator, seed=seed)._items()
-        return [tuple(c.seed for c in item.candidates) for item in items]
+        return [tuple(c.seed for c in item.candidates) for item in shown(annotator, seed=seed)]
 
     assert orders("ann", 0) == orders("ann", 0)
     found = {str(orders(a, s)) for a in ("ann", "bob") for s in range(3)}
@@ -130,7 +145,7 @@ def test_only_candidates_of_the_asked_version_are_shown_together(store: Preferen
     assert queue(store, version="policy@1").progress().total == 1
     item = queue(store, version="policy@1").next_item()
     assert {c.version for c in item.candidates} == {"policy@1"}
-    everything = queue(store)._items()
+    everything = all_items(store)
     assert len(everything) == 4
     assert all(len({c.version for c in item.candidates}) == 1 for item in everything)
 

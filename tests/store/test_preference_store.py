@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import math
 import sqlite3
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -123,7 +124,9 @@ def test_bulk_reads_are_one_query_each(store):
     fill(store, *(f"p{n}" for n in range(20)))
     statements: list[str] = []
     event.listen(
-        store._engine, "before_cursor_execute", lambda c, cur, sql, *rest: statements.append(sql)
+        store.database.engine,
+        "before_cursor_execute",
+        lambda c, cur, sql, *rest: statements.append(sql),
     )
     for read in (store.prompts, store.responses, store.judgments, store.versions, store.metrics):
         statements.clear()
@@ -142,6 +145,8 @@ def test_versions_form_a_tree_in_order(store):
     )
     for version in (root, judge, child):
         store.add_version(version)
+    head = store.chain_head()
+    root, judge, child = (replace(version, judged=head) for version in (root, judge, child))
     assert store.versions() == [root, judge, child]
     assert store.version("policy@10") == child
 
@@ -214,7 +219,7 @@ def test_any_text_survives_as_a_response(store):
 
 
 def test_durable_settings_are_in_force(store):
-    with store._read() as session:
+    with store.database.read() as session:
         pragmas = {
             name: session.connection().exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -225,7 +230,7 @@ def test_durable_settings_are_in_force(store):
 
 
 def test_a_write_takes_the_lock_before_it_reads(store, database):
-    with store._write() as session:
+    with store.database.write() as session:
         session.connection()
         other = sqlite3.connect(database, timeout=0)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
@@ -265,7 +270,7 @@ def test_a_password_is_not_shown():
 def test_a_lock_that_cannot_be_had_is_a_store_error(store, database, monkeypatch):
     other = sqlite3.connect(database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with store._read() as session:  # a short wait for this one pooled connection
+    with store.database.read() as session:  # a short wait for this one pooled connection
         session.connection().exec_driver_sql("PRAGMA busy_timeout = 10")
     with pytest.raises(StoreError, match=r"locked\. Another process .* This call stored nothing"):
         store.add_prompts([prompt("one")])

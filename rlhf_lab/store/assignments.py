@@ -1,0 +1,146 @@
+"""`Assignments`: the work of a team, handed out item by item."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+
+from rlhf_lab.store import checks, events, handing_out, items, rows
+from rlhf_lab.store.database import Database
+from rlhf_lab.store.handing_out import Asking
+from rlhf_lab.store.plan import AssignmentPlan, read_plan, write_plan
+from rlhf_lab.store.tables import JudgmentRow
+from rlhf_lab.types import Judgment, Progress, RankingItem
+
+
+class Assignments:
+    """Who is to judge what, who has what in hand, and taking back what was said.
+
+    Any number of processes may ask at once. An item in hand stays with its annotator until it is
+    judged or its lease runs out; then it is offered again.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        """Work on a lab's database; leases run by this clock."""
+        self._database = database
+        self._clock = clock
+
+    @property
+    def plan(self) -> AssignmentPlan:
+        """How the work is shared out; every process that opens the lab sees the same."""
+        with self._database.read() as session:
+            return read_plan(session)
+
+    @plan.setter
+    def plan(self, plan: AssignmentPlan) -> None:
+        with self._database.write() as session:
+            write_plan(session, plan)
+            items.apply_overlap(session, plan)
+
+    def offer(self, version: str | None = None) -> int:
+        """Make items of the candidates of a version, or of all; returns how many are new.
+
+        Done by `generate` when all candidates of its prompts are there; again, it adds nothing.
+        """
+        with self._database.write() as session:
+            return items.offer(session, version, self._clock())
+
+    def make_gold(self, judgment_ids: Sequence[str]) -> int:
+        """Take these rankings for known answers, handed out at the plan's rate.
+
+        Raises:
+            JudgmentError: one is no ranking that counts, or ranks what was never offered.
+        """
+        with self._database.write() as session:
+            return items.make_gold(session, judgment_ids)
+
+    def next_item(
+        self,
+        annotator: str,
+        version: str | None = None,
+        *,
+        seed: int = 0,
+        leave_ranked: bool = False,
+    ) -> RankingItem | None:
+        """Hand out an item, or the one they hold; None when there is nothing for them.
+
+        Args:
+            annotator: Who asks.
+            version: Only candidates of this one; None for all.
+            seed: Of the annotator's order of items, and of the order candidates are shown in.
+            leave_ranked: Leave out what anybody has ranked already.
+        """
+        with self._database.write() as session:
+            return handing_out.next_item(
+                session, self._asking(annotator, version, seed, leave_ranked)
+            )
+
+    def progress(
+        self, annotator: str, version: str | None = None, *, leave_ranked: bool = False
+    ) -> Progress:
+        """How many items they have judged or skipped, of those there are for them."""
+        with self._database.read() as session:
+            return handing_out.progress(session, self._asking(annotator, version, 0, leave_ranked))
+
+    def undo(
+        self, annotator: str, version: str | None = None, *, submission: str | None = None
+    ) -> RankingItem | None:
+        """Take back their latest ranking or skip that counts; its item, or None.
+
+        Args:
+            annotator: Who takes back.
+            version: Only about candidates of this one.
+            submission: Id of the act; the same twice is one undo.
+        """
+        return self._take_back(annotator, version, submission, handing_out.latest)
+
+    def redo(
+        self, annotator: str, version: str | None = None, *, submission: str | None = None
+    ) -> RankingItem | None:
+        """Take back their latest undo; its item, or None when there is none or they judged since.
+
+        Args:
+            annotator: Whose undo.
+            version: Only about candidates of this one.
+            submission: Id of the act; the same twice is one redo.
+        """
+        return self._take_back(annotator, version, submission, handing_out.latest_undone)
+
+    def _take_back(
+        self,
+        annotator: str,
+        version: str | None,
+        submission: str | None,
+        find: Callable[..., JudgmentRow | None],
+    ) -> RankingItem | None:
+        event_id = submission or uuid.uuid4().hex
+        with self._database.write() as session:
+            stored = session.scalar(select(JudgmentRow).where(JudgmentRow.id == event_id))
+            if stored is not None:
+                return handing_out.item_of(session, stored)
+            target = find(session, annotator, version)
+            if target is None:
+                return None
+            event = Judgment(
+                id=event_id,
+                prompt_id=target.prompt_id,
+                annotator=annotator,
+                kind="undo",
+                supersedes=target.id,
+                created_at=self._clock(),
+            )
+            checks.check_against_store(session, event)
+            events.append(session, event, self._clock())
+            return handing_out.item_of(session, target)
+
+    def _asking(self, annotator: str, version: str | None, seed: int, leave_ranked: bool) -> Asking:
+        return Asking(
+            annotator=annotator,
+            version=version,
+            seed=seed,
+            leave_ranked=leave_ranked,
+            now=rows.aware(self._clock(), "the clock"),
+        )

@@ -1,0 +1,294 @@
+"""Which item to hand to whom, and who has which.
+
+An annotator keeps an item until it is judged or its lease has run out. Handing one out and noting
+who has it is one writing transaction, so however many processes ask at once, no item goes to more
+annotators than the plan wants, and none twice to the same one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.orm import Session, aliased
+
+from rlhf_lab.store import checks, judging, rows
+from rlhf_lab.store.plan import AssignmentPlan, read_plan
+from rlhf_lab.store.tables import (
+    ActiveRow,
+    AssignmentRow,
+    ItemRow,
+    JudgmentRow,
+    PromptRow,
+)
+from rlhf_lab.types import Progress, Prompt, RankingItem, Response
+
+# A repeated item is one of the latest so many that have been followed by enough others.
+_REPEAT_WINDOW = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """Who asks for an item, and which.
+
+    Attributes:
+        annotator: Their name.
+        version: Only candidates of this one; None for all.
+        seed: Of the order of items and candidates.
+        leave_ranked: Leave out what anybody has ranked already, whatever the plan says.
+        now: The time that leases are compared with.
+    """
+
+    annotator: str
+    version: str | None
+    seed: int
+    leave_ranked: bool
+    now: datetime
+
+
+def next_item(session: Session, asking: Asking) -> RankingItem | None:
+    """Hand out an item, the one they hold if they hold one; None when there is nothing to do."""
+    plan = read_plan(session)
+    held = _held(session, asking, plan)
+    if held is None:
+        drawn = _draw(session, asking, plan)
+        if drawn is None:
+            return None
+        item, occasion = drawn
+        held = AssignmentRow(
+            item_id=item.id,
+            item_seq=item.seq,
+            version=item.version,
+            annotator=asking.annotator,
+            occasion=occasion,
+        )
+    held.leased_until = asking.now + timedelta(seconds=plan.lease_seconds)
+    session.add(held)
+    session.flush()
+    return _to_item(session, asking, held)
+
+
+def progress(session: Session, asking: Asking) -> Progress:
+    """How many items this annotator has judged or skipped, of those there are for them."""
+    finished = (*_mine(asking), AssignmentRow.judgment_id.is_not(None))
+    first_time = AssignmentRow.occasion != "repeat"
+    open_ = (*_of_version(asking.version), ItemRow.state == "open")
+    if asking.leave_ranked:
+        open_ = (*open_, ItemRow.done < 1)
+    done = select(func.count(AssignmentRow.seq)).where(*finished, first_time)
+    left = select(func.count(ItemRow.seq)).where(*open_)
+    both = done.join(ItemRow, ItemRow.id == AssignmentRow.item_id).where(*open_)
+    counted, open_left, twice = (session.scalar(q) or 0 for q in (done, left, both))
+    return Progress(done=counted, total=counted + open_left - twice)
+
+
+def latest(session: Session, annotator: str, version: str | None) -> JudgmentRow | None:
+    """The latest ranking or skip of theirs that counts: what an undo takes back."""
+    query = (
+        select(JudgmentRow)
+        .join(ActiveRow, ActiveRow.judgment_id == JudgmentRow.id)
+        .where(ActiveRow.annotator == annotator, ActiveRow.kind.in_(("ranking", "skip")))
+        .order_by(ActiveRow.seq.desc())
+    )
+    found = session.scalars(query.execution_options(yield_per=10))
+    return next((row for row in found if _is_of(session, row, version)), None)
+
+
+def latest_undone(session: Session, annotator: str, version: str | None) -> JudgmentRow | None:
+    """The undo that a redo takes back: the latest one, unless something was judged since."""
+    target = aliased(JudgmentRow)
+    query = (
+        select(JudgmentRow, target)
+        .join(ActiveRow, ActiveRow.judgment_id == JudgmentRow.id)
+        .join(target, target.id == JudgmentRow.supersedes)
+        .where(ActiveRow.annotator == annotator, ActiveRow.kind == "undo")
+        .where(target.kind.in_(("ranking", "skip")))
+        .order_by(ActiveRow.seq.desc())
+    )
+    found = session.execute(query.execution_options(yield_per=10))
+    undo = next((undo for undo, of in found if _is_of(session, of, version)), None)
+    since = select(func.max(JudgmentRow.seq)).where(
+        JudgmentRow.annotator == annotator, JudgmentRow.kind.in_(("ranking", "skip"))
+    )
+    if undo is None or (session.scalar(since) or 0) > undo.seq:
+        return None
+    return undo
+
+
+def item_of(session: Session, event: JudgmentRow) -> RankingItem:
+    """What an event was about, as it was shown: that of the ranking or skip at its root."""
+    judgment = event
+    while judgment.kind == "undo":
+        named = JudgmentRow.id == judgment.supersedes
+        judgment = session.scalars(select(JudgmentRow).where(named)).one()
+    return RankingItem(
+        prompt=_prompt(session, judgment.prompt_id),
+        candidates=_responses(session, judgment.shown_order),
+    )
+
+
+def _is_of(session: Session, judgment: JudgmentRow, version: str | None) -> bool:
+    if version is None:
+        return True
+    item = judging.item_id(judgment.prompt_id, judgment.shown_order)
+    return session.scalar(select(ItemRow.version).where(ItemRow.id == item)) == version
+
+
+# -- what they hold, and what they get next
+
+
+def _held(session: Session, asking: Asking, plan: AssignmentPlan) -> AssignmentRow | None:
+    query = (
+        select(AssignmentRow)
+        .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
+        .where(AssignmentRow.annotator == asking.annotator, AssignmentRow.judgment_id.is_(None))
+        .where(ItemRow.state != "retired", *_of_version(asking.version))
+        .order_by(AssignmentRow.leased_until.desc(), AssignmentRow.seq)
+    )
+    for held in session.scalars(query).all():
+        if held.leased_until > asking.now or held.occasion != "regular":
+            return held
+        wanted = select(ItemRow.id).where(ItemRow.id == held.item_id, *_room(asking, plan))
+        if session.scalar(wanted) is not None:
+            return held
+        session.execute(delete(AssignmentRow).where(AssignmentRow.seq == held.seq))
+    return None
+
+
+def _draw(session: Session, asking: Asking, plan: AssignmentPlan) -> tuple[ItemRow, str] | None:
+    mine = select(func.count(AssignmentRow.seq)).where(AssignmentRow.annotator == asking.annotator)
+    number = session.scalar(mine) or 0
+    chance = _uniform(f"{asking.seed}/{asking.annotator}/{number}/occasion")
+    if chance < plan.gold_rate:
+        known = _around(
+            session,
+            asking,
+            number,
+            *_of_version(asking.version),
+            _is_new(asking),
+            ItemRow.state == "gold",
+        )
+        if known is not None:
+            return known, "gold"
+    elif chance < plan.gold_rate + plan.repeat_rate:
+        again = _again(session, asking, plan, number)
+        if again is not None:
+            return again, "repeat"
+    regular = _regular(session, asking, plan, number)
+    return None if regular is None else (regular, "regular")
+
+
+def _regular(session: Session, asking: Asking, plan: AssignmentPlan, number: int) -> ItemRow | None:
+    wanted = (
+        *_of_version(asking.version),
+        ItemRow.state == "open",
+        _is_new(asking),
+        *_room(asking, plan),
+    )
+    if plan.shuffled:
+        return _around(session, asking, number, *wanted)
+    # Up to the last one they got they have seen all, but for those that others had then.
+    reached = session.scalar(select(func.max(AssignmentRow.item_seq)).where(*_mine(asking))) or 0
+    ordered = select(ItemRow).where(*wanted).order_by(ItemRow.seq).limit(1)
+    return session.scalar(ordered.where(ItemRow.seq > reached)) or session.scalar(ordered)
+
+
+def _around(
+    session: Session, asking: Asking, number: int, *wanted: ColumnElement[bool]
+) -> ItemRow | None:
+    """The first such item from a point on the circle of draws: an order of each one's own."""
+    point = int(_uniform(f"{asking.seed}/{asking.annotator}/{number}") * 2**31)
+    ordered = select(ItemRow).where(*wanted).order_by(ItemRow.draw).limit(1)
+    return session.scalar(ordered.where(ItemRow.draw >= point)) or session.scalar(
+        ordered.where(ItemRow.draw < point)
+    )
+
+
+def _again(session: Session, asking: Asking, plan: AssignmentPlan, number: int) -> ItemRow | None:
+    """One they ranked a while ago and were not asked about twice."""
+    other = aliased(AssignmentRow)
+    repeated = select(other.seq).where(
+        other.item_id == AssignmentRow.item_id,
+        other.annotator == asking.annotator,
+        other.occasion == "repeat",
+    )
+    finished = (
+        select(AssignmentRow.item_id, repeated.exists().label("twice"))
+        .where(*_mine(asking), AssignmentRow.judgment_id.is_not(None))
+        .where(AssignmentRow.occasion == "regular")
+        .order_by(AssignmentRow.seq.desc())
+        .offset(plan.repeat_after)
+        .limit(_REPEAT_WINDOW)
+    )
+    once = [row.item_id for row in session.execute(finished) if not row.twice]
+    if not once:
+        return None
+    chosen = random.Random(f"{asking.seed}/{asking.annotator}/{number}").choice(once)
+    return session.scalar(select(ItemRow).where(ItemRow.id == chosen, ItemRow.state != "retired"))
+
+
+# -- conditions
+
+
+def _of_version(version: str | None) -> tuple[ColumnElement[bool], ...]:
+    return () if version is None else (ItemRow.version == version,)
+
+
+def _mine(asking: Asking) -> tuple[ColumnElement[bool], ...]:
+    mine = (AssignmentRow.annotator == asking.annotator,)
+    return mine if asking.version is None else (*mine, AssignmentRow.version == asking.version)
+
+
+def _is_new(asking: Asking) -> ColumnElement[bool]:
+    """Whether the annotator has never had the item."""
+    had = select(AssignmentRow.seq).where(
+        AssignmentRow.item_id == ItemRow.id, AssignmentRow.annotator == asking.annotator
+    )
+    return ~had.exists()
+
+
+def _room(asking: Asking, plan: AssignmentPlan) -> tuple[ColumnElement[bool], ...]:
+    """Whether the item's rankings and the leases of others leave a place."""
+    needed = 1 if asking.leave_ranked else plan.overlap
+    if needed is None:
+        return ()
+    leases = (
+        select(func.count(AssignmentRow.seq))
+        .where(AssignmentRow.item_id == ItemRow.id, AssignmentRow.judgment_id.is_(None))
+        .where(AssignmentRow.annotator != asking.annotator, AssignmentRow.occasion == "regular")
+        .where(AssignmentRow.leased_until > asking.now)
+    )
+    return (ItemRow.done + leases.scalar_subquery() < needed,)
+
+
+def _uniform(key: str) -> float:
+    """A number in [0, 1) that is the same for the same key."""
+    return int.from_bytes(hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()[:6]) / 2**48
+
+
+# -- values
+
+
+def _to_item(session: Session, asking: Asking, held: AssignmentRow) -> RankingItem:
+    item = session.scalars(select(ItemRow).where(ItemRow.id == held.item_id)).one()
+    ordered = sorted(item.candidates)
+    key = f"{asking.seed}/{asking.annotator}/{ordered[0]}"
+    if held.occasion == "repeat":
+        key += "/repeat"
+    blind = random.Random(key).sample(ordered, len(ordered))
+    return RankingItem(
+        prompt=_prompt(session, item.prompt_id), candidates=_responses(session, blind)
+    )
+
+
+def _prompt(session: Session, prompt_id: str) -> Prompt:
+    return rows.to_prompt(session.scalars(select(PromptRow).where(PromptRow.id == prompt_id)).one())
+
+
+def _responses(session: Session, ids: Sequence[str]) -> tuple[Response, ...]:
+    found = {r.id: r for r in checks.by_ids(session, ids)}
+    return tuple(found[i] for i in ids)
