@@ -9,17 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
-from rlhf_lab.annotators import RankingQueue, RubricAnnotator, check_candidates, rank_all
+from rlhf_lab.annotators import RubricAnnotator, check_candidates
 from rlhf_lab.errors import ConfigError, LabError
+from rlhf_lab.lab.data import LabData
 from rlhf_lab.store import (
     PreferenceStore,
-    VersionTable,
     choose_prompts,
     heldout_prompts,
-    read_prompts,
     settle_identity,
 )
 from rlhf_lab.types import START, Annotator, LoraSpec, Sampling, Version
@@ -32,10 +30,9 @@ if TYPE_CHECKING:
     from rlhf_lab.training.certify import Certificate
     from rlhf_lab.training.ppo_run import PPORun
     from rlhf_lab.training.workbench import Workbench
-    from rlhf_lab.widgets import RankingWidget
 
 
-class Lab:
+class Lab(LabData):
     """A directory with everything one RLHF project needs, and the model that learns in it.
 
     ```python
@@ -107,30 +104,7 @@ class Lab:
             "keep_states": keep_states,
         }
 
-    # Prompts and responses
-
-    def add_prompts(
-        self,
-        source: Any,  # noqa: ANN401 - many forms
-        *,
-        split: Literal["train", "heldout"] | None = None,
-        system: str | None = None,
-    ) -> int:
-        """Add prompts; adding one twice keeps one.
-
-        Args:
-            source: A list of strings, of chat messages, of dicts or of `Prompt`, a
-                `datasets.Dataset`, or the path of a .jsonl file.
-            split: Where they go; default: as each says, else one in five is held out.
-            system: A system message put before those that have none.
-
-        Returns:
-            How many are new.
-
-        Raises:
-            PromptError, ImportFileError: one of them is no prompt; nothing was added.
-        """
-        return self.store.add_prompts(read_prompts(source, split=split, system=system))
+    # Responses
 
     def generate(
         self,
@@ -172,39 +146,6 @@ class Lab:
             version=self.version,
             sampling=sampling or self.sampling,
             progress=self.progress,
-        )
-
-    # Ranking
-
-    def rank(self, annotator: str = "me") -> RankingWidget:
-        """The ranking widget over what the present policy wrote.
-
-        Every judgment is on disk before the next item shows; a reloaded widget goes on.
-        """
-        from rlhf_lab.widgets import RankingWidget
-
-        return RankingWidget(self.queue(annotator))
-
-    def annotate(self, annotator: Annotator | None = None) -> int:
-        """Let a simulated annotator rank what nobody has ranked yet.
-
-        Args:
-            annotator: Default: the built-in rubric with a little noise.
-
-        Returns:
-            How many items it ranked.
-        """
-        annotator = annotator or RubricAnnotator(noise=0.2, seed=self.seed)
-        return rank_all(self.queue(annotator.name, leave_ranked=True), annotator)
-
-    def queue(self, annotator: str = "me", *, leave_ranked: bool = False) -> RankingQueue:
-        """The items behind `rank`; with `leave_ranked`, without those that anybody has ranked."""
-        return RankingQueue(
-            self.store,
-            annotator=annotator,
-            version=self.version,
-            seed=self.seed,
-            leave_ranked=leave_ranked,
         )
 
     # Updates
@@ -308,16 +249,6 @@ class Lab:
 
     # Versions
 
-    @property
-    def version(self) -> str:
-        """Name of the present policy."""
-        return str(self.store.get_setting("head.policy", START))
-
-    @property
-    def versions(self) -> VersionTable:
-        """All versions as a tree; the present ones are marked."""
-        return VersionTable.of(self.store)
-
     def checkout(self, name: str, *, with_reward: bool = True) -> Version:
         """Continue from an earlier version; nothing is lost, the next update makes a branch.
 
@@ -377,18 +308,7 @@ class Lab:
         """Give back the lock, the database and the model."""
         if "_bench" in self.__dict__:
             self._bench.let_go()
-        self.store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        super().close()
 
     def __repr__(self) -> str:
         if self.store.closed:

@@ -1,0 +1,5 @@
+"""The one object a notebook needs."""
+
+from rlhf_lab.lab.lab import Lab
+
+__all__ = ["Lab"]
