@@ -14,6 +14,7 @@ os.environ.update(
 )
 
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -23,6 +24,25 @@ import pytest
 hypothesis.settings.register_profile("home", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "home")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of a server of this test run alone."""
+    from tests.postgres import find_program, running_server
+
+    if find_program("postgres") is None and not os.environ.get("CI"):
+        pytest.skip("no PostgreSQL server: install it (Debian: postgresql)")
+    with running_server() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """URL of an empty database."""
+    from tests.postgres import new_database
+
+    return new_database(postgres_server)
 
 
 @pytest.fixture(scope="session")
