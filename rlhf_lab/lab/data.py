@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from rlhf_lab.annotators import RankingQueue, RubricAnnotator, rank_all
+from rlhf_lab.errors import ConfigError
 from rlhf_lab.store import PreferenceStore, VersionTable, read_prompts
 from rlhf_lab.types import START, Annotator
 
 if TYPE_CHECKING:
+    from rlhf_lab.store.exchange import ExportReport, ImportReport
     from rlhf_lab.widgets import RankingWidget
 
 
@@ -21,11 +24,13 @@ class LabData:
         path: The lab directory.
         store: Its database.
         seed: Of everything random in this lab.
+        progress: Show progress bars.
     """
 
     path: Path
     store: PreferenceStore
     seed: int
+    progress: bool = True
 
     # Prompts
 
@@ -51,6 +56,70 @@ class LabData:
             PromptError, ImportFileError: one of them is no prompt; nothing was added.
         """
         return self.store.add_prompts(read_prompts(source, split=split, system=system))
+
+    # To and from other tools
+
+    def import_(
+        self,
+        source: Any,  # noqa: ANN401 - many forms
+        *,
+        format: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        split: Literal["train", "heldout"] | None = None,
+        annotator: str | None = None,
+        skip_bad: bool = False,
+    ) -> ImportReport:
+        """Import judgments, demonstrations or prompts: all of a source, or nothing.
+
+        Importing the same source twice adds nothing.
+
+        Args:
+            source: A .jsonl, .json, .csv (also .gz) or .parquet file, a folder of Parquet files,
+                a `datasets.Dataset` or `DatasetDict`, or a list of rows.
+            format: Default: found by the fields of the rows; `docs/data.md` lists the formats.
+            columns: What a field is called in the source, as in `{"chosen": "better"}`.
+            split: Where the prompts go; default: as each row or part says, else one in five is
+                held out.
+            annotator: Who judged, where the rows do not say; default "imported".
+            skip_bad: Import the good rows although there are bad ones.
+
+        Raises:
+            ImportFileError: it cannot be read, or rows were rejected: its `report` has each with
+                line, field and reason. Nothing was stored.
+        """
+        from rlhf_lab.store.exchange import import_data
+
+        return import_data(
+            self.store,
+            source,
+            format=format,
+            columns=columns,
+            split=split,
+            annotator=annotator,
+            skip_bad=skip_bad,
+            progress=self.progress,
+        )
+
+    def _export_data(
+        self,
+        path: str | Path | None,
+        what: Literal["judgments", "prompts", "demonstrations"],
+        format: str,
+        push_to_hub: str | None,
+        **options: Any,  # noqa: ANN401 - of `export_data`
+    ) -> ExportReport:
+        from rlhf_lab.store import exchange
+
+        if (path is None) == (push_to_hub is None):
+            raise ConfigError(
+                f"path={str(path)!r} and push_to_hub={push_to_hub!r}: pass one of them, a file or "
+                "folder to write, or the name of a dataset on the hub."
+            )
+        if path is not None:
+            return exchange.export_data(self.store, path, what=what, format=format, **options)
+        return exchange.push_to_hub(
+            self.store, str(push_to_hub), what=what, format=format, ties=options["ties"]
+        )
 
     # Ranking
 
