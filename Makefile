@@ -67,7 +67,7 @@ lab: $(stamp) ## Open JupyterLab on the first notebook
 	$(VENV)/bin/jupyter lab notebooks/01_first_round.ipynb
 
 .PHONY: test
-test: $(stamp) $(npm_stamp) browser ## Run every test: front end, Python, notebooks, browser
+test: $(stamp) $(npm_stamp) browser postgres ## Run every test: front end, Python, notebooks, browser
 	npm --prefix widgets test
 	$(py) -m pytest $(PYTEST_ARGS)
 
@@ -106,6 +106,20 @@ browser:
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core; \
 	else \
 	  echo "no Chromium found: install chromium or google-chrome for the browser tests" >&2; \
+	fi
+
+# The same for a PostgreSQL server, whose programs Debian keeps off the PATH. Tests start one of
+# their own, on a free loopback port with a throw-away directory.
+.PHONY: postgres
+postgres:
+	@if command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then \
+	  exit 0; \
+	fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -q; \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends postgresql; \
+	else \
+	  echo "no PostgreSQL server found: install postgresql for the tests that need one" >&2; \
 	fi
 
 .PHONY: clean

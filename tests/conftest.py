@@ -38,11 +38,22 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str) -> str:
-    """URL of an empty database."""
-    from tests.postgres import new_database
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """URL of an empty database, dropped afterwards."""
+    from tests.postgres import drop_database, new_database
 
-    return new_database(postgres_server)
+    url = new_database(postgres_server)
+    yield url
+    drop_database(url)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where a lab can be made, on each database in turn."""
+    if request.param == "sqlite":
+        return tmp_path / "lab.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
 
 
 @pytest.fixture(scope="session")

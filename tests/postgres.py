@@ -66,6 +66,15 @@ def new_database(server_url: str) -> str:
     return f"{server_url}/{name}"
 
 
+def drop_database(url: str) -> None:
+    """Remove a database, whoever is still connected to it."""
+    import psycopg
+
+    server_url, _, name = url.rpartition("/")
+    with psycopg.connect(_plain(server_url) + "/postgres", autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 def _plain(url: str) -> str:
     return url.replace("postgresql+psycopg:", "postgresql:")
 

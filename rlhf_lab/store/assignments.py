@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from rlhf_lab.errors import JudgmentError
 from rlhf_lab.store import checks, events, handing_out, items, rows
 from rlhf_lab.store.database import Database
 from rlhf_lab.store.handing_out import Asking
@@ -45,6 +46,9 @@ class Assignments:
 
         Done by `generate` when all candidates of its prompts are there; again, it adds nothing.
         """
+        with self._database.read() as session:
+            if items.is_offered(session, version):
+                return 0
         with self._database.write() as session:
             return items.offer(session, version, self._clock())
 
@@ -120,6 +124,7 @@ class Assignments:
         with self._database.write() as session:
             stored = session.scalar(select(JudgmentRow).where(JudgmentRow.id == event_id))
             if stored is not None:
+                _refuse_other_act(stored, annotator)
                 return handing_out.item_of(session, stored)
             target = find(session, annotator, version)
             if target is None:
@@ -143,4 +148,12 @@ class Assignments:
             seed=seed,
             leave_ranked=leave_ranked,
             now=rows.aware(self._clock(), "the clock"),
+        )
+
+
+def _refuse_other_act(stored: JudgmentRow, annotator: str) -> None:
+    if (stored.kind, stored.annotator) != ("undo", annotator):
+        raise JudgmentError(
+            f"submission id {stored.id!r} already holds a {stored.kind} by {stored.annotator!r}: "
+            "make a new id for every act."
         )

@@ -6,7 +6,7 @@ All of these run inside the writing transaction, so what they find stays true un
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -37,6 +37,12 @@ def insert_rows(session: Session, table: type[Base], values: list[rows.Values]) 
         session.execute(insert(table), values)
 
 
+def batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The values, as many at a time as one statement takes."""
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]
+
+
 def in_chunks(
     session: Session,
     query: Select[*tuple[Any, ...]],
@@ -44,9 +50,8 @@ def in_chunks(
     ids: Iterable[str],
 ) -> Iterator[Row[*tuple[Any, ...]]]:
     """The rows of a query whose column holds one of the ids."""
-    wanted = list(ids)
-    for start in range(0, len(wanted), _CHUNK):
-        yield from session.execute(query.where(column.in_(wanted[start : start + _CHUNK])))
+    for batch in batches(list(ids)):
+        yield from session.execute(query.where(column.in_(batch)))
 
 
 def existing(session: Session, column: InstrumentedAttribute[str], ids: Iterable[str]) -> set[str]:

@@ -138,9 +138,17 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    """Writers take turns, as in SQLite: the same checks hold, and `seq` follows commit order."""
+    """Writers take turns, as in SQLite: the same checks hold, and `seq` follows commit order.
+
+    Each of their statements sees what was committed before it, so they see all that was before
+    the lock was theirs. Readers see one state, as in SQLite.
+    """
     if connection.get_execution_options().get(_WRITES, False):
+        wait = f"SET LOCAL lock_timeout = {int(BUSY_SECONDS * 1000)}"
+        connection.exec_driver_sql(f"{wait}; SET LOCAL synchronous_commit = on")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PG_WRITE_LOCK})")
+    else:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
 def dump_json(value: object) -> str:
@@ -156,7 +164,7 @@ def as_store_error(error: exc.SQLAlchemyError, where: str) -> StoreError:
 
 
 def _next_step(cause: str) -> str:
-    if "locked" in cause:
+    if "locked" in cause or "lock timeout" in cause:
         return f"Another process has been writing for {BUSY_SECONDS:g} s: wait for it and retry."
     if "full" in cause:
         return "Free some disk space and retry."

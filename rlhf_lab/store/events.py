@@ -6,14 +6,15 @@ chain has one end, and what is derived never lags behind the record.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from rlhf_lab.store import chain, checks, judging, rows
-from rlhf_lab.store.plan import read_plan
+from rlhf_lab.store.plan import AssignmentPlan, read_plan
 from rlhf_lab.store.tables import (
     ActiveRow,
     AnnotatorRow,
@@ -37,12 +38,13 @@ def append(session: Session, judgment: Judgment, now: datetime) -> None:
     before, after = _active_before_and_after(session, judgment)
     gone = [row for row in before if row.id not in {e.id for e in after}]
     new = [row for row in after if row.id not in {e.id for e in before}]
-    session.execute(delete(ActiveRow).where(ActiveRow.judgment_id.in_([e.id for e in gone])))
+    if gone:
+        session.execute(delete(ActiveRow).where(ActiveRow.judgment_id.in_([e.id for e in gone])))
     counting = [_active_values(rows.to_judgment(event), event.seq) for event in new]
     checks.insert_rows(session, ActiveRow, counting)
     session.flush()
-    changed = {judging.item_id(e.prompt_id, e.shown_order) for e in (*gone, *new)} - {None}
-    refresh_items(session, (i for i in changed if i is not None), judgment.annotator, now)
+    changed = {judging.item_id(e.prompt_id, e.shown_order) for e in (*gone, *new)}
+    refresh_items(session, [(item, judgment.annotator) for item in changed if item], now)
 
 
 def append_many(session: Session, judgments: Sequence[Judgment], now: datetime) -> None:
@@ -54,31 +56,87 @@ def append_many(session: Session, judgments: Sequence[Judgment], now: datetime) 
     seq_of = {r.id: r.seq for r in checks.in_chunks(session, seqs, JudgmentRow.id, ids)}
     active = [_active_values(j, seq_of[j.id]) for j in judgments]
     checks.insert_rows(session, ActiveRow, active)
-    items = {judging.item_id(j.prompt_id, j.shown_order): j.annotator for j in judgments}
-    known = checks.existing(session, ItemRow.id, (i for i in items if i is not None))
-    for item in sorted(known):
-        refresh_items(session, [item], items[item], now)
+    refresh_items(session, [(j["item_id"], j["annotator"]) for j in active if j["item_id"]], now)
 
 
-def refresh_items(session: Session, item_ids: Iterable[str], annotator: str, now: datetime) -> None:
+def refresh_items(session: Session, judged: Iterable[tuple[str, str]], now: datetime) -> None:
     """Bring assignments and counts of items in step with the judgments that count.
 
     Args:
         session: A writing one.
-        item_ids: The items.
-        annotator: Whose assignments.
+        judged: Item and annotator, wherever what they said changed.
         now: Leases of what was taken back start here.
     """
     plan = read_plan(session)
-    for item in item_ids:
-        row = session.scalar(select(ItemRow).where(ItemRow.id == item))
-        if row is None:
-            continue  # ranked outside the queue
-        _settle_assignments(session, row, annotator, now, plan.lease_seconds)
-        row.done = _rankings_that_count(session, item)
-        if row.state in ("open", "full"):
-            row.state = "full" if plan.overlap and row.done >= plan.overlap else "open"
+    people = defaultdict(set)
+    for item, annotator in judged:
+        people[item].add(annotator)
+    wanted = select(ItemRow)  # those ranked outside the queue have none
+    for items in checks.batches(list(people)):
+        found = [row for (row,) in checks.in_chunks(session, wanted, ItemRow.id, items)]
+        _refresh(session, {row: people[row.id] for row in found}, plan, now)
+
+
+def _refresh(
+    session: Session, people: dict[ItemRow, set[str]], plan: AssignmentPlan, now: datetime
+) -> None:
+    ids = [item.id for item in people]
+    said: dict[str, list[ActiveRow]] = defaultdict(list)
+    spoken = select(ActiveRow).where(ActiveRow.kind.in_(("ranking", "skip")))
+    for (active,) in checks.in_chunks(session, spoken, ActiveRow.item_id, ids):
+        said[active.item_id].append(active)
+    held: dict[tuple[str, str], list[AssignmentRow]] = defaultdict(list)
+    for (row,) in checks.in_chunks(session, select(AssignmentRow), AssignmentRow.item_id, ids):
+        held[row.item_id, row.annotator].append(row)
+    unasked: list[rows.Values] = []
+    for item, annotators in people.items():
+        for annotator in sorted(annotators):
+            theirs = [active for active in said[item.id] if active.annotator == annotator]
+            unasked += _settle(item, annotator, theirs, held[item.id, annotator], plan, now)
+        item.done = len({a.annotator for a in said[item.id] if _counts(a)})
+        if item.state in ("open", "full"):
+            item.state = "full" if plan.overlap and item.done >= plan.overlap else "open"
     session.flush()
+    checks.insert_rows(session, AssignmentRow, unasked)
+
+
+def _settle(
+    item: ItemRow,
+    annotator: str,
+    said: list[ActiveRow],
+    held: list[AssignmentRow],
+    plan: AssignmentPlan,
+    now: datetime,
+) -> list[rows.Values]:
+    """Let each assignment of an annotator name the judgment that finished it.
+
+    Returns:
+        Assignments to add for what was said without having been handed out, so that the item is
+        not offered to the same person again.
+    """
+    latest = {a.occasion: a.judgment_id for a in sorted(said, key=lambda a: a.seq)}
+    for assignment in held:
+        found = latest.pop(assignment.occasion, None)
+        if found is None and assignment.judgment_id is not None:
+            # Taken back: the place stays this annotator's for as long as a new item would.
+            assignment.leased_until = now + timedelta(seconds=plan.lease_seconds)
+        assignment.judgment_id = found
+    return [
+        {
+            "item_id": item.id,
+            "item_seq": item.seq,
+            "version": item.version,
+            "annotator": annotator,
+            "occasion": occasion,
+            "leased_until": now,
+            "judgment_id": judgment_id,
+        }
+        for occasion, judgment_id in latest.items()
+    ]
+
+
+def _counts(active: ActiveRow) -> bool:
+    return active.kind == "ranking" and active.occasion in COUNTED
 
 
 def _occasion(session: Session, judgment: Judgment, now: datetime) -> str:
@@ -98,12 +156,13 @@ def _occasion(session: Session, judgment: Judgment, now: datetime) -> str:
         .limit(1)
     )
     occasion = judgment.occasion if held is None else held.occasion
-    if occasion == "regular" and _too_late(session, row, held, now):
-        if held is not None:
-            held.occasion = "extra"
-            session.flush()
-        return "extra"
-    return "gold" if row.state == "gold" and occasion == "regular" else occasion
+    if occasion == "regular":
+        late = row.state != "gold" and _too_late(session, row, held, now)
+        occasion = "gold" if row.state == "gold" else "extra" if late else "regular"
+    if held is not None and held.occasion != occasion:
+        session.delete(held)  # what they say is kept as something else than they were asked for
+        session.flush()
+    return occasion
 
 
 def _too_late(session: Session, item: ItemRow, held: AssignmentRow | None, now: datetime) -> bool:
@@ -178,52 +237,3 @@ def _active_values(event: Judgment, seq: int) -> rows.Values:
         "occasion": event.occasion,
         "item_id": judging.item_id(event.prompt_id, event.shown_order),
     }
-
-
-def _settle_assignments(
-    session: Session, item: ItemRow, annotator: str, now: datetime, lease_seconds: float
-) -> None:
-    """Each of the annotator's assignments of an item names the judgment that finished it."""
-    latest = {
-        row.occasion: row.judgment_id
-        for row in session.scalars(
-            select(ActiveRow)
-            .where(ActiveRow.item_id == item.id, ActiveRow.annotator == annotator)
-            .where(ActiveRow.kind.in_(("ranking", "skip")))
-            .order_by(ActiveRow.seq)
-        )
-    }
-    held = session.scalars(
-        select(AssignmentRow).where(
-            AssignmentRow.item_id == item.id, AssignmentRow.annotator == annotator
-        )
-    )
-    for assignment in held.all():
-        found = latest.pop(assignment.occasion, None)
-        if found is None and assignment.judgment_id is not None:
-            # Taken back: the place stays this annotator's for as long as a new item would.
-            assignment.leased_until = now + timedelta(seconds=lease_seconds)
-        assignment.judgment_id = found
-    session.flush()
-    for occasion, judgment_id in latest.items():  # ranked without having been handed out
-        session.execute(
-            # A row of its own, so that the item is not offered to the same person again.
-            insert(AssignmentRow).values(
-                item_id=item.id,
-                item_seq=item.seq,
-                version=item.version,
-                annotator=annotator,
-                occasion=occasion,
-                leased_until=now,
-                judgment_id=judgment_id,
-            )
-        )
-
-
-def _rankings_that_count(session: Session, item: str) -> int:
-    query = (
-        select(func.count(ActiveRow.annotator.distinct()))
-        .where(ActiveRow.item_id == item, ActiveRow.kind == "ranking")
-        .where(ActiveRow.occasion.in_(COUNTED))
-    )
-    return session.scalar(query) or 0

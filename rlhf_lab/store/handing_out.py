@@ -94,29 +94,32 @@ def latest(session: Session, annotator: str, version: str | None) -> JudgmentRow
         .where(ActiveRow.annotator == annotator, ActiveRow.kind.in_(("ranking", "skip")))
         .order_by(ActiveRow.seq.desc())
     )
-    found = session.scalars(query.execution_options(yield_per=10))
-    return next((row for row in found if _is_of(session, row, version)), None)
+    if version is not None:
+        query = query.join(ItemRow, ItemRow.id == ActiveRow.item_id)
+        query = query.where(ItemRow.version == version)
+    return session.scalar(query.limit(1))
 
 
 def latest_undone(session: Session, annotator: str, version: str | None) -> JudgmentRow | None:
     """The undo that a redo takes back: the latest one, unless something was judged since."""
+    judged = (
+        select(JudgmentRow.seq)
+        .where(JudgmentRow.annotator == annotator, JudgmentRow.kind.in_(("ranking", "skip")))
+        .order_by(JudgmentRow.seq.desc())
+        .limit(1)
+    )
     target = aliased(JudgmentRow)
     query = (
         select(JudgmentRow, target)
         .join(ActiveRow, ActiveRow.judgment_id == JudgmentRow.id)
         .join(target, target.id == JudgmentRow.supersedes)
         .where(ActiveRow.annotator == annotator, ActiveRow.kind == "undo")
+        .where(ActiveRow.seq > (session.scalar(judged) or 0))
         .where(target.kind.in_(("ranking", "skip")))
         .order_by(ActiveRow.seq.desc())
     )
-    found = session.execute(query.execution_options(yield_per=10))
-    undo = next((undo for undo, of in found if _is_of(session, of, version)), None)
-    since = select(func.max(JudgmentRow.seq)).where(
-        JudgmentRow.annotator == annotator, JudgmentRow.kind.in_(("ranking", "skip"))
-    )
-    if undo is None or (session.scalar(since) or 0) > undo.seq:
-        return None
-    return undo
+    undone = session.execute(query).all()
+    return next((undo for undo, of in undone if _is_of(session, of, version)), None)
 
 
 def item_of(session: Session, event: JudgmentRow) -> RankingItem:
@@ -191,8 +194,10 @@ def _regular(session: Session, asking: Asking, plan: AssignmentPlan, number: int
     )
     if plan.shuffled:
         return _around(session, asking, number, *wanted)
-    # Up to the last one they got they have seen all, but for those that others had then.
-    reached = session.scalar(select(func.max(AssignmentRow.item_seq)).where(*_mine(asking))) or 0
+    # Up to the last one they got they have seen all, but for those that others had then. Known
+    # answers and repeated items come from anywhere in the order.
+    got = select(AssignmentRow.item_seq).where(*_mine(asking), AssignmentRow.occasion == "regular")
+    reached = session.scalar(got.order_by(AssignmentRow.item_seq.desc()).limit(1)) or 0
     ordered = select(ItemRow).where(*wanted).order_by(ItemRow.seq).limit(1)
     return session.scalar(ordered.where(ItemRow.seq > reached)) or session.scalar(ordered)
 
@@ -210,25 +215,26 @@ def _around(
 
 def _again(session: Session, asking: Asking, plan: AssignmentPlan, number: int) -> ItemRow | None:
     """One they ranked a while ago and were not asked about twice."""
-    other = aliased(AssignmentRow)
-    repeated = select(other.seq).where(
-        other.item_id == AssignmentRow.item_id,
-        other.annotator == asking.annotator,
-        other.occasion == "repeat",
+    repeated = select(AssignmentRow.seq).where(
+        AssignmentRow.item_id == ActiveRow.item_id,
+        AssignmentRow.annotator == asking.annotator,
+        AssignmentRow.occasion == "repeat",
     )
-    finished = (
-        select(AssignmentRow.item_id, repeated.exists().label("twice"))
-        .where(*_mine(asking), AssignmentRow.judgment_id.is_not(None))
-        .where(AssignmentRow.occasion == "regular")
-        .order_by(AssignmentRow.seq.desc())
+    ranked = (
+        select(ActiveRow.item_id, repeated.exists().label("twice"))
+        .join(ItemRow, ItemRow.id == ActiveRow.item_id)
+        .where(ActiveRow.annotator == asking.annotator, ActiveRow.kind == "ranking")
+        .where(ActiveRow.occasion == "regular")
+        .where(ItemRow.state != "retired", *_of_version(asking.version))
+        .order_by(ActiveRow.seq.desc())
         .offset(plan.repeat_after)
         .limit(_REPEAT_WINDOW)
     )
-    once = [row.item_id for row in session.execute(finished) if not row.twice]
+    once = [row.item_id for row in session.execute(ranked) if not row.twice]
     if not once:
         return None
     chosen = random.Random(f"{asking.seed}/{asking.annotator}/{number}").choice(once)
-    return session.scalar(select(ItemRow).where(ItemRow.id == chosen, ItemRow.state != "retired"))
+    return session.scalar(select(ItemRow).where(ItemRow.id == chosen))
 
 
 # -- conditions

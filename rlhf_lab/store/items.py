@@ -6,23 +6,39 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session
 
 from rlhf_lab.errors import JudgmentError
 from rlhf_lab.store import checks, judging
 from rlhf_lab.store.events import refresh_items
 from rlhf_lab.store.plan import AssignmentPlan
-from rlhf_lab.store.tables import ActiveRow, AssignmentRow, ItemRow, JudgmentRow, ResponseRow
+from rlhf_lab.store.tables import (
+    ActiveRow,
+    AssignmentRow,
+    ItemRow,
+    JudgmentRow,
+    ResponseRow,
+    SettingRow,
+)
 
-_BATCH = 2000
+# Setting: the last response that was there when a version's candidates were offered; "" for all.
+_OFFERED = "offered"
+
+Group = tuple[str, str]  # a prompt and a version
+
+
+def is_offered(session: Session, version: str | None) -> bool:
+    """Whether nothing was written since the candidates of a version, or of all, were offered."""
+    newest = session.execute(_newest(version)).first()
+    return newest is None or newest.seq <= _offered(session, version)
 
 
 def offer(session: Session, version: str | None, now: datetime) -> int:
     """Make items of all candidates that one version gave to one prompt; returns how many are new.
 
-    Where candidates were added to a prompt, the larger item retires the smaller one: what was said
-    about that one stays.
+    Looks only at prompts that were answered since the last time. Where candidates were added to a
+    prompt, the larger item retires the smaller one: what was said about that one stays.
 
     Args:
         session: A writing one.
@@ -31,14 +47,10 @@ def offer(session: Session, version: str | None, now: datetime) -> int:
     """
     made = 0
     for groups in _groups(session, version):
-        ids = {judging.item_id(p, ids) or "": (p, v, ids) for (p, v), ids in groups.items()}
+        ids = {judging.item_id(p, ids) or "": ((p, v), ids) for (p, v), ids in groups.items()}
         known = checks.existing(session, ItemRow.id, ids)
         new = {i: group for i, group in ids.items() if i not in known}
-        for item, (prompt_id, of, _) in new.items():
-            older = (ItemRow.prompt_id == prompt_id, ItemRow.version == of, ItemRow.id != item)
-            session.execute(
-                update(ItemRow).where(*older, ItemRow.state != "gold").values(state="retired")
-            )
+        _retire_smaller(session, [group for group, _ in new.values()])
         checks.insert_rows(
             session,
             ItemRow,
@@ -52,11 +64,12 @@ def offer(session: Session, version: str | None, now: datetime) -> int:
                     "draw": int(hashlib.sha256(item.encode()).hexdigest()[:8], 16) >> 1,
                     "done": 0,
                 }
-                for item, (prompt_id, of, candidates) in new.items()
+                for item, ((prompt_id, of), candidates) in new.items()
             ],
         )
         _adopt(session, list(new), now)
         made += len(new)
+    _note_offered(session, version)
     return made
 
 
@@ -86,6 +99,7 @@ def make_gold(session: Session, judgment_ids: Sequence[str]) -> int:
         session.execute(
             update(AssignmentRow)
             .where(AssignmentRow.item_id == found.id, AssignmentRow.judgment_id.is_(None))
+            .where(AssignmentRow.occasion == "regular")
             .values(occasion="gold")
         )
     session.flush()
@@ -101,33 +115,67 @@ def apply_overlap(session: Session, plan: AssignmentPlan) -> None:
         session.execute(update(ItemRow).where(either, enough).values(state="full"))
 
 
-def _groups(session: Session, version: str | None) -> Iterator[dict[tuple[str, str], list[str]]]:
-    """Two or more candidates by prompt and version, in the order of their first one."""
+def _groups(session: Session, version: str | None) -> Iterator[dict[Group, list[str]]]:
+    """Two or more candidates, where one is new, in the order of the first new one."""
     candidate = ResponseRow.purpose == "candidate"
-    firsts = select(ResponseRow.prompt_id, ResponseRow.version).where(candidate)
-    if version is not None:
-        firsts = firsts.where(ResponseRow.version == version)
+    fresh = select(ResponseRow.prompt_id, ResponseRow.version).where(
+        candidate, ResponseRow.seq > _offered(session, version), *_by(version)
+    )
     keys = session.execute(
-        firsts.group_by(ResponseRow.prompt_id, ResponseRow.version)
-        .having(func.count(ResponseRow.seq) > 1)
-        .order_by(func.min(ResponseRow.seq))
+        fresh.group_by(ResponseRow.prompt_id, ResponseRow.version).order_by(
+            func.min(ResponseRow.seq)
+        )
     ).all()
-    columns = select(ResponseRow.id, ResponseRow.prompt_id, ResponseRow.version).where(candidate)
-    for start in range(0, len(keys), _BATCH):
-        groups: dict[tuple[str, str], list[str]] = {
-            (k.prompt_id, k.version): [] for k in keys[start : start + _BATCH]
-        }
+    columns = select(ResponseRow.id, ResponseRow.prompt_id, ResponseRow.version)
+    ordered = columns.where(candidate, *_by(version)).order_by(ResponseRow.seq)
+    for batch in checks.batches(keys):
+        groups: dict[Group, list[str]] = {(k.prompt_id, k.version): [] for k in batch}
         wanted = {prompt_id for prompt_id, _ in groups}
-        ordered = columns.order_by(ResponseRow.seq)
         for row in checks.in_chunks(session, ordered, ResponseRow.prompt_id, wanted):
             if (row.prompt_id, row.version) in groups:
                 groups[row.prompt_id, row.version].append(row.id)
-        yield groups
+        yield {group: ids for group, ids in groups.items() if len(ids) > 1}
+
+
+def _by(version: str | None) -> tuple[ColumnElement[bool], ...]:
+    return () if version is None else (ResponseRow.version == version,)
+
+
+def _newest(version: str | None) -> Select[int, str]:
+    newest = select(ResponseRow.seq, ResponseRow.id).where(*_by(version))
+    return newest.order_by(ResponseRow.seq.desc()).limit(1)
+
+
+def _offered(session: Session, version: str | None) -> int:
+    marks = _marks(session)
+    ids = [marks[name] for name in {"", version or ""} & marks.keys()]
+    found = session.scalars(select(ResponseRow.seq).where(ResponseRow.id.in_(ids)))
+    return max(found, default=0)
+
+
+def _note_offered(session: Session, version: str | None) -> None:
+    newest = session.execute(_newest(version)).first()
+    if newest is not None:
+        marks = {**_marks(session), version or "": newest.id}
+        session.merge(SettingRow(key=_OFFERED, value=marks))
+
+
+def _marks(session: Session) -> dict[str, str]:
+    row = session.get(SettingRow, _OFFERED)
+    return {} if row is None else row.value
+
+
+def _retire_smaller(session: Session, groups: Sequence[Group]) -> None:
+    columns = select(ItemRow.prompt_id, ItemRow.version)
+    prompts = {prompt_id for prompt_id, _ in groups}
+    older = set(checks.in_chunks(session, columns, ItemRow.prompt_id, prompts))
+    for prompt_id, version in older & set(groups):
+        of = (ItemRow.prompt_id == prompt_id, ItemRow.version == version, ItemRow.state != "gold")
+        session.execute(update(ItemRow).where(*of).values(state="retired"))
 
 
 def _adopt(session: Session, item_ids: Sequence[str], now: datetime) -> None:
-    """Count rankings made before there was an item for them, as in labs of earlier releases."""
+    """Count rankings made before there was an item for them: imported, or of earlier releases."""
     judged = select(ActiveRow.item_id, ActiveRow.annotator).distinct()
-    found = list(checks.in_chunks(session, judged, ActiveRow.item_id, item_ids))
-    for row in found:
-        refresh_items(session, [row.item_id], row.annotator, now)
+    found = checks.in_chunks(session, judged, ActiveRow.item_id, item_ids)
+    refresh_items(session, [(row.item_id, row.annotator) for row in found], now)

@@ -40,9 +40,9 @@ def response(to: Prompt, number: int, version: str = "policy@0", **changes) -> R
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[PreferenceStore]:
+def store(database: Path | str) -> Iterator[PreferenceStore]:
     """Three prompts with four candidates each."""
-    with PreferenceStore(tmp_path / "lab.sqlite") as opened:
+    with PreferenceStore(database) as opened:
         prompts = [prompt(t) for t in "abc"]
         opened.add_prompts(prompts)
         opened.add_responses(response(p, n) for p in prompts for n in range(4))

@@ -9,11 +9,18 @@ from rlhf_lab.store import PreferenceStore
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
+def store(database: Path | str) -> Iterator[PreferenceStore]:
+    with PreferenceStore(database) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sqlite_file(tmp_path: Path) -> Path:
+    """For tests about SQLite itself."""
     return tmp_path / "lab.db"
 
 
 @pytest.fixture
-def store(database: Path) -> Iterator[PreferenceStore]:
-    with PreferenceStore(database) as opened:
+def sqlite_store(sqlite_file: Path) -> Iterator[PreferenceStore]:
+    with PreferenceStore(sqlite_file) as opened:
         yield opened

@@ -126,9 +126,10 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(database):
             stored = [j.id for j in store.judgments()]
         assert len(stored) == len(set(stored))
         assert set(acknowledged) <= set(stored)
-    check = sqlite3.connect(database)
-    assert check.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    check.close()
+    if "://" not in str(database):
+        check = sqlite3.connect(database)
+        assert check.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        check.close()
 
 
 def test_a_forked_child_gets_connections_of_its_own(store):

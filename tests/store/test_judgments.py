@@ -211,21 +211,28 @@ PICK = st.integers(0, 4) | st.integers(0, 10**6)  # mostly a recent event
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """Judge, correct, undo, redo and reopen at random; store and model must agree."""
+    """Judge, correct, undo, redo and reopen at random; store and model must agree.
 
-    directory = None
+    All runs share a database: each has prompts of its own.
+    """
+
+    location = None
+    count = 0
 
     def __init__(self) -> None:
         super().__init__()
-        StoreMachine.count = getattr(StoreMachine, "count", 0) + 1
-        self.path = self.directory / f"{StoreMachine.count}.db"
-        self.store = PreferenceStore(self.path)
-        self.prompts = fill(self.store, "one", "two")
+        StoreMachine.count += 1
+        self.run = f"run {StoreMachine.count}"
+        self.store = PreferenceStore(self.location)
+        self.prompts = fill(self.store, f"{self.run} one", f"{self.run} two")
         self.model = Model()
         self.events: dict[str, Judgment] = {}
 
     def teardown(self) -> None:
         self.store.close()
+
+    def _name(self) -> str:
+        return f"{self.run} e{len(self.events)}"
 
     def _submit(self, judgment: Judgment, expected: bool) -> None:
         if expected:
@@ -239,7 +246,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1), who=st.sampled_from("ab"), skipped=st.booleans())
     def judge(self, which: int, who: str, skipped: bool) -> None:
         make = skip if skipped else ranking
-        judgment = make(f"e{len(self.events)}", self.prompts[which], annotator=who)
+        judgment = make(self._name(), self.prompts[which], annotator=who)
         self._submit(judgment, self.model.judge(judgment.id, None))
 
     @rule(pick=PICK, best=st.integers(0, 1))
@@ -248,9 +255,8 @@ class StoreMachine(RuleBasedStateMachine):
             return
         target = list(self.events.values())[-1 - pick % len(self.events)]
         to = next(p for p in self.prompts if p.id == target.prompt_id)
-        judgment = ranking(
-            f"e{len(self.events)}", to, annotator=target.annotator, best=best, supersedes=target.id
-        )
+        changes = {"annotator": target.annotator, "best": best, "supersedes": target.id}
+        judgment = ranking(self._name(), to, **changes)
         self._submit(judgment, self.model.judge(judgment.id, target.id))
 
     @rule(pick=PICK)
@@ -258,27 +264,29 @@ class StoreMachine(RuleBasedStateMachine):
         if not self.events:
             return
         target = list(self.events.values())[-1 - pick % len(self.events)]
-        event = undo(f"e{len(self.events)}", target, annotator=target.annotator)
+        event = undo(self._name(), target, annotator=target.annotator)
         self._submit(event, self.model.undo(event.id, target.id))
 
     @rule()
     def reopen(self) -> None:
         self.store.close()
-        self.store = PreferenceStore(self.path)
+        self.store = PreferenceStore(self.location)
 
     @invariant()
     def the_same_judgments_count(self) -> None:
-        active = self.store.judgments(kinds=("ranking", "skip"))
+        active = self._stored(kinds=("ranking", "skip"))
         assert set(ids(active)) == set(self.model.active)
         assert active == [e for e in self.events.values() if e.id in self.model.active]
-        everything = self.store.judgments(
-            kinds=("ranking", "skip", "undo"), include_superseded=True
-        )
+        everything = self._stored(kinds=("ranking", "skip", "undo"), include_superseded=True)
         assert everything == list(self.events.values())
 
+    def _stored(self, **choice) -> list[Judgment]:
+        found = [j for p in self.prompts for j in self.store.judgments(p.id, **choice)]
+        return sorted(found, key=lambda j: int(j.id.rpartition(" e")[2]))
 
-def test_any_sequence_of_events_equals_the_model(tmp_path):
-    StoreMachine.directory = tmp_path
+
+def test_any_sequence_of_events_equals_the_model(database):
+    StoreMachine.location = database
     run = settings(max_examples=25, stateful_step_count=20, deadline=None, phases=NO_SHRINK)
     run_state_machine_as_test(StoreMachine, settings=run)
 

@@ -97,13 +97,14 @@ def test_a_time_without_zone_is_refused(store):
         store.add_responses([response(one, 9, created_at=datetime(2025, 1, 1))])
 
 
-def test_everything_is_there_after_reopening(database: Path):
+def test_everything_is_there_after_reopening(database: Path | str):
     with PreferenceStore(database) as store:
         [one] = fill(store, "one")
         submitted = ranking("r1", one, comment="better\0\ud800", supersedes=None)
         store.submit(submitted)
         before = store.prompts(), store.responses(), store.judgments(), store.counts()
-    with PreferenceStore(f"sqlite:///{database}") as store:
+    url = str(database) if "://" in str(database) else f"sqlite:///{database}"
+    with PreferenceStore(url) as store:
         assert (store.prompts(), store.responses(), store.judgments(), store.counts()) == before
         assert store.judgments() == [submitted]
 
@@ -218,8 +219,8 @@ def test_any_text_survives_as_a_response(store):
 # -- opening and closing
 
 
-def test_durable_settings_are_in_force(store):
-    with store.database.read() as session:
+def test_durable_settings_are_in_force(sqlite_store):
+    with sqlite_store.database.read() as session:
         pragmas = {
             name: session.connection().exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -229,10 +230,10 @@ def test_durable_settings_are_in_force(store):
     }  # fmt: skip
 
 
-def test_a_write_takes_the_lock_before_it_reads(store, database):
-    with store.database.write() as session:
+def test_a_write_takes_the_lock_before_it_reads(sqlite_store, sqlite_file):
+    with sqlite_store.database.write() as session:
         session.connection()
-        other = sqlite3.connect(database, timeout=0)
+        other = sqlite3.connect(sqlite_file, timeout=0)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
         other.close()
@@ -267,8 +268,9 @@ def test_a_password_is_not_shown():
     assert "secret" not in str(caught.value)
 
 
-def test_a_lock_that_cannot_be_had_is_a_store_error(store, database, monkeypatch):
-    other = sqlite3.connect(database, isolation_level=None)
+def test_a_lock_that_cannot_be_had_is_a_store_error(sqlite_store, sqlite_file):
+    store = sqlite_store
+    other = sqlite3.connect(sqlite_file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with store.database.read() as session:  # a short wait for this one pooled connection
         session.connection().exec_driver_sql("PRAGMA busy_timeout = 10")
