@@ -141,6 +141,8 @@ def _begin_postgresql(connection: Connection) -> None:
     """Writers take turns, as in SQLite: the same checks hold, and `seq` follows commit order."""
     if connection.get_execution_options().get(_WRITES, False):
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PG_WRITE_LOCK})")
+    else:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
 def dump_json(value: object) -> str:

@@ -54,10 +54,10 @@ def append_many(session: Session, judgments: Sequence[Judgment], now: datetime) 
     seq_of = {r.id: r.seq for r in checks.in_chunks(session, seqs, JudgmentRow.id, ids)}
     active = [_active_values(j, seq_of[j.id]) for j in judgments]
     checks.insert_rows(session, ActiveRow, active)
-    items = {judging.item_id(j.prompt_id, j.shown_order): j.annotator for j in judgments}
-    known = checks.existing(session, ItemRow.id, (i for i in items if i is not None))
-    for item in sorted(known):
-        refresh_items(session, [item], items[item], now)
+    pairs = {(judging.item_id(j.prompt_id, j.shown_order) or "", j.annotator) for j in judgments}
+    known = checks.existing(session, ItemRow.id, {item for item, _ in pairs})
+    for item, annotator in sorted(pair for pair in pairs if pair[0] in known):
+        refresh_items(session, [item], annotator, now)
 
 
 def refresh_items(session: Session, item_ids: Iterable[str], annotator: str, now: datetime) -> None:
