@@ -15,6 +15,10 @@ from rlhf_lab.training.reward import RankedExample
 from rlhf_lab.types import Judgment, Prompt, Ranking, Response
 
 
+# Shown to learn something about whoever judges: known answers, and what they said before.
+_ABOUT_PEOPLE = ("gold", "repeat")
+
+
 class RepeatedPairs(NamedTuple):
     """Pairs that two or more rankings put in an order, and those put in both orders."""
 
@@ -61,7 +65,7 @@ class LabExamples:
 def lab_examples(
     model: RoleModel, store: PreferenceStore, learned: Set[str], start: str
 ) -> LabExamples:
-    """Every ranking that counts, sorted by use.
+    """Every ranking that counts, sorted by use; without those that measure annotators.
 
     Args:
         model: Encodes the prompts.
@@ -74,7 +78,7 @@ def lab_examples(
     """
     prompts = {p.id: p for p in store.prompts()}
     responses = {r.id: r for r in store.responses()}
-    judgments = store.judgments()
+    judgments = [j for j in store.judgments() if j.occasion not in _ABOUT_PEOPLE]
     rankings = [j.ranking for j in judgments if j.ranking]
     found = LabExamples(repeated=repeated_pairs(rankings))
     for judgment, ranking in zip(judgments, rankings, strict=True):
@@ -84,7 +88,7 @@ def lab_examples(
         example = RankedExample(
             judgment_id=judgment.id,
             prompt=model.chat.encode(prompt),
-            candidates=[responses[i].token_ids for i in ranks],
+            candidates=[_tokens(model, responses[i]) for i in ranks],
             ranks=list(ranks.values()),
             strength=judgment.strength,
         )
@@ -95,6 +99,11 @@ def lab_examples(
         if all(responses[i].version == start for i in ranks):
             found.reference.append(example)
     return found
+
+
+def _tokens(model: RoleModel, response: Response) -> tuple[int, ...]:
+    """Of an answer from elsewhere, what a policy that said it would have sampled."""
+    return response.token_ids or model.chat.encode_answer(response.text)
 
 
 def repeated_pairs(rankings: Iterable[Ranking]) -> RepeatedPairs:
