@@ -14,7 +14,6 @@ from rlhf_lab.store import PreferenceStore
 from rlhf_lab.training.reward import RankedExample
 from rlhf_lab.types import Judgment, Prompt, Ranking, Response
 
-
 # Shown to learn something about whoever judges: known answers, and what they said before.
 _ABOUT_PEOPLE = ("gold", "repeat")
 
@@ -75,6 +74,7 @@ def lab_examples(
 
     Raises:
         StoreError: a judgment names a prompt or response that the lab does not hold.
+        PromptError: a prompt and an imported answer exceed the model's context together.
     """
     prompts = {p.id: p for p in store.prompts()}
     responses = {r.id: r for r in store.responses()}
@@ -85,10 +85,11 @@ def lab_examples(
         _refuse_unknown(judgment, ranking, prompts, responses)
         ranks = ranking.ranks()
         prompt = prompts[judgment.prompt_id]
+        candidates = [_tokens(model, responses[i]) for i in ranks]
         example = RankedExample(
             judgment_id=judgment.id,
-            prompt=model.chat.encode(prompt),
-            candidates=[_tokens(model, responses[i]) for i in ranks],
+            prompt=model.chat.encode(prompt, room=max(map(len, candidates))),
+            candidates=candidates,
             ranks=list(ranks.values()),
             strength=judgment.strength,
         )
