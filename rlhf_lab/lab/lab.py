@@ -272,14 +272,14 @@ class Lab(LabData):
         return self._bench.undo()
 
     @overload
-    def export(self, path: str | Path, what: Literal["policy"] = "policy") -> Path: ...
+    def export(self, path: str | Path, *, what: Literal["policy"] = "policy") -> Path: ...
 
     @overload
     def export(
         self,
         path: str | Path | None = None,
-        what: Literal["judgments", "prompts", "demonstrations"] = "judgments",
         *,
+        what: Literal["judgments", "prompts", "demonstrations"],
         format: str = "trl",
         split: Literal["train", "heldout"] | None = None,
         ties: Literal["both", "drop"] = "both",
@@ -290,8 +290,8 @@ class Lab(LabData):
     def export(
         self,
         path: str | Path | None = None,
-        what: Literal["policy", "judgments", "prompts", "demonstrations"] = "policy",
         *,
+        what: Literal["policy", "judgments", "prompts", "demonstrations"] = "policy",
         format: str = "trl",
         split: Literal["train", "heldout"] | None = None,
         ties: Literal["both", "drop"] = "both",

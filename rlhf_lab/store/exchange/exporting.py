@@ -20,7 +20,7 @@ from rlhf_lab.types import Split
 Ties = Literal["both", "drop"]
 WHATS = ("judgments", "prompts", "demonstrations")
 # What the hub and `datasets` call the splits.
-_NAMES = {"train": "train", "heldout": "test"}
+_NAMES: dict[str, str] = {"train": "train", "heldout": "test"}
 
 
 def export_data(
@@ -135,7 +135,7 @@ class _Counted:
         if self.split not in (None, "train", "heldout"):
             raise ConfigError(f"split={self.split!r}: use 'train', 'heldout', or None for all.")
 
-    def rows(self, store: PreferenceStore) -> Iterator[tuple[Split, dict[str, Any]]]:
+    def rows(self, store: PreferenceStore) -> Iterator[tuple[str, dict[str, Any]]]:
         """Each with the split of its prompt."""
         with store.database.read() as session:
             for record in reading.records(session, self.form.what, self.split):

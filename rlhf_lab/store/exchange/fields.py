@@ -80,6 +80,8 @@ class _Chat(Strict):
     messages: list[ChatMessage]
 
 
+_TYPES = ("str", "datetime")
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -101,7 +103,8 @@ def check(model: type[M], row: Row, names: Mapping[str, str] | None = None) -> M
     except ValidationError as error:
         problem = error.errors(include_url=False, include_context=False)[0]
         first, *rest = problem["loc"]
-        place = [names.get(str(first), str(first)), *(str(p) for p in rest)]
+        # Where several types are allowed, pydantic names the one it tried.
+        place = [names.get(str(first), str(first)), *(str(p) for p in rest if p not in _TYPES)]
         if problem["type"] == "missing":
             raise RowProblem(".".join(place), "is missing or null") from error
         raise RowProblem(".".join(place), f"{problem['input']!r:.80}: {problem['msg']}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session, aliased
@@ -21,6 +21,8 @@ from rlhf_lab.types import IMPORTED, Prompt, Split
 
 # Rows of a page: enough that a query costs little for each, few enough to hold.
 _PAGE = 2000
+# Columns rather than objects: these have the same names and cost a fraction of the time.
+_PROMPTS = select(*PromptRow.__table__.columns)
 
 
 def records(session: Session, what: What, split: Split | None) -> Iterator[Record]:
@@ -113,10 +115,9 @@ def _demonstrations(session: Session) -> Iterator[Record]:
 
 
 def _prompts(session: Session) -> Iterator[Record]:
-    columns = select(*PromptRow.__table__.columns)
-    for page in _pages(session, columns, PromptRow.seq):
+    for page in _pages(session, _PROMPTS, PromptRow.seq):
         for row in page:
-            prompt = rows.to_prompt(row)
+            prompt = rows.to_prompt(cast(PromptRow, row))
             yield Record(kind="prompt", prompt=prompt, split=prompt.split)
 
 
@@ -134,9 +135,8 @@ def _pages(
 
 
 def _prompts_of(session: Session, ids: Iterable[str]) -> dict[str, Prompt]:
-    query = select(*PromptRow.__table__.columns)
-    found = checks.in_chunks(session, query, PromptRow.id, ids)
-    return {row.id: rows.to_prompt(row) for row in found}
+    found = checks.in_chunks(session, _PROMPTS, PromptRow.id, ids)
+    return {row.id: rows.to_prompt(cast(PromptRow, row)) for row in found}
 
 
 def _answers(session: Session, ids: Iterable[str]) -> dict[str, Candidate]:

@@ -46,7 +46,9 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
         StoreError: it cannot be written.
     """
     if path.is_dir() or (path.exists() and not overwrite):
-        raise ConfigError(f"{path} exists: choose another name, or pass overwrite=True.")
+        raise ConfigError(
+            f"{path} exists: choose another name, or pass overwrite=True (--overwrite)."
+        )
     aside = path.parent / f".{path.name}.{uuid4().hex[:8]}.part"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
