@@ -11,20 +11,15 @@ exactly those judgments counting that a replay of the events leaves.
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
 import random
-import signal
 import sys
-import tempfile
 import threading
 import time
 import traceback
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +27,8 @@ from typing import Any
 from sqlalchemy import select
 from tqdm import tqdm
 
+from benchmarks.forked import in_child, send
+from benchmarks.places import place
 from rlhf_lab.store import PreferenceStore, chain, judging, rows
 from rlhf_lab.store.plan import AssignmentPlan
 from rlhf_lab.store.tables import ActiveRow, ItemRow, JudgmentRow, ResponseRow
@@ -85,7 +82,7 @@ def torture(location: Path | str, kills: int, seed: int = 0) -> dict[str, Any]:
     """
     # This process opens no database until the last writer is gone: connections survive no fork.
     record = Record()
-    for line in _in_child(lambda _pipe: _prepare(location)):
+    for line in in_child(lambda _pipe: _prepare(location)):
         record.note(line)
     moments = random.Random(seed)
     start = time.perf_counter()
@@ -99,7 +96,7 @@ def torture(location: Path | str, kills: int, seed: int = 0) -> dict[str, Any]:
         stillborn = moments.random() < STILLBORN
         acts = 0 if stillborn else moments.randint(1, LONGEST_LIFE)
         delay = moments.uniform(0, 0.3 if stillborn else JITTER)
-        for line in _in_child(work, kill=(acts, delay)):
+        for line in in_child(work, kill=(acts, delay)):
             record.note(line)
     seconds = time.perf_counter() - start
     with PreferenceStore(location) as store:
@@ -170,44 +167,6 @@ def _is_what_was_said(event: Judgment, act: Act | None) -> bool:
     return (event.kind, event.prompt_id, tiers, event.supersedes, event.comment) == said
 
 
-# -- processes
-
-
-def _in_child(work: Callable[[int], None], kill: tuple[int, float] | None = None) -> Iterator[str]:
-    """Do something in a forked process and yield the lines it writes.
-
-    Args:
-        work: Gets the pipe to write to.
-        kill: After how many acts, and how many seconds after these; None lets it finish.
-    """
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.close(reading)
-            work(writing)
-            status = 0
-        except BaseException:  # noqa: BLE001 - it must not run on as a second parent
-            _send(writing, failed=traceback.format_exc()[-2000:])
-        finally:
-            os._exit(status)
-    os.close(writing)
-    with os.fdopen(reading, encoding="utf-8") as pipe:
-        if kill is not None:
-            acts, delay = kill
-            yield from itertools.islice(pipe, 2 * acts)  # announced, acknowledged
-            time.sleep(delay)
-            os.kill(child, signal.SIGKILL)
-        yield from pipe
-    os.waitpid(child, 0)
-
-
-def _send(pipe: int, **message: object) -> None:
-    """One line, in one piece: a kill leaves it whole or not at all."""
-    os.write(pipe, (json.dumps(message) + "\n").encode())
-
-
 # -- inside a life
 
 
@@ -240,7 +199,7 @@ def _live(location: Path | str, pipe: int, seed: str, pending: dict[str, Act]) -
             while True:
                 annotator.do(annotator.decide())
         except Exception:  # noqa: BLE001 - goes to the parent, which stops
-            _send(pipe, failed=traceback.format_exc()[-2000:])
+            send(pipe, failed=traceback.format_exc()[-2000:])
             failed.set()
 
     for name in ANNOTATORS:
@@ -287,8 +246,8 @@ class _Annotator:
 
     def do(self, act: Act) -> None:
         """Announce, do, acknowledge."""
-        _send(self._pipe, act=act)
-        _send(self._pipe, id=act["id"], annotator=self._name, stored=self._store_act(act))
+        send(self._pipe, act=act)
+        send(self._pipe, id=act["id"], annotator=self._name, stored=self._store_act(act))
 
     def _store_act(self, act: Act) -> bool:
         if act["kind"] in ("undo", "redo"):
@@ -310,22 +269,6 @@ class _Annotator:
         return True
 
 
-@contextmanager
-def _place(database: str) -> Iterator[Path | str]:
-    if database == "sqlite":
-        with tempfile.TemporaryDirectory(prefix="torture-") as folder:
-            yield Path(folder) / "lab.db"
-    elif database == "postgres":
-        from tests.postgres import new_database, running_server
-
-        with running_server() as server:
-            yield new_database(server)
-    elif "://" in database:
-        yield database
-    else:
-        yield Path(database)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it and say what was found; the exit status is 1 if anything is wrong."""
     arg = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
@@ -337,8 +280,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     arg.add_argument("--seed", type=int, default=0)
     options = arg.parse_args(arguments)
-    with _place(options.database) as place:
-        found = torture(place, options.kills, options.seed)
+    with place(options.database) as location:
+        found = torture(location, options.kills, options.seed)
     fine = not (found["lost"] or found["duplicated"] or found["altered"])
     print(json.dumps({"benchmark": "torture", "seed": options.seed, **found}))
     return int(not (fine and found["chain"] == "verified"))
