@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 _number = itertools.count()
 
@@ -36,7 +37,12 @@ def running_server() -> Iterator[str]:
         if user:
             os.chmod(place, 0o755)
             shutil.chown(data, **user)
-        quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "cwd": place, **user}
+        quiet: dict[str, Any] = {
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "cwd": place,
+            **user,
+        }
         arguments = ["-D", str(data), "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync"]
         subprocess.run([initdb, *arguments], check=True, timeout=60, **quiet)
         port = _free_port()

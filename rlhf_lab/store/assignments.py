@@ -77,7 +77,7 @@ class Assignments:
             seed: Of the annotator's order of items, and of the order candidates are shown in.
             leave_ranked: Leave out what anybody has ranked already.
         """
-        with self._database.write() as session:
+        with self._database.lend() as session:
             return handing_out.next_item(
                 session, self._asking(annotator, version, seed, leave_ranked)
             )

@@ -35,6 +35,7 @@ class Database:
         self.closed = False
         self.engine = open_engine(self.url)
         self._writer = writer(self.engine)
+        self._lender = writer(self.engine, forgettable=True)
         try:
             ensure_schema(self.engine, self.where)
         except SQLAlchemyError as error:
@@ -59,6 +60,15 @@ class Database:
     def write(self) -> Iterator[Session]:
         """A transaction that holds the write lock, so what it reads stays true until it ends."""
         with self._session(self._writer) as session:
+            yield session
+
+    @contextmanager
+    def lend(self) -> Iterator[Session]:
+        """Like `write`, for leases: whoever asks for an item does not wait for the disk.
+
+        A power failure may forget the last of them, and an item then goes to somebody else.
+        """
+        with self._session(self._lender) as session:
             yield session
 
     @contextmanager

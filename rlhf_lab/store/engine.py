@@ -19,6 +19,7 @@ from rlhf_lab.store.tables import has_lone_surrogate
 
 BUSY_SECONDS = 10.0
 _WRITES = "rlhf_lab_writes"
+_FORGETTABLE = "rlhf_lab_forgettable"
 # Any fixed number: it names the one lock that writers of a PostgreSQL lab take turns with.
 _PG_WRITE_LOCK = 0x524C4846
 
@@ -86,9 +87,15 @@ def open_engine(url: URL) -> Engine:
     return engine
 
 
-def writer(engine: Engine) -> Engine:
-    """The same engine, whose transactions take the write lock before they read anything."""
-    return engine.execution_options(**{_WRITES: True})
+def writer(engine: Engine, *, forgettable: bool = False) -> Engine:
+    """The same engine, whose transactions take the write lock before they read anything.
+
+    Args:
+        engine: From `open_engine`.
+        forgettable: What is written survives the process but need not survive a power failure, so
+            nobody waits for the disk. Only for what people did not say, such as leases.
+    """
+    return engine.execution_options(**{_WRITES: True, _FORGETTABLE: forgettable})
 
 
 def _on_connect(connection: Any, entry: ConnectionPoolEntry) -> None:  # noqa: ANN401
@@ -100,8 +107,8 @@ def _on_connect_sqlite(connection: Any, entry: ConnectionPoolEntry) -> None:  # 
     with contextlib.closing(connection.cursor()) as cursor:
         cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
         mode = _use_wal(cursor)
-        cursor.execute("PRAGMA synchronous = FULL")  # a commit is on disk when it returns
         cursor.execute("PRAGMA foreign_keys = ON")
+    entry.info["journal"] = mode
     if mode != "wal":
         warnings.warn(
             f"this disk allows journal mode {mode!r} but not 'wal' (a network share?): nothing is "
@@ -133,8 +140,11 @@ def _on_checkout(connection: Any, entry: Any, proxy: Any) -> None:  # noqa: ANN4
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    # With FULL, a commit is on disk when it returns. NORMAL is safe in a write-ahead log alone.
+    forgettable = options.get(_FORGETTABLE, False) and connection.info["journal"] == "wal"
+    connection.exec_driver_sql(f"PRAGMA synchronous = {'NORMAL' if forgettable else 'FULL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES, False) else "BEGIN")
 
 
 def _begin_postgresql(connection: Connection) -> None:
@@ -143,9 +153,11 @@ def _begin_postgresql(connection: Connection) -> None:
     Each of their statements sees what was committed before it, so they see all that was before
     the lock was theirs. Readers see one state, as in SQLite.
     """
-    if connection.get_execution_options().get(_WRITES, False):
+    options = connection.get_execution_options()
+    if options.get(_WRITES, False):
+        commit = "off" if options.get(_FORGETTABLE, False) else "on"
         wait = f"SET LOCAL lock_timeout = {int(BUSY_SECONDS * 1000)}"
-        connection.exec_driver_sql(f"{wait}; SET LOCAL synchronous_commit = on")
+        connection.exec_driver_sql(f"{wait}; SET LOCAL synchronous_commit = {commit}")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PG_WRITE_LOCK})")
     else:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -166,7 +178,7 @@ def as_store_error(error: exc.SQLAlchemyError, where: str) -> StoreError:
 def _next_step(cause: str) -> str:
     if "locked" in cause or "lock timeout" in cause:
         return f"Another process has been writing for {BUSY_SECONDS:g} s: wait for it and retry."
-    if "full" in cause:
+    if "full" in cause or "no space" in cause:
         return "Free some disk space and retry."
     if "readonly" in cause or "unable to open" in cause or "permission" in cause:
         return "Make the file and its folder writable for you, or choose another place."

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import textwrap
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from rlhf_lab.store import PreferenceStore
 from rlhf_lab.types import Judgment, Message, Prompt, Ranking, Response, Sampling
 
+ROOT = str(Path(__file__).parents[2])
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 
 
@@ -67,3 +73,12 @@ def fill(store: PreferenceStore, *texts: str, responses: int = 2) -> list[Prompt
     store.add_prompts(prompts)
     store.add_responses(response(p, n) for p in prompts for n in range(responses))
     return prompts
+
+
+def start(code: str, *arguments: str) -> subprocess.Popen[str]:
+    """Run code in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), *arguments],
+        stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip

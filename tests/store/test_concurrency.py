@@ -3,26 +3,11 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
-import textwrap
 import threading
 import time
-from pathlib import Path
 
 from rlhf_lab.store import PreferenceStore
-from tests.store.helpers import fill, prompt, ranking, undo
-
-ROOT = str(Path(__file__).parents[2])
-
-
-def start(code: str, *arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": ROOT}
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code), *arguments],
-        stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, env=environment,
-    )  # fmt: skip
-
+from tests.store.helpers import fill, prompt, ranking, start, undo
 
 WRITER = """
     import sys

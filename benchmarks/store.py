@@ -1,0 +1,271 @@
+"""The preference store with many judgments: handing out, submitting, opening, exporting.
+
+python -m benchmarks.store [--sizes 1000,10000,100000,1000000] [--database sqlite|postgres]
+
+Each size is filled in bulk and measured in a process of its own. Items have four candidates of a
+hundred words; four of five are ranked by three of five annotators each, the fifth by nobody yet.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from rich.console import Console
+from rich.table import Table
+from tqdm import tqdm
+
+from benchmarks.figures import Target
+from benchmarks.forked import in_child, send
+from benchmarks.places import place
+from benchmarks.process import peak_mb
+from benchmarks.report import VERDICTS, processor_name
+from rlhf_lab.annotators import RankingQueue
+from rlhf_lab.store import PreferenceStore, events
+from rlhf_lab.store.plan import AssignmentPlan
+from rlhf_lab.types import (
+    START,
+    Judgment,
+    Message,
+    Prompt,
+    Ranking,
+    RankingItem,
+    Response,
+    Sampling,
+    utc_now,
+)
+
+CANDIDATES, WORDS = 4, 100
+ANNOTATORS = ("ann", "bob", "cat", "dan", "eve")
+PER_ITEM = 3
+CHUNK = 1_000  # items filled in one transaction
+SAMPLES = 50
+LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
+PLANS = {
+    "in order": AssignmentPlan(),
+    "overlap 3, shuffled": AssignmentPlan(overlap=PER_ITEM, shuffled=True),
+}
+TARGETS = (
+    Target(figure="next_item_ms", at_most=20),
+    Target(figure="open_s", at_most=1),
+    Target(figure="export_rows_per_s", at_least=20_000),
+)
+EXPORT = "rlhf_lab.store.exchange"
+
+
+def fill(store: PreferenceStore, judgments: int) -> None:
+    """Store so many rankings in bulk, with the items they are of."""
+    draw = random.Random(0)
+    words = ["".join(draw.choices("etaoinshrdlu", k=draw.randint(2, 9))) for _ in range(500)]
+    texts = [" ".join(draw.choices(words, k=WORDS)) for _ in range(1_000)]
+    ranked = -(-judgments // PER_ITEM)
+    numbers = iter(range(ranked * 5 // 4 + 1))
+    left = judgments
+    with tqdm(total=judgments, desc="filling", unit="judgment", file=sys.stderr) as bar:
+        while chunk := list(itertools.islice(numbers, CHUNK)):
+            prompts = [_prompt(f"{n}: {draw.choice(texts)[:200]}?") for n in chunk]
+            answers = [_answers(prompt, texts, draw) for prompt in prompts]
+            store.add_prompts(prompts)
+            store.add_responses(itertools.chain.from_iterable(answers))
+            store.assignments.offer(START)
+            said = [
+                _judgment(who, prompt.id, [a.id for a in of], draw)
+                for number, prompt, of in zip(chunk, prompts, answers, strict=True)
+                if number % 5 != 4
+                for who in draw.sample(ANNOTATORS, PER_ITEM)
+            ][:left]
+            with store.database.write() as session:
+                events.append_many(session, said, LONG_AGO)
+            left -= len(said)
+            bar.update(len(said))
+
+
+def _prompt(text: str) -> Prompt:
+    return Prompt(messages=(Message(role="user", content=text),))
+
+
+def _answers(to: Prompt, texts: Sequence[str], draw: random.Random) -> list[Response]:
+    return [
+        Response(
+            id=f"{draw.getrandbits(128):032x}",
+            prompt_id=to.id,
+            text=draw.choice(texts),
+            token_ids=tuple(draw.randrange(50_000) for _ in range(WORDS)),
+            version=START,
+            sampling=Sampling(),
+            seed=number,
+            created_at=LONG_AGO,
+        )
+        for number in range(CANDIDATES)
+    ]
+
+
+def _judgment(who: str, prompt_id: str, shown: Sequence[str], draw: random.Random) -> Judgment:
+    order = draw.sample(shown, len(shown))
+    return Judgment(
+        id=uuid4().hex,
+        prompt_id=prompt_id,
+        annotator=who,
+        shown_order=tuple(order),
+        ranking=Ranking.from_scores({i: draw.randrange(3) for i in order}),
+        seconds=20.0,
+        created_at=utc_now(),
+    )
+
+
+def measure(location: Path | str) -> dict[str, Any]:
+    """Figures of a filled lab; it gains a few judgments."""
+    start = time.perf_counter()
+    store = PreferenceStore(location)
+    store.get_setting("head.policy")
+    RankingQueue(store, annotator="ann", version=START)
+    figures: dict[str, Any] = {"open_s": time.perf_counter() - start}
+    with store:
+        for number, (name, plan) in enumerate(PLANS.items()):
+            figures[f"{name}: plan_s"] = _seconds(partial(_set_plan, store, plan))
+            found = _work(store, ANNOTATORS[number])
+            figures |= {f"{name}: {what}": value for what, value in found.items()}
+        figures["next_item_ms"] = max(figures[f"{name}: next_item_ms"] for name in PLANS)
+        figures["counts_ms"] = _milliseconds([_seconds(store.counts) for _ in range(5)])
+        of_one = [_seconds(lambda: store.latest_active("ann")) for _ in range(SAMPLES)]
+        figures["latest_active_ms"] = _milliseconds(of_one)
+        figures |= _export(store)
+    return {**figures, "peak_mb": peak_mb()}
+
+
+def _set_plan(store: PreferenceStore, plan: AssignmentPlan) -> None:
+    store.assignments.plan = plan
+
+
+def _work(store: PreferenceStore, who: str) -> dict[str, float]:
+    """One annotator at work, as the widget does it."""
+    queue = RankingQueue(store, annotator=who, version=START)
+    draw = random.Random(1)
+    times: dict[str, list[float]] = {}
+
+    def timed(name: str, act: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the act gives
+        start = time.perf_counter()
+        found = act()
+        times.setdefault(name, []).append(time.perf_counter() - start)
+        return found
+
+    for _ in range(SAMPLES):
+        item: RankingItem = timed("next_item", queue.next_item)
+        said = _judgment(who, item.prompt.id, [c.id for c in item.candidates], draw)
+        timed("submit", partial(queue.submit, said))
+        timed("progress", queue.progress)
+    for _ in range(SAMPLES // 2):
+        timed("undo", queue.undo)
+    for _ in range(SAMPLES // 2):
+        timed("redo", queue.redo)
+    medians = {f"{name}_ms": _milliseconds(found) for name, found in times.items()}
+    slow = statistics.quantiles(times["next_item"], n=20)[-1]
+    return {**medians, "next_item_p95_ms": 1000 * slow}
+
+
+def _export(store: PreferenceStore) -> dict[str, Any]:
+    try:
+        export_data = importlib.import_module(EXPORT).export_data
+    except ImportError as error:
+        return {"export_error": f"not measured: {error}"}
+    with tempfile.TemporaryDirectory(prefix="export-") as folder:
+        start = time.perf_counter()
+        written = export_data(store, Path(folder) / "out.jsonl", what="judgments", format="trl")
+        seconds = time.perf_counter() - start
+    return {"export_rows": written.rows, "export_rows_per_s": written.rows / seconds}
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    act()
+    return time.perf_counter() - start
+
+
+def _milliseconds(seconds: Sequence[float]) -> float:
+    return 1000 * statistics.median(seconds)
+
+
+def run(database: str, judgments: int) -> dict[str, Any]:
+    """Fill one lab and measure it, in processes of their own."""
+    with place(database) as location:
+        start = time.perf_counter()
+
+        def fill_it(_pipe: int) -> None:
+            with PreferenceStore(location) as store:
+                fill(store, judgments)
+
+        _figures(in_child(fill_it))
+        filled = {"judgments": judgments, "fill_s": time.perf_counter() - start}
+        figures = filled | _figures(in_child(lambda pipe: send(pipe, **measure(location))))
+    targets = [{**asdict(t), "met": t.met(figures)} for t in TARGETS]
+    return {**figures, "targets": targets}
+
+
+def _figures(lines: Any) -> dict[str, Any]:  # noqa: ANN401 - an iterator of JSON objects
+    found: dict[str, Any] = {}
+    for line in lines:
+        found |= json.loads(line)
+    if "failed" in found:
+        raise SystemExit(found["failed"])
+    return found
+
+
+def _show(results: Sequence[dict[str, Any]]) -> None:
+    table = Table(title=f"store on {processor_name()}")
+    table.add_column("figure")
+    for result in results:
+        table.add_column(f"{result['judgments']:,} judgments", justify="right")
+    for name in dict.fromkeys(key for result in results for key in result):
+        if name not in ("judgments", "targets"):
+            table.add_row(name, *(_number(result.get(name)) for result in results))
+    for number, target in enumerate(TARGETS):
+        table.add_row(str(target), *(VERDICTS[r["targets"][number]["met"]] for r in results))
+    Console().print(table)
+
+
+def _number(value: object) -> str:
+    if isinstance(value, int | float):
+        return f"{value:,.0f}" if abs(value) >= 1000 or isinstance(value, int) else f"{value:.3g}"
+    return str(value or "–")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Every size in turn."""
+    arg = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    arg.add_argument("--sizes", default="1000,10000,100000,1000000", help="numbers of judgments")
+    arg.add_argument(
+        "--database", default="sqlite", help="sqlite or postgres (a server of its own)"
+    )
+    options = arg.parse_args(arguments)
+    results = [run(options.database, int(size)) for size in options.sizes.split(",")]
+    _show(results)
+    print(
+        json.dumps(
+            {
+                "benchmark": "store",
+                "date": datetime.now(UTC).isoformat(timespec="seconds"),
+                "device": processor_name(),
+                "database": options.database,
+                "sizes": results,
+            }
+        )
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
