@@ -5,25 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from rlhf_lab.errors import ConfigError, LabError
-
-if TYPE_CHECKING:
-    from rlhf_lab.store import PreferenceStore
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Teach a language model what people prefer."
 )
 
-
-@app.callback()
-def main() -> None:
-    """Keeps `demo` a subcommand while it is the only one."""
+Directory = Annotated[Path, typer.Argument(help="The lab's directory.", show_default=False)]
 
 
 @app.command()
@@ -40,15 +33,8 @@ def demo(
     """Two rounds of RLHF on the embedded model with a simulated annotator."""
     from rlhf_lab.demo import DemoSettings, run_demo
 
-    console = Console()
-    try:
+    with _errors_in_words("Nothing is lost: the same command goes on from here.") as console:
         run_demo(path, DemoSettings(seed=seed, rounds=rounds), model=model, console=console)
-    except LabError as error:
-        console.print(f"[red]{type(error).__name__}[/red]: {error}", highlight=False)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt:
-        console.print("\nStopped. Nothing is lost: the same command goes on from here.")
-        raise typer.Exit(130) from None
 
 
 @app.command("import")
@@ -76,8 +62,10 @@ def import_(
 ) -> None:
     """Import judgments, demonstrations or prompts: all of a file, or nothing."""
     from rlhf_lab.store.exchange import import_data
+    from rlhf_lab.store.place import open_or_make_store
 
-    with _said_plainly("Nothing was stored."), _store(directory, new=True) as store:
+    folder = directory.expanduser().absolute()
+    with _errors_in_words("Nothing was stored.") as console, open_or_make_store(folder) as store:
         report = import_data(
             store,
             source,
@@ -87,7 +75,7 @@ def import_(
             annotator=annotator,
             skip_bad=skip_bad,
         )
-        _say(str(report))
+        _say(console, report)
 
 
 @app.command()
@@ -109,9 +97,10 @@ def export(
     ] = False,
 ) -> None:
     """Write what counts in a lab for other tools."""
+    from rlhf_lab.store import open_store
     from rlhf_lab.store.exchange import export_data
 
-    with _said_plainly("Nothing was written."), _store(directory, new=False) as store:
+    with _errors_in_words("Nothing was written.") as console, open_store(directory) as store:
         report = export_data(
             store,
             target,
@@ -120,38 +109,92 @@ def export(
             ties=cast(Any, ties),
             overwrite=overwrite,
         )
-        _say(str(report))
+        _say(console, report)
+
+
+@app.command()
+def audit(
+    directory: Directory,
+    head: Annotated[
+        str | None, typer.Option(help="A head noted earlier (NUMBER:HASH) that must still hold.")
+    ] = None,
+) -> None:
+    """Verify the whole record of judgments; the exit status is 1 if something is wrong."""
+    from rlhf_lab.store import audit, open_store
+
+    with _errors_in_words() as console, open_store(directory) as store:
+        report = audit(store, expected=head, progress=console.is_terminal)
+        _say(console, report)
+        if not report.ok:
+            raise typer.Exit(1)
+
+
+@app.command()
+def move(
+    directory: Directory,
+    target: Annotated[
+        str,
+        typer.Argument(
+            help='URL of an empty database (postgresql+psycopg://USER@HOST/NAME), or "sqlite".',
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Move a lab's data to PostgreSQL, or back to a file; what was there is kept."""
+    from rlhf_lab.store import move_lab
+
+    with _errors_in_words() as console:
+        _say(console, move_lab(directory, target, progress=console.is_terminal))
+
+
+@app.command()
+def backup(
+    directory: Directory,
+    file: Annotated[Path, typer.Argument(help="Must not exist yet.", show_default=False)],
+) -> None:
+    """Write everything of a lab into one file, while it is in use."""
+    from rlhf_lab.store import backup_lab, open_store
+
+    with _errors_in_words() as console, open_store(directory) as store:
+        _say(console, backup_lab(store, directory, file, progress=console.is_terminal))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup.", show_default=False)],
+    directory: Annotated[Path, typer.Argument(help="Absent or empty.", show_default=False)],
+) -> None:
+    """Make a lab out of a backup; the exit status is 1 if its record does not pass an audit."""
+    from rlhf_lab.store import restore_lab
+
+    with _errors_in_words() as console:
+        report = restore_lab(file, directory, progress=console.is_terminal)
+        _say(console, report)
+        if not report.audit.ok:
+            raise typer.Exit(1)
 
 
 @contextmanager
-def _store(directory: Path, *, new: bool) -> Iterator[PreferenceStore]:
-    """A lab's database alone: no model, so no torch."""
-    from rlhf_lab.store import PreferenceStore
+def _errors_in_words(stopped: str = "") -> Iterator[Console]:
+    """A console; errors of this library are said on it in words, and end the command.
 
-    database = directory.expanduser() / "lab.sqlite"
-    if not new and not database.exists():
-        raise ConfigError(f"{directory} holds no lab: there is no {database.name} in it.")
-    with PreferenceStore(database) as store:
-        yield store
-
-
-@contextmanager
-def _said_plainly(stopped: str) -> Iterator[None]:
-    """Errors of this library in words and an exit code, without a traceback."""
+    Args:
+        stopped: What to say when the command is interrupted.
+    """
+    console = Console()
     try:
-        yield
+        yield console
     except LabError as error:
-        Console(stderr=True).print(
-            f"[red]{type(error).__name__}[/red]:", escape(str(error)), highlight=False
-        )
+        _say(Console(stderr=True), f"{type(error).__name__}: {error}")
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
-        Console(stderr=True).print(f"\nStopped. {stopped}")
+        _say(Console(stderr=True), f"\nStopped. {stopped}")
         raise typer.Exit(130) from None
 
 
-def _say(text: str) -> None:
-    Console().print(text, highlight=False, markup=False, soft_wrap=True)
+def _say(console: Console, what: object) -> None:
+    """As it is: names in square brackets are no colours."""
+    console.print(str(what), markup=False, highlight=False, soft_wrap=True)
 
 
 def _mapping(pairs: list[str]) -> dict[str, str]:

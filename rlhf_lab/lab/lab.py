@@ -15,9 +15,9 @@ from rlhf_lab.annotators import RubricAnnotator, check_candidates
 from rlhf_lab.errors import ConfigError, LabError
 from rlhf_lab.lab.data import LabData
 from rlhf_lab.store import (
-    PreferenceStore,
     choose_prompts,
     heldout_prompts,
+    open_or_make_store,
     settle_identity,
 )
 from rlhf_lab.types import START, Annotator, LoraSpec, Sampling, Version
@@ -51,6 +51,7 @@ class Lab(LabData):
         self,
         path: str | Path,
         *,
+        database: str | Path | None = None,
         model: str | None = None,
         quantize: Literal["nf4", "none"] | None = None,
         lora: LoraSpec | None = None,
@@ -65,6 +66,8 @@ class Lab(LabData):
 
         Args:
             path: The lab directory.
+            database: Where a new lab keeps its data; default: a file in the directory. A URL such
+                as "postgresql+psycopg://USER@HOST/NAME" is remembered there, without a password.
             model: Hub id or local folder; default: what the lab was made with, or the small
                 embedded model. Loaded when it is first needed.
             quantize: "nf4" (default of a new lab) or "none".
@@ -79,8 +82,9 @@ class Lab(LabData):
             progress: Show progress bars.
 
         Raises:
-            LabMismatch: the directory was made with another model, quantization or adapter shape;
-                when the model is loaded, also if its weights are others than they were.
+            LabMismatch: the directory was made with another model, quantization or adapter shape,
+                or keeps its data elsewhere; when the model is loaded, also if its weights are
+                others than they were.
             StoreError: the directory cannot be used.
             ConfigError: keep_states is below 1.
         """
@@ -90,7 +94,7 @@ class Lab(LabData):
         self.seed = seed
         self.progress = progress
         self.sampling = replace(sampling or Sampling(temperature=0.8, max_new_tokens=48), seed=seed)
-        self.store = PreferenceStore(self.path / "lab.sqlite")
+        self.store = open_or_make_store(self.path, database)
         try:
             self._identity = settle_identity(
                 self.store, self.path, model=model, quantize=quantize, lora=lora

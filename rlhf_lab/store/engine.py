@@ -18,6 +18,8 @@ from rlhf_lab.errors import StoreError
 from rlhf_lab.store.tables import has_lone_surrogate
 
 BUSY_SECONDS = 10.0
+# How a database says that its lab is elsewhere now.
+MOVED = "this lab has moved, its data is now in"
 _WRITES = "rlhf_lab_writes"
 _FORGETTABLE = "rlhf_lab_forgettable"
 # Any fixed number: it names the one lock that writers of a PostgreSQL lab take turns with.
@@ -176,6 +178,13 @@ def as_store_error(error: exc.SQLAlchemyError, where: str) -> StoreError:
 
 
 def _next_step(cause: str) -> str:
+    if MOVED in cause:
+        return "Close this lab and open it again."
+    if "password" in cause:
+        return (
+            "Put the password where PostgreSQL looks for it: ~/.pgpass, a service file "
+            "(PGSERVICE), or the environment variable PGPASSWORD. A lab never writes it down."
+        )
     if "locked" in cause or "lock timeout" in cause:
         return f"Another process has been writing for {BUSY_SECONDS:g} s: wait for it and retry."
     if "full" in cause or "no space" in cause:
