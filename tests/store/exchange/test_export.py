@@ -142,7 +142,7 @@ def test_the_commands_import_and_export(tmp_path):
     assert [r["text"] for r in rows(target)[0]["responses"]] == ["a", "b"]
     for arguments, message in [
         (["export", str(lab), str(target)], "exists"),
-        (["export", str(tmp_path / "none"), str(target)], "holds no lab"),
+        (["export", str(tmp_path / "none"), str(target)], "is no lab"),
         (["import", str(lab), str(source), "--column", "x"], "FIELD=NAME"),
     ]:
         done = run(app, arguments)
