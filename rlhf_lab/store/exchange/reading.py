@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from sqlalchemy import Row, Select, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Label, Row, Select, Text, select, type_coerce
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from rlhf_lab.store import checks, rows
+from rlhf_lab.store import rows
 from rlhf_lab.store.exchange.record import Candidate, Record, What
 from rlhf_lab.store.tables import (
     ActiveRow,
@@ -21,6 +21,8 @@ from rlhf_lab.types import IMPORTED, Prompt, Split
 
 # Rows of a page: enough that a query costs little for each, few enough to hold.
 _PAGE = 2000
+# Ids that are asked for at once: well under the number of parameters either database takes.
+_IDS = 900
 # Columns rather than objects: these have the same names and cost a fraction of the time.
 _PROMPTS = select(*PromptRow.__table__.columns)
 
@@ -44,14 +46,13 @@ def _judgments(session: Session) -> Iterator[Record]:
         JudgmentRow.id,
         JudgmentRow.prompt_id,
         JudgmentRow.annotator,
-        JudgmentRow.kind,
+        # Of these three only fixed words are stored, which nothing has to be undone in.
+        *(_plain(c) for c in (JudgmentRow.kind, JudgmentRow.strength, JudgmentRow.occasion)),
         JudgmentRow.shown_order,
         JudgmentRow.tiers,
-        JudgmentRow.strength,
         JudgmentRow.criteria,
         JudgmentRow.comment,
         JudgmentRow.flags,
-        JudgmentRow.occasion,
         JudgmentRow.seconds,
         JudgmentRow.created_at,
     )
@@ -129,18 +130,36 @@ def _pages(
     """By key, not by offset: the last page takes as long as the first."""
     last = 0
     ordered = query.order_by(seq).limit(_PAGE)
-    while page := list(session.execute(ordered.where(seq > last))):
+    # The connection gives rows as they are; a session would make objects of them first.
+    while page := list(session.connection().execute(ordered.where(seq > last))):
         yield page
         last = page[-1].seq
 
 
+def _plain(column: InstrumentedAttribute[Any]) -> Label[Any]:
+    """A column as the database has it, under its name."""
+    return type_coerce(column, Text()).label(column.key)
+
+
+def _in_chunks(
+    session: Session,
+    query: Select[*tuple[Any, ...]],
+    column: InstrumentedAttribute[str],
+    ids: Iterable[str],
+) -> Iterator[Row[*tuple[Any, ...]]]:
+    wanted = list(ids)
+    for start in range(0, len(wanted), _IDS):
+        chunk = wanted[start : start + _IDS]
+        yield from session.connection().execute(query.where(column.in_(chunk)))
+
+
 def _prompts_of(session: Session, ids: Iterable[str]) -> dict[str, Prompt]:
-    found = checks.in_chunks(session, _PROMPTS, PromptRow.id, ids)
+    found = _in_chunks(session, _PROMPTS, PromptRow.id, ids)
     return {row.id: rows.to_prompt(cast(PromptRow, row)) for row in found}
 
 
 def _answers(session: Session, ids: Iterable[str]) -> dict[str, Candidate]:
     """Imported ones under the name they had elsewhere."""
     columns = select(ResponseRow.id, ResponseRow.text, ResponseRow.version)
-    found = checks.in_chunks(session, columns, ResponseRow.id, ids)
+    found = _in_chunks(session, columns, ResponseRow.id, ids)
     return {i: Candidate(text, version.removeprefix(IMPORTED), i) for i, text, version in found}

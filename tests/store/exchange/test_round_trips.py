@@ -131,7 +131,9 @@ def there_and_back(form: str, kind: str, made: list[Record], folder: Path) -> li
     problems = _Progress(lambda n: None)
     found = [record for _, record in _records(part, None, {}, problems)]
     assert problems.rejected == []
-    assert list(problems.formats) == [form]
+    # Text that holds its prompt looks like a transcript or not, whichever it was written as.
+    whole = {"hh", "trl-text-implicit"}
+    assert set(problems.formats) <= (whole if form in whole else {form})
     return found
 
 
