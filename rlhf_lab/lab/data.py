@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from rlhf_lab.annotators import RankingQueue, RubricAnnotator, rank_all
 from rlhf_lab.errors import ConfigError
-from rlhf_lab.store import PreferenceStore, VersionTable, read_prompts
-from rlhf_lab.types import START, Annotator
+from rlhf_lab.store import (
+    AssignmentPlan,
+    AuditReport,
+    BackupReport,
+    JudgmentTable,
+    PreferenceStore,
+    Table,
+    Trace,
+    VersionTable,
+    audit,
+    backup_lab,
+    prompt_table,
+    read_prompts,
+    response_table,
+)
+from rlhf_lab.types import START, Annotator, Prompt, Response
 
 if TYPE_CHECKING:
     from rlhf_lab.store.exchange import ExportReport, ImportReport
@@ -24,13 +38,13 @@ class LabData:
         path: The lab directory.
         store: Its database.
         seed: Of everything random in this lab.
-        progress: Show progress bars.
+        progress: Whether to show progress bars.
     """
 
     path: Path
     store: PreferenceStore
     seed: int
-    progress: bool = True
+    progress: bool
 
     # Prompts
 
@@ -153,6 +167,74 @@ class LabData:
             seed=self.seed,
             leave_ranked=leave_ranked,
         )
+
+    # Sharing the work
+
+    @property
+    def plan(self) -> AssignmentPlan:
+        """How the work is shared out among annotators; `lab.plan = AssignmentPlan(overlap=3)`."""
+        return self.store.assignments.plan
+
+    @plan.setter
+    def plan(self, plan: AssignmentPlan) -> None:
+        self.store.assignments.plan = plan
+
+    def make_gold(self, judgment_ids: Iterable[str]) -> int:
+        """Take these rankings for known answers, handed out at the plan's `gold_rate`.
+
+        Returns:
+            How many there are.
+
+        Raises:
+            JudgmentError: one is no ranking that counts.
+        """
+        return self.store.assignments.make_gold(list(judgment_ids))
+
+    # Looking at data
+
+    @property
+    def prompts(self) -> Table[Prompt]:
+        """All prompts, as in `lab.prompts.where(split="heldout").search("tea")`."""
+        return prompt_table(self.store.database)
+
+    @property
+    def responses(self) -> Table[Response]:
+        """All responses, as in `lab.responses.where(version="policy@1").newest(5)`."""
+        return response_table(self.store.database)
+
+    @property
+    def judgments(self) -> JudgmentTable:
+        """Rankings and skips that count, as in `lab.judgments.where(annotator="me")`.
+
+        `lab.judgments.with_superseded()` is the whole record.
+        """
+        return JudgmentTable(self.store.database)
+
+    def trace(self, judgment_id: str) -> Trace:
+        """Where a judgment comes from, what it was about and what became of it.
+
+        Raises:
+            StoreError: there is none of this id.
+        """
+        return self.store.trace(judgment_id)
+
+    # Keeping data
+
+    def audit(self, *, expected: str | None = None) -> AuditReport:
+        """Verify the whole record of judgments: nothing altered, removed, inserted or moved.
+
+        Args:
+            expected: A head that was noted elsewhere (`report.head`), which must still hold.
+        """
+        return audit(self.store, expected=expected, progress=self.progress)
+
+    def backup(self, file: str | Path) -> BackupReport:
+        """Write everything into one file, while the lab is in use; `rlhf-lab restore` reads it.
+
+        Raises:
+            StoreError: the file exists or cannot be written; nothing is left behind.
+        """
+        return backup_lab(self.store, self.path, file, progress=self.progress)
 
     # Versions
 

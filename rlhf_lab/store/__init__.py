@@ -7,6 +7,7 @@
 from rlhf_lab.store.audit import AuditReport, audit
 from rlhf_lab.store.backup import BackupReport, backup_lab
 from rlhf_lab.store.identity import Identity, settle_identity, settle_weights
+from rlhf_lab.store.listing import JudgmentTable, Table, prompt_table, response_table
 from rlhf_lab.store.lock import TrainingLock
 from rlhf_lab.store.moving import MoveReport, move_lab
 from rlhf_lab.store.place import open_or_make_store, open_store
@@ -25,10 +26,12 @@ __all__ = [
     "BackupReport",
     "Counts",
     "Identity",
+    "JudgmentTable",
     "MetricsRow",
     "MoveReport",
     "PreferenceStore",
     "RestoreReport",
+    "Table",
     "Trace",
     "TrainingLock",
     "VersionTable",
@@ -39,7 +42,9 @@ __all__ = [
     "move_lab",
     "open_or_make_store",
     "open_store",
+    "prompt_table",
     "read_prompts",
+    "response_table",
     "restore_lab",
     "settle_identity",
     "settle_weights",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from datetime import UTC, datetime
+from typing import Any
 
 # Joiners that scripts and emoji need, and the space that does not break.
 _HARMLESS = frozenset("\u200c\u200d\u00a0")
@@ -35,6 +36,17 @@ def as_html(text: str, width: int | None = None) -> str:
 def moment(when: datetime) -> str:
     """A time, to the second, in UTC."""
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def whole(value: Any) -> Any:  # noqa: ANN401 - texts, and lists and dicts of such
+    """The same with "?" for half characters (lone surrogates), which UTF-8 cannot write."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [whole(item) for item in value]
+    if isinstance(value, dict):
+        return {name: whole(item) for name, item in value.items()}
+    return value
 
 
 def _visible(character: str) -> str:
