@@ -105,9 +105,7 @@ def test_no_item_is_handed_out_on_a_full_disk_and_it_is_afterwards(small_disk):
             while file.write(b"\0" * 4096):
                 pass
         asks = (store.assignments.next_item("ann") for _ in range(200))
-        with pytest.raises(
-            StoreError, match=r"full\. Free some|disk is full or failing"
-        ):
+        with pytest.raises(StoreError, match=r"full\. Free some|disk is full or failing"):
             list(asks)  # until what the log has reserved is used up
         filler.unlink()
         assert store.assignments.next_item("ann").prompt.text == "one"
