@@ -4,7 +4,7 @@
 #   VENV=.venv          where the virtual environment lives
 #   SEED=1 ARGS="..."   passed to the demo
 #   PYTEST_ARGS="..."   passed to pytest
-#   WHICH=ppo           the benchmark to run: ppo, reward, generate, memory or gpu (with ARGS="...")
+#   WHICH=ppo           the benchmark to run: ppo, reward, generate, memory, gpu, store or torture (with ARGS)
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -80,8 +80,8 @@ check: $(stamp) $(npm_stamp) ## Lint, format, types and layers, in Python and Ty
 	npm --prefix widgets run check
 
 .PHONY: bench
-bench: $(stamp) ## Run one benchmark against its peer (WHICH=ppo, ARGS=--quick)
-	@test -n "$(WHICH)" || { echo "usage: make bench WHICH=ppo|reward|generate|memory|gpu" >&2; exit 2; }
+bench: $(stamp) ## Run one benchmark (WHICH=ppo, ARGS=--quick)
+	@test -n "$(WHICH)" || { echo "usage: make bench WHICH=ppo|reward|generate|memory|gpu|store|torture" >&2; exit 2; }
 	$(py) -m benchmarks.$(WHICH) $(ARGS)
 
 .PHONY: screenshots

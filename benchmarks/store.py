@@ -53,7 +53,7 @@ CANDIDATES, WORDS = 4, 100
 ANNOTATORS = ("ann", "bob", "cat", "dan", "eve")
 PER_ITEM = 3
 CHUNK = 1_000  # items filled in one transaction
-SAMPLES = 50
+SAMPLES, SMALLEST = 50, 1_000
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 PLANS = {
     "in order": AssignmentPlan(),
@@ -251,7 +251,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--database", default="sqlite", help="sqlite or postgres (a server of its own)"
     )
     options = arg.parse_args(arguments)
-    results = [run(options.database, int(size)) for size in options.sizes.split(",")]
+    sizes = [int(size) for size in options.sizes.split(",")]
+    if min(sizes) < SMALLEST:
+        arg.error(f"--sizes {options.sizes}: {SMALLEST} at least, to have items left to hand out")
+    results = [run(options.database, size) for size in sizes]
     _show(results)
     print(
         json.dumps(

@@ -24,6 +24,8 @@ MOVED = "this lab has moved, its data is now in"
 CONTAINS = "rlhf_lab_contains"
 MESSAGES_CONTAIN = "rlhf_lab_messages_contain"
 _WRITES = "rlhf_lab_writes"
+# Of pages kept in memory, per connection: as much as the indexes of 100,000 judgments need.
+_CACHE_KIB = 32 * 1024
 _FORGETTABLE = "rlhf_lab_forgettable"
 # Any fixed number: it names the one lock that writers of a PostgreSQL lab take turns with.
 _PG_WRITE_LOCK = 0x524C4846
@@ -115,6 +117,7 @@ def _on_connect_sqlite(connection: Any, entry: ConnectionPoolEntry) -> None:  # 
         cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
         mode = _use_wal(cursor)
         cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     entry.info["journal"] = mode
     if mode != "wal":
         warnings.warn(
@@ -203,8 +206,15 @@ def _next_step(cause: str) -> str:
         return f"Another process has been writing for {BUSY_SECONDS:g} s: wait for it and retry."
     if "full" in cause or "no space" in cause:
         return "Free some disk space and retry."
+    if "disk i/o" in cause:
+        return "The disk is full or failing: free some space or repair it, and retry."
     if "readonly" in cause or "unable to open" in cause or "permission" in cause:
-        return "Make the file and its folder writable for you, or choose another place."
+        return (
+            "Make the file and its folder writable for you, move a lab from a network share to a "
+            "local disk, or choose another place."
+        )
     if "not a database" in cause or "malformed" in cause:
         return "The file is damaged or something else: restore a backup or choose another path."
+    if "connection" in cause:
+        return "The server closed the connection or cannot be reached: check that it runs, retry."
     return "Fix the cause and retry."

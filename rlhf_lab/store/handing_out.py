@@ -81,7 +81,7 @@ def progress(session: Session, asking: Asking) -> Progress:
         open_ = (*open_, ItemRow.done < 1)
     done = select(func.count(AssignmentRow.seq)).where(*finished, first_time)
     left = select(func.count(ItemRow.seq)).where(*open_)
-    both = done.join(ItemRow, ItemRow.id == AssignmentRow.item_id).where(*open_)
+    both = done.join(ItemRow, ItemRow.seq == AssignmentRow.item_seq).where(*open_)
     counted, open_left, twice = (session.scalar(q) or 0 for q in (done, left, both))
     return Progress(done=counted, total=counted + open_left - twice)
 

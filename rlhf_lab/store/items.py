@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import ColumnElement, Select, false, func, not_, select, update
 from sqlalchemy.orm import Session
 
 from rlhf_lab.errors import JudgmentError
@@ -108,11 +108,9 @@ def make_gold(session: Session, judgment_ids: Sequence[str]) -> int:
 
 def apply_overlap(session: Session, plan: AssignmentPlan) -> None:
     """Open or close items by what the plan now asks for."""
-    either = ItemRow.state.in_(("open", "full"))
-    session.execute(update(ItemRow).where(either).values(state="open"))
-    if plan.overlap is not None:
-        enough = ItemRow.done >= plan.overlap
-        session.execute(update(ItemRow).where(either, enough).values(state="full"))
+    enough = false() if plan.overlap is None else ItemRow.done >= plan.overlap
+    for before, after, now in (("open", "full", enough), ("full", "open", not_(enough))):
+        session.execute(update(ItemRow).where(ItemRow.state == before, now).values(state=after))
 
 
 def _groups(session: Session, version: str | None) -> Iterator[dict[Group, list[str]]]:

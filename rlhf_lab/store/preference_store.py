@@ -355,18 +355,19 @@ class PreferenceStore:
         """How many of everything."""
         with self.database.read() as session:
             splits = dict(session.execute(_counted_by(PromptRow.split)).all())
-            kinds = dict(session.execute(_counted_by(ActiveRow.kind)).all())
-            acted = select(func.count(ActiveRow.annotator.distinct()))
-            annotators = session.scalar(acted.where(ActiveRow.kind != "undo"))
+            judged = select(ActiveRow.annotator, ActiveRow.kind, func.count()).where(
+                ActiveRow.kind != "undo"
+            )
+            by_whom = session.execute(judged.group_by(ActiveRow.annotator, ActiveRow.kind)).all()
             responses = session.scalar(select(func.count(ResponseRow.seq)))
             versions = session.scalar(select(func.count(VersionRow.seq)))
         return Counts(
             prompts=sum(splits.values()),
             heldout_prompts=splits.get("heldout", 0),
             responses=responses or 0,
-            rankings=kinds.get("ranking", 0),
-            skips=kinds.get("skip", 0),
-            annotators=annotators or 0,
+            rankings=sum(n for _, kind, n in by_whom if kind == "ranking"),
+            skips=sum(n for _, kind, n in by_whom if kind == "skip"),
+            annotators=len({who for who, _, _ in by_whom}),
             versions=versions or 0,
         )
 

@@ -114,11 +114,15 @@ class JudgmentRow(Base):
     """One event of the append-only record; triggers refuse every UPDATE and DELETE."""
 
     __tablename__ = "judgments"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (
+        # One person's events on one prompt: what every submission looks at.
+        Index("ix_judgments_prompt_annotator", "prompt_id", "annotator"),
+        {"sqlite_autoincrement": True},
+    )
 
     seq: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(unique=True)
-    prompt_id: Mapped[str] = mapped_column(ForeignKey("prompts.id"), index=True)
+    prompt_id: Mapped[str] = mapped_column(ForeignKey("prompts.id"))
     annotator: Mapped[str] = mapped_column(index=True)
     kind: Mapped[str]
     shown_order: Mapped[list[str]] = mapped_column(JSON)
@@ -153,7 +157,8 @@ class ActiveRow(Base):
     occasion: Mapped[str]
     item_id: Mapped[str | None] = mapped_column(index=True)
 
-    __table_args__ = (Index("ix_active_judgments_annotator_seq", "annotator", "seq"),)
+    # With the kind, finding the latest one and counting read this index alone.
+    __table_args__ = (Index("ix_active_judgments_annotator_seq", "annotator", "seq", "kind"),)
 
 
 class DemonstrationRow(Base):
@@ -218,7 +223,15 @@ class AssignmentRow(Base):
     __table_args__ = (
         Index("uq_assignments_item", "item_id", "annotator", "occasion", unique=True),
         Index("ix_assignments_annotator_open", "annotator", "judgment_id"),
-        Index("ix_assignments_annotator_seq", "annotator", "version", "item_seq"),
+        # With the last two, counting what somebody has done reads this index alone.
+        Index(
+            "ix_assignments_annotator_seq",
+            "annotator",
+            "version",
+            "item_seq",
+            "occasion",
+            "judgment_id",
+        ),
         {"sqlite_autoincrement": True},
     )
 

@@ -30,6 +30,8 @@ def upgrade() -> None:
     for name, kind in (("criteria", sa.JSON()), ("flags", sa.JSON()), ("occasion", sa.Text())):
         op.add_column("judgments", sa.Column(name, kind, nullable=True))
     op.add_column("judgments", sa.Column("hash", sa.Text(), nullable=False, server_default=""))
+    op.drop_index("ix_judgments_prompt_id", "judgments")
+    op.create_index("ix_judgments_prompt_annotator", "judgments", ["prompt_id", "annotator"])
     op.add_column("versions", sa.Column("judged", sa.Text(), nullable=True))
     _active_judgments()
     _demonstrations()
@@ -77,7 +79,9 @@ def _active_judgments() -> None:
     )
     for column in ("prompt_id", "item_id"):
         op.create_index(f"ix_active_judgments_{column}", "active_judgments", [column])
-    op.create_index("ix_active_judgments_annotator_seq", "active_judgments", ["annotator", "seq"])
+    op.create_index(
+        "ix_active_judgments_annotator_seq", "active_judgments", ["annotator", "seq", "kind"]
+    )
 
 
 def _demonstrations() -> None:
@@ -176,7 +180,9 @@ def _assignments() -> None:
     )
     op.create_index("ix_assignments_annotator_open", "assignments", ["annotator", "judgment_id"])
     op.create_index(
-        "ix_assignments_annotator_seq", "assignments", ["annotator", "version", "item_seq"]
+        "ix_assignments_annotator_seq",
+        "assignments",
+        ["annotator", "version", "item_seq", "occasion", "judgment_id"],
     )
 
 
