@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
 from typing import Any, Generic, TypeVar, get_args
 
-from sqlalchemy import ColumnElement, Text, literal, or_, select
+from sqlalchemy import ColumnElement, Text, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from rlhf_lab.errors import ConfigError
@@ -153,7 +153,9 @@ def _shows(database: Database, condition: ColumnElement[bool]) -> ColumnElement[
 
 
 def _shows_version(database: Database, values: list[Any]) -> ColumnElement[bool]:
-    return _shows(database, ResponseRow.version.in_(values))
+    # Not the column itself: SQLite would take the index on versions, and read all responses of a
+    # version for each judgment.
+    return _shows(database, func.coalesce(ResponseRow.version, "").in_(values))
 
 
 def _on_occasion(database: Database, values: list[Any]) -> ColumnElement[bool]:

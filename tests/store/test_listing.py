@@ -4,6 +4,7 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlalchemy import event
 
 from rlhf_lab.errors import ConfigError, StoreError
 from rlhf_lab.store import JudgmentTable, PreferenceStore, prompt_table, response_table
@@ -58,7 +59,7 @@ def fill_tables(store):
     first = ranking("r1", one, comment="Überraschend GUT")
     second = ranking("r2", one, best=1, supersedes="r1", strength="much")
     later = NOON + timedelta(days=1)
-    for event in (
+    for said in (
         first,
         second,
         ranking("r3", two, annotator="bob", created_at=later),
@@ -74,7 +75,7 @@ def fill_tables(store):
             created_at=later,
         ),
     ):
-        store.submit(event)
+        store.submit(said)
 
 
 def ids(table):
@@ -262,6 +263,25 @@ def test_tables_stream_over_more_rows_than_a_batch(tmp_path):
         store.add_prompts([prompt("meanwhile")])  # a loop over a table blocks nobody
         assert sum(1 for _ in reading) == 1203
         assert "1,204 prompts, the first 20" in repr(table)
+
+
+def test_the_version_of_what_was_shown_is_looked_up_by_prompt(tmp_path):
+    """By version, each judgment would read all responses of that version."""
+    with PreferenceStore(tmp_path / "lab.sqlite") as store:
+        fill_tables(store)
+        asked = []
+        event.listen(
+            store.database.engine,
+            "before_cursor_execute",
+            lambda connection, cursor, sql, values, *rest: asked.append((sql, values)),
+        )
+        assert len(JudgmentTable(store.database).where(version="policy@0")) == 1
+        sql, values = asked[-1]
+        with store.database.read() as session:
+            plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
+            steps = [row[3] for row in plan]
+    assert any("responses USING INDEX ix_responses_prompt_id" in step for step in steps)
+    assert not any("ix_responses_version" in step for step in steps)
 
 
 # -- shown
