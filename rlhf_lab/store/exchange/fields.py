@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from rlhf_lab.errors import LabError
 from rlhf_lab.store.exchange.record import Record, Row, RowProblem
@@ -47,6 +47,16 @@ OF_DEMONSTRATIONS = {
 }
 
 
+def _some(text: str) -> str:
+    if not text.strip():
+        raise ValueError("needs a visible character")
+    return text
+
+
+# Not by a constraint of pydantic's, which cannot look into half a character.
+Name = Annotated[str, AfterValidator(_some)]
+
+
 class Strict(BaseModel):
     """Nothing is converted: 7 is no text and "7" no number."""
 
@@ -64,9 +74,9 @@ class _Shared(Strict):
     split: Split | None = None
     source: str = ""
     tags: list[str] = []
-    judgment_id: Annotated[str, Field(min_length=1)] | None = None
-    demonstration_id: Annotated[str, Field(min_length=1)] | None = None
-    annotator: Annotated[str, Field(pattern=r"\S")] | None = None
+    judgment_id: Name | None = None
+    demonstration_id: Name | None = None
+    annotator: Name | None = None
     strength: Strength | None = None
     comment: str = ""
     flags: list[str] = []

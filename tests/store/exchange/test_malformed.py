@@ -193,6 +193,9 @@ FINE = {
     "BOM and CRLF": "\ufeff" + json.dumps(GOOD["trl-text"]) + "\r\n\r\n",
     "no end of line": json.dumps(GOOD["trl-text"]),
     "control characters": json.dumps({**GOOD["trl-text"], "chosen": "".join(map(chr, range(32)))}),
+    "half a character in a name": json.dumps(
+        {**GOOD["trl-text"], "annotator": "\ud800", "judgment_id": "\ud800", "chosen_id": "\ud800"}
+    ),
     "half a character in an answer": json.dumps({**GOOD["trl-text"], "chosen": "\ud800"}),
     "names like paths": json.dumps(
         {**GOOD["trl-text"], "annotator": "../../etc/passwd", "source": "/etc/../x", "tags": [".."]}

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from rlhf_lab.store.exchange import fields
-from rlhf_lab.store.exchange.fields import Ratings, Strict
+from rlhf_lab.store.exchange.fields import Name, Ratings, Strict
 from rlhf_lab.store.exchange.formats.pairs import (
     exact_messages,
     plain_messages,
@@ -24,7 +24,7 @@ MOST_CANDIDATES = 1000
 class _Response(Strict):
     text: str
     source: str = ""
-    id: Annotated[str, Field(min_length=1)] | None = None
+    id: Name | None = None
     ratings: Ratings | None = None
 
 

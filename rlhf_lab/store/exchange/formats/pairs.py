@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field
 
 from rlhf_lab.store.exchange import fields, transcripts
-from rlhf_lab.store.exchange.fields import Ratings, Strict
+from rlhf_lab.store.exchange.fields import Name, Ratings, Strict
 from rlhf_lab.store.exchange.record import Candidate, Record, Row, RowProblem, What
 from rlhf_lab.types import Message
 
@@ -37,7 +37,7 @@ class _Side(Strict):
     rank: Annotated[int, Field(ge=1, le=10_000)] | None = None
     place: Annotated[int, Field(ge=0, le=10_000)] | None = None
     source: str = ""
-    id: Annotated[str, Field(min_length=1)] | None = None
+    id: Name | None = None
     ratings: Ratings | None = None
 
 
