@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
 
-from rlhf_lab.errors import ConfigError, LabError
+from rlhf_lab.errors import ConfigError, ImportFileError, LabError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Teach a language model what people prefer."
@@ -65,7 +65,11 @@ def import_(
     from rlhf_lab.store.place import open_or_make_store
 
     folder = directory.expanduser().absolute()
-    with _errors_in_words("Nothing was stored.") as console, open_or_make_store(folder) as store:
+    with ExitStack() as stack:
+        console = stack.enter_context(_errors_in_words("Nothing was stored."))
+        if not source.expanduser().exists():  # before a lab is made for it
+            raise ImportFileError(f"{source} is not there: check the path.")
+        store = stack.enter_context(open_or_make_store(folder))
         report = import_data(
             store,
             source,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from rlhf_lab.errors import ConfigError, NotEnoughData, StoreError
@@ -90,7 +91,7 @@ def push_to_hub(
     ties: Ties = "both",
     private: bool = True,
 ) -> ExportReport:
-    """Upload what counts to the hub, as a dataset of one's own.
+    """Upload what counts to the hub with its card, as a dataset of one's own.
 
     Args:
         store: Where from.
@@ -104,17 +105,22 @@ def push_to_hub(
         ConfigError, NotEnoughData: as for `export_data`.
         StoreError: the hub cannot be reached or refuses.
     """
-    done = _Counted(formats.to_write(_known(what), format), ties, None)
-    dataset = _dataset(store, done)
-    try:
-        dataset.push_to_hub(name, private=private)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise StoreError(
-            f"{name!r} was not uploaded ({type(error).__name__}: {error!s:.200}): check the "
-            "connection and the name, and log in with `hf auth login`. Or export to a folder, and "
-            "upload that later."
-        ) from error
-    return done.report(name)
+    import huggingface_hub
+
+    with TemporaryDirectory() as place:
+        folder = Path(place) / name.rpartition("/")[2]
+        report = export_data(store, folder, what=what, format=format, ties=ties)
+        hub = huggingface_hub.HfApi()
+        try:
+            hub.create_repo(name, repo_type="dataset", private=private, exist_ok=True)
+            hub.upload_folder(repo_id=name, repo_type="dataset", folder_path=folder)
+        except Exception as error:  # its client raises errors of whatever carries its requests
+            raise StoreError(
+                f"{name!r} was not uploaded ({type(error).__name__}: {error!s:.200}): check the "
+                "connection and the name, and log in with `hf auth login`. Or export to a folder, "
+                "and upload that later."
+            ) from error
+    return replace(report, path=name)
 
 
 @dataclass

@@ -113,15 +113,27 @@ def test_arguments_out_of_range(judged, tmp_path):
         export_data(judged, tmp_path / "out.jsonl", split="heldout")
 
 
-def test_uploading_asks_the_library_of_the_hub(judged, monkeypatch):
-    datasets = pytest.importorskip("datasets")
+def test_uploading_sends_the_folder_with_its_card(judged, monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        datasets.DatasetDict, "push_to_hub", lambda self, name, **o: asked.append((name, o, self))
-    )
+
+    class Hub:
+        def create_repo(self, name, **options):
+            asked.append((name, options))
+
+        def upload_folder(self, *, folder_path, **options):
+            files = sorted(str(f.relative_to(folder_path)) for f in folder_path.rglob("*.*"))
+            asked.append((files, (folder_path / "README.md").read_text("utf-8"), options))
+
+    monkeypatch.setattr("huggingface_hub.HfApi", Hub)
     report = push_to_hub(judged, "me/mine", format="kwise")
-    ((name, options, sent),) = asked
-    assert (name, options, sent.num_rows) == ("me/mine", {"private": True}, {"train": 1})
+    (name, made), (files, card, sent) = asked
+    assert (name, made) == (
+        "me/mine",
+        {"repo_type": "dataset", "private": True, "exist_ok": True},
+    )
+    assert files == ["README.md", "data/train.parquet"]
+    assert 'pretty_name: "mine"' in card
+    assert sent == {"repo_id": "me/mine", "repo_type": "dataset"}
     assert (report.path, report.records) == ("me/mine", 1)
 
 
@@ -144,7 +156,9 @@ def test_the_commands_import_and_export(tmp_path):
         (["export", str(lab), str(target)], "exists"),
         (["export", str(tmp_path / "none"), str(target)], "is no lab"),
         (["import", str(lab), str(source), "--column", "x"], "FIELD=NAME"),
+        (["import", str(tmp_path / "none"), str(tmp_path / "typo.csv")], "is not there"),
     ]:
         done = run(app, arguments)
         assert done.exit_code == 1
         assert message in done.output.replace("\n", " ")
+    assert not (tmp_path / "none").exists()
