@@ -54,13 +54,10 @@ class JudgmentError(LabError, ValueError):
 
 
 class ImportFileError(LabError, ValueError):
-    """A file cannot be read; the message names file and line.
+    """A file cannot be read; the message names file and line."""
 
-    Attributes:
-        report: The `ImportReport` of an import that was given up: which rows were rejected, and
-            why. None where it did not come so far.
-    """
-
+    # The `ImportReport` of an import that was given up, with the rows that were rejected and why;
+    # None where it did not come so far.
     report: Any = None
 
 

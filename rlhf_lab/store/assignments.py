@@ -110,6 +110,9 @@ class Assignments:
             annotator: Whose undo.
             version: Only about candidates of this one.
             submission: Id of the act; the same twice is one redo.
+
+        Raises:
+            JudgmentError: others have ranked the item since, as often as the plan wants.
         """
         return self._take_back(annotator, version, submission, handing_out.latest_undone)
 
@@ -129,6 +132,8 @@ class Assignments:
             target = find(session, annotator, version)
             if target is None:
                 return None
+            if target.kind == "undo":
+                handing_out.refuse_redo_into_full(session, target)
             event = Judgment(
                 id=event_id,
                 prompt_id=target.prompt_id,

@@ -54,7 +54,8 @@ def parse_location(location: Path | str) -> URL:
     if backend != "sqlite":
         raise StoreError(f"{backend}: a lab is kept in SQLite or PostgreSQL. Use one of these.")
     _prepare_file(url.database)
-    return url
+    # Absolute: what is noted or opened again must not depend on where a process stands.
+    return url.set(database=str(Path(str(url.database)).absolute()))
 
 
 def _prepare_file(database: str | None) -> None:

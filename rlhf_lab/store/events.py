@@ -92,7 +92,10 @@ def _refresh(
     for item, annotators in people.items():
         for annotator in sorted(annotators):
             theirs = [active for active in said[item.id] if active.annotator == annotator]
-            unasked += _settle(item, annotator, theirs, held[item.id, annotator], plan, now)
+            others = _places_of_others(item.id, annotator, said[item.id], held, now)
+            has_place = plan.overlap is None or others < plan.overlap
+            lease = now + timedelta(seconds=plan.lease_seconds) if has_place else now
+            unasked += _settle(item, annotator, theirs, held[item.id, annotator], lease, now)
         item.done = len({a.annotator for a in said[item.id] if _counts(a)})
         if item.state in ("open", "full"):
             item.state = "full" if plan.overlap and item.done >= plan.overlap else "open"
@@ -105,7 +108,7 @@ def _settle(
     annotator: str,
     said: list[ActiveRow],
     held: list[AssignmentRow],
-    plan: AssignmentPlan,
+    lease: datetime,
     now: datetime,
 ) -> list[rows.Values]:
     """Let each assignment of an annotator name the judgment that finished it.
@@ -118,8 +121,8 @@ def _settle(
     for assignment in held:
         found = latest.pop(assignment.occasion, None)
         if found is None and assignment.judgment_id is not None:
-            # Taken back: the place stays this annotator's for as long as a new item would.
-            assignment.leased_until = now + timedelta(seconds=plan.lease_seconds)
+            # Taken back: the place, if they had one, is kept for as long as a new item would be.
+            assignment.leased_until = lease
         assignment.judgment_id = found
     return [
         {
@@ -135,17 +138,42 @@ def _settle(
     ]
 
 
+def _places_of_others(
+    item_id: str,
+    annotator: str,
+    said: list[ActiveRow],
+    held: dict[tuple[str, str], list[AssignmentRow]],
+    now: datetime,
+) -> int:
+    """How many of an item's places others fill, or have a lease on."""
+    ranked = {a.annotator for a in said if _counts(a)} - {annotator}
+    leased = {
+        who
+        for (item, who), theirs in held.items()
+        if item == item_id
+        for row in theirs
+        if row.judgment_id is None and row.occasion == "regular" and row.leased_until > now
+    }
+    return len((ranked | leased) - {annotator})
+
+
 def _counts(active: ActiveRow) -> bool:
     return active.kind == "ranking" and active.occasion in COUNTED
 
 
 def _occasion(session: Session, judgment: Judgment, now: datetime) -> str:
     """Why the item was shown: whoever judged does not know, and must not."""
-    if judgment.supersedes is not None:
-        named = JudgmentRow.id == judgment.supersedes
-        return session.scalar(select(JudgmentRow.occasion).where(named)) or "regular"
     item = judging.item_id(judgment.prompt_id, judgment.shown_order)
     row = session.scalar(select(ItemRow).where(ItemRow.id == item))
+    if judgment.supersedes is not None:
+        named = JudgmentRow.id == judgment.supersedes
+        target = session.scalars(select(JudgmentRow).where(named)).one()
+        occasion = target.occasion or "regular"
+        # A ranking instead of a skip takes a place that the skip had given back.
+        takes_a_place = target.kind == "skip" and judgment.kind == "ranking"
+        if occasion == "regular" and takes_a_place and row and _too_late(session, row, None, now):
+            return "extra"
+        return occasion
     if row is None:
         return judgment.occasion
     held = session.scalar(

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session, aliased
 
+from rlhf_lab.errors import JudgmentError
 from rlhf_lab.store import checks, judging, rows
 from rlhf_lab.store.plan import AssignmentPlan, read_plan
 from rlhf_lab.store.tables import (
@@ -120,6 +121,23 @@ def latest_undone(session: Session, annotator: str, version: str | None) -> Judg
     )
     undone = session.execute(query).all()
     return next((undo for undo, of in undone if _is_of(session, of, version)), None)
+
+
+def refuse_redo_into_full(session: Session, undo: JudgmentRow) -> None:
+    """Refuse to bring back a ranking whose place others have taken since.
+
+    Raises:
+        JudgmentError: the item has all the rankings that the plan wants.
+    """
+    judged = session.scalars(select(JudgmentRow).where(JudgmentRow.id == undo.supersedes)).one()
+    if judged.kind != "ranking" or (judged.occasion or "regular") != "regular":
+        return
+    item = judging.item_id(judged.prompt_id, judged.shown_order)
+    if session.scalar(select(ItemRow.state).where(ItemRow.id == item)) == "full":
+        raise JudgmentError(
+            f"others have ranked the item of {judged.id} since it was undone, and it needs no more "
+            "rankings: go on with the next item."
+        )
 
 
 def item_of(session: Session, event: JudgmentRow) -> RankingItem:

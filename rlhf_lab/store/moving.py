@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +68,11 @@ def move_lab(directory: str | Path, target: str, *, progress: bool = False) -> M
         LabInUse: a process trains in the lab.
     """
     folder = Path(directory).expanduser().absolute()
+    if target != "sqlite" and "://" not in target and os.sep not in target:
+        raise StoreError(
+            f"{target!r} is neither 'sqlite' nor the URL of a database: write it as in "
+            "postgresql+psycopg://USER@HOST/NAME."
+        )
     with open_store(folder) as source, TrainingLock(folder, purpose="moving its data"):
         url = parse_location(_free_file(folder) if target == "sqlite" else target)
         if without_password(url) == without_password(source.database.url):

@@ -85,7 +85,16 @@ def database_of(directory: Path) -> Path | str:
         raise StoreError(f"{note} cannot be read ({error}): {_NOTE_HELP}") from error
     if not noted or "\n" in noted:
         raise StoreError(f"{note} holds {noted!r:.80}, which is no place: {_NOTE_HELP}")
-    return noted if "://" in noted else directory / noted
+    place = noted if "://" in noted else directory / noted
+    _require_file(note, place)
+    return place
+
+
+def _require_file(note: Path, place: Path | str) -> None:
+    """An empty database in the place of one that is gone would look like a lab that lost all."""
+    url = parse_location(place)
+    if is_sqlite(url) and not Path(str(url.database)).is_file():
+        raise StoreError(f"{note} names {url.database}, and there is no such file: {_NOTE_HELP}")
 
 
 def note_place(directory: Path, url: URL) -> None:

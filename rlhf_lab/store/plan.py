@@ -10,6 +10,7 @@ from rlhf_lab.errors import ConfigError
 from rlhf_lab.store.tables import SettingRow
 
 SETTING = "plan"
+_LONGEST_LEASE = 365 * 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +51,10 @@ class AssignmentPlan:
             raise ConfigError(
                 f"repeat_after={self.repeat_after}: at least 1 other item in between. Use 10."
             )
-        if not self.lease_seconds > 0:
+        if not 0 < self.lease_seconds <= _LONGEST_LEASE:
             raise ConfigError(
-                f"lease_seconds={self.lease_seconds}: above 0. Use 1800, half an hour."
+                f"lease_seconds={self.lease_seconds}: above 0, and at most {_LONGEST_LEASE}, a "
+                "year. Use 1800, half an hour."
             )
 
 

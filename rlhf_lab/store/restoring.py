@@ -9,10 +9,10 @@ import os
 import shutil
 import tarfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sqlalchemy import select
@@ -81,7 +81,7 @@ def restore_lab(
                 members = _members(tar, file)
                 manifest = _manifest(tar, members, file)
                 _extract(tar, members, manifest["files"], aside, file, progress)
-            report = _audit(aside / DEFAULT, file, progress)
+            report = _audit(aside / DEFAULT, manifest["files"], file, progress)
             _flush_all(aside)
             if folder.exists():
                 folder.rmdir()
@@ -92,7 +92,7 @@ def restore_lab(
     return RestoreReport(
         directory=folder,
         files=len(manifest["files"]),
-        warnings=tuple(map(str, manifest.get("warnings", ()))),
+        warnings=tuple(manifest["warnings"]),
         audit=report,
     )
 
@@ -130,18 +130,30 @@ def _manifest(
             str(name): (str(of["sha256"]), int(of["bytes"])) for name, of in found["files"].items()
         }
         made_as = found["format"]
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        warnings = list(map(str, found.get("warnings", ())))
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise _refused(file, f"its {MANIFEST} cannot be read ({error})") from error
     if made_as != FORMAT:
         raise StoreError(
             f"{file} has format {printable(repr(made_as), 20)}, this RLHF Lab knows {FORMAT}: "
             "update with: pip install -U rlhf-lab"
         )
+    # Beside the database a file could pass for its journal, or for the note of where it is.
+    beside = sorted(name for name in files if "/" not in name and name != DEFAULT)
+    if beside:
+        raise _refused(file, f"{printable(repr(beside[0]), 80)} in it is no part of a lab")
     different = sorted(set(files) ^ set(members))
     if different or DEFAULT not in files:
         names = printable(", ".join(different[:3] or [DEFAULT]), 200)
         raise _refused(file, f"its {MANIFEST} and its files differ in {names}")
-    return {**found, "files": files}
+    return {"files": files, "warnings": warnings}
 
 
 def _extract(
@@ -172,13 +184,19 @@ def _extract(
                 raise _refused(file, f"{printable(name, 80)} in it is not what was written")
 
 
-def _audit(database: Path, file: Path, progress: bool) -> AuditReport:
+def _audit(database: Path, files: Iterable[str], file: Path, progress: bool) -> AuditReport:
     opened = Database(database)
     try:
         with opened.read() as session:
-            for name, path in session.execute(select(VersionRow.name, VersionRow.path)):
-                if not is_inside(path):
-                    raise _refused(file, f"version {printable(name, 40)} in it is kept elsewhere")
+            kept = session.execute(select(VersionRow.name, VersionRow.path)).all()
+        for name, path in kept:
+            if not is_inside(path):
+                raise _refused(file, f"version {printable(name, 40)} in it is kept elsewhere")
+        folders = [PurePosixPath(path) for _, path in kept]
+        for name in files:
+            place = PurePosixPath(name)
+            if name != DEFAULT and not any(place.is_relative_to(folder) for folder in folders):
+                raise _refused(file, f"{printable(repr(name), 80)} in it belongs to no version")
         return audit(opened, progress=progress)
     finally:
         opened.close()

@@ -192,6 +192,7 @@ class VersionTree:
             metrics=dict(note.metrics or {}),
         )
         self._store.add_version(version)
+        version = self._store.version(name)  # with what the store noted of the judgments
         self.set_head(version)
         self._thin(version.role)
         return version

@@ -10,6 +10,7 @@ from typing import Any
 
 from rlhf_lab.errors import ConfigError, ImportFileError
 from rlhf_lab.store.exchange import formats, sources
+from rlhf_lab.store.exchange.formats.single import says_more
 from rlhf_lab.store.exchange.record import Record, Row, RowProblem
 from rlhf_lab.store.exchange.reports import ImportReport, Rejection
 from rlhf_lab.store.exchange.storing import Keeper, Settings
@@ -18,6 +19,10 @@ from rlhf_lab.types import Split, utc_now
 
 # Records that are stored at once, and rejections that are kept.
 _CHUNK, _KEPT = 1000, 1000
+_MORE_THAN_A_PROMPT = (
+    "this row is more than a prompt, and the file was taken for one of prompts by an earlier row: "
+    "repair that row, or name the format"
+)
 # More rows than that are not held for one judgment.
 _MOST_ROWS = 100_000
 
@@ -126,6 +131,9 @@ def _records(
         form = form or formats.detect(row)
         if form is None:
             done.reject(line, RowProblem("", formats.describe_unknown(map(str, row))))
+            continue
+        if given is None and form.what == "prompts" and (more := says_more(row)):
+            done.reject(line, RowProblem(more, _MORE_THAN_A_PROMPT))
             continue
         done.formats[form.name] = None
         if group and (form.group(row) is None or form.group(row) != form.group(group[0][1])):

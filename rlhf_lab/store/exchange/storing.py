@@ -241,14 +241,15 @@ def _identified(line: int, record: Record, part: Part, settings: Settings) -> _I
     for c in record.candidates:
         seen[c.source, c.text] += 1
         ids.append(c.id or _digest(prompt_id, c.source, c.text, seen[c.source, c.text]))
+    annotator = record.annotator or settings.annotator
     return _Identified(
         line,
         record,
         replace(record.prompt, split=split, source=record.prompt.source or part.name),
         prompt_id,
         tuple(ids),
-        record.id or _act_id(part.name, line, record, prompt_id, ids),
-        record.annotator or settings.annotator,
+        record.id or _act_id(part.name, line, record, prompt_id, ids, annotator),
+        annotator,
     )
 
 
@@ -256,10 +257,12 @@ def _ranking(tiers: tuple[tuple[int, ...], ...], ids: tuple[str, ...]) -> Rankin
     return Ranking(tiers=tuple(tuple(ids[i] for i in tier) for tier in tiers))
 
 
-def _act_id(name: str, line: int, record: Record, prompt_id: str, ids: list[str]) -> str:
+def _act_id(
+    name: str, line: int, record: Record, prompt_id: str, ids: list[str], annotator: str
+) -> str:
     ratings = [dict(c.ratings or {}) for c in record.candidates]
     said = [record.strength, record.comment, record.flags, record.text, ratings]
-    return _digest(name, line, record.kind, record.annotator, prompt_id, ids, record.tiers, said)
+    return _digest(name, line, record.kind, annotator, prompt_id, ids, record.tiers, said)
 
 
 def _digest(*content: object) -> str:

@@ -80,10 +80,18 @@ class Argilla:
         name, options = _split_fields(texts)
         prompt = fields.make_prompt(prompt_in(texts[name], f"fields.{name}"), f"fields.{name}")
         said = fields.shared(metadata, prompt)
+        of_prompt = fields.shared({f: metadata.get(f) for f in fields.OF_PROMPTS}, prompt)
         exact = fields.check(_Exact, {k: _opened(metadata.get(k), k) for k in _Exact.model_fields})
         candidates = _candidates(texts, options, exact)
         replies = _replies(nested.get("responses"))
-        found = [self._record(r, said, candidates, options, exact) for r in replies]
+        unrated = tuple(c._replace(ratings=None) for c in candidates)
+        written = [r for r in replies if _is_by(said["annotator"], r, alone=len(replies) == 1)]
+        found = [
+            self._record(r, said, candidates, options, exact)
+            if r in written[:1]
+            else self._record(r, of_prompt, unrated, options, _Exact())
+            for r in replies
+        ]
         return [r for r in found if r is not None] or [
             Record(kind="candidates", candidates=candidates, **{**said, "id": None})
         ]
@@ -96,16 +104,18 @@ class Argilla:
         options: list[str],
         exact: _Exact,
     ) -> Record | None:
-        own = {**said, "annotator": said["annotator"] or reply.user}
-        if not own["comment"] and isinstance(reply.comment, str):
+        own = {**said, "annotator": said.get("annotator") or reply.user}
+        if not own.get("comment") and isinstance(reply.comment, str):
             own["comment"] = reply.comment
         if reply.status == "discarded":
             return Record(kind="skip", candidates=candidates, **own)
         if reply.status == "draft" or reply.ranking is None:
             return None
-        tiers = (
-            exact.tiers if exact.tiers is not None else _tiers(_opened(reply.ranking, ""), options)
-        )
+        tiers = _tiers(_opened(reply.ranking, ""), options)
+        if exact.tiers is not None and _in_order(exact.tiers) == _in_order(tiers):
+            tiers = exact.tiers  # which knows of ties
+        elif exact.tiers is not None:
+            own["id"] = None  # ranked anew over there
         placed = check_tiers(tiers, len(candidates), "responses.ranking")
         return Record(kind="ranking", candidates=candidates, tiers=placed, **own)
 
@@ -142,6 +152,15 @@ class Argilla:
                 "status": "completed",
             }
         ]
+
+
+def _is_by(annotator: str | None, reply: _Reply, *, alone: bool) -> bool:
+    """Whether what the metadata say of a judgment is about this reply."""
+    return alone if annotator is None else reply.user in (annotator, _uuid(annotator))
+
+
+def _in_order(tiers: Sequence[Sequence[int]]) -> list[int]:
+    return [place for tier in tiers for place in tier]
 
 
 def _uuid(name: str) -> str:
@@ -211,9 +230,13 @@ def _by_user(responses: Mapping[str, Any]) -> list[_Reply]:
             user = reply.get("user_id")
             if user is not None and not isinstance(user, str):
                 raise RowProblem(f"{where}.user_id", f"{user!r:.80}: should be text")
-            users.setdefault(user, {})[question] = reply.get("value")
-            states[user] = reply.get("status")
-    return [_reply(user, states[user], values, "responses") for user, values in users.items()]
+            # Replies without a user are of as many people as a question has of them.
+            who = (user, n if user is None else 0)
+            if question in users.setdefault(who, {}):
+                raise RowProblem(f"{where}.user_id", f"{user!r:.80}: replied to it before")
+            users[who][question] = reply.get("value")
+            states[who] = reply.get("status")
+    return [_reply(who[0], states[who], values, "responses") for who, values in users.items()]
 
 
 def _reply(user: object, status: object, values: Mapping[str, Any], where: str) -> _Reply:

@@ -17,6 +17,14 @@ from rlhf_lab.store.exchange.record import Record, Row, RowProblem, What
 from rlhf_lab.store.prompt_files import PROMPT_FIELDS
 from rlhf_lab.types import Message
 
+# Fields of the other formats.
+_SAYS_MORE = ("chosen", "rejected", "completion", "responses", "ranking", "fields")
+
+
+def says_more(row: Row) -> str | None:
+    """The field by which a row is more than a prompt, if it has one."""
+    return next((f for f in _SAYS_MORE if row.get(f) is not None), None)
+
 
 @dataclass(frozen=True)
 class Prompts:
@@ -35,7 +43,8 @@ class Prompts:
 
     def matches(self, row: Row) -> bool:
         """By a prompt alone."""
-        if any(row.get(f) is not None for f in ("chosen", "completion", "responses", "fields")):
+        # Even without a value: the other rows of such a file are judgments.
+        if any(f in row for f in _SAYS_MORE):
             return False
         name = _prompt_field(row)
         return name is not None and isinstance(row[name], (list, tuple)) == self.chat
