@@ -24,14 +24,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
 from tqdm import tqdm
 
 from benchmarks.forked import in_child, send
 from benchmarks.places import place
-from rlhf_lab.store import PreferenceStore, chain, judging, rows
+from rlhf_lab.store import PreferenceStore, audit
 from rlhf_lab.store.plan import AssignmentPlan
-from rlhf_lab.store.tables import ActiveRow, ItemRow, JudgmentRow, ResponseRow
 from rlhf_lab.types import Judgment, Message, Prompt, Ranking, Response
 
 ANNOTATORS = ("ann", "bob", "cat", "dan")
@@ -110,51 +108,16 @@ def inspect(store: PreferenceStore, record: Record) -> dict[str, Any]:
     events = store.judgments(kinds=("ranking", "skip", "undo"), include_superseded=True)
     times = Counter(event.id for event in events)
     altered = [e.id for e in events if not _is_what_was_said(e, record.announced.get(e.id))]
-    problems = [*chain_problems(store), *replay_problems(store, events)]
+    report = audit(store, progress=False)
     return {
         "acknowledged": len(record.acknowledged),
         "lost": len(record.acknowledged - times.keys()),
         "duplicated": sum(times.values()) - len(times),
-        "chain": "; ".join(problems[:3]) or "verified",
+        "chain": "verified" if report.ok else "; ".join(report.problems[:3]),
         "altered": len(altered),
         "events": len(events),
         "counting": len(store.judgments(kinds=("ranking", "skip"))),
     }
-
-
-def chain_problems(store: PreferenceStore) -> list[str]:
-    """Where the chain of hashes breaks."""
-    head = chain.Head()
-    with store.database.read() as session:
-        columns = select(ResponseRow.id, ResponseRow.version, ResponseRow.text)
-        digests = {i: chain.response_digest(v, t) for i, v, t in session.execute(columns)}
-        for row in session.scalars(select(JudgmentRow).order_by(JudgmentRow.seq)):
-            values = rows.judgment_values(rows.to_judgment(row))
-            of = [(i, digests[i]) for i in row.shown_order]
-            head = chain.Head(head.length + 1, chain.link(head.hash, values, of))
-            if row.hash != head.hash:
-                return [f"judgment {row.id} does not follow the one before it"]
-        noted = chain.read_head(session)
-    return [] if noted == head else [f"the head is noted as {noted}, and is {head}"]
-
-
-def replay_problems(store: PreferenceStore, events: Sequence[Judgment]) -> list[str]:
-    """Where what counts, and what items have, differs from what the events say."""
-    active = judging.active_events(events)
-    with store.database.read() as session:
-        counting = set(session.scalars(select(ActiveRow.judgment_id)))
-        done = {item: n for item, n in session.execute(select(ItemRow.id, ItemRow.done)) if n}
-    ranked: dict[str, set[str]] = {}
-    for e in active:
-        item = judging.item_id(e.prompt_id, e.shown_order)
-        if e.kind == "ranking" and e.occasion == "regular" and item:
-            ranked.setdefault(item, set()).add(e.annotator)
-    problems = []
-    if counting != {e.id for e in active}:
-        problems.append(f"{len(counting ^ {e.id for e in active})} judgments count wrongly")
-    if done != {item: len(people) for item, people in ranked.items()}:
-        problems.append("items have other numbers of rankings than the events say")
-    return problems
 
 
 def _is_what_was_said(event: Judgment, act: Act | None) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rlhf_lab.evaluation import EvalReport
     from rlhf_lab.lab import Lab
     from rlhf_lab.models import RoleModel
-    from rlhf_lab.store import PreferenceStore
+    from rlhf_lab.store import AssignmentPlan, PreferenceStore
     from rlhf_lab.training import (
         PPOConfig,
         PPOStats,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         preflight,
     )
     from rlhf_lab.types import (
+        Demonstration,
         Interval,
         Judgment,
         LoraSpec,
@@ -52,16 +53,20 @@ _HOMES = {
     "evaluation": "EvalReport",
     "lab": "Lab",
     "models": "RoleModel",
-    "store": "PreferenceStore",
+    "store": "AssignmentPlan PreferenceStore",
     "training": (
         "PPOConfig PPOStats PPOTrainer Preflight RewardConfig RewardReport RewardTrainer preflight"
     ),
-    "types": "Interval Judgment LoraSpec Message Prompt Ranking Response Sampling Version",
+    "types": (
+        "Demonstration Interval Judgment LoraSpec Message Prompt Ranking Response Sampling Version"
+    ),
     "widgets": "RankingWidget",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "AssignmentPlan",
+    "Demonstration",
     "EvalReport",
     "Interval",
     "Judgment",

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
 
-from rlhf_lab.errors import LabError
+from rlhf_lab.errors import ConfigError, ImportFileError, LabError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Teach a language model what people prefer."
 )
 
-
-@app.callback()
-def main() -> None:
-    """Keeps `demo` a subcommand while it is the only one."""
+Directory = Annotated[Path, typer.Argument(help="The lab's directory.", show_default=False)]
 
 
 @app.command()
@@ -34,12 +33,176 @@ def demo(
     """Two rounds of RLHF on the embedded model with a simulated annotator."""
     from rlhf_lab.demo import DemoSettings, run_demo
 
+    with _errors_in_words("Nothing is lost: the same command goes on from here.") as console:
+        run_demo(path, DemoSettings(seed=seed, rounds=rounds), model=model, console=console)
+
+
+@app.command("import")
+def import_(
+    directory: Annotated[Path, typer.Argument(help="The lab's directory; made if absent.")],
+    source: Annotated[
+        Path, typer.Argument(help="A .jsonl, .json, .csv or .parquet file, or a folder of those.")
+    ],
+    form: Annotated[
+        str | None, typer.Option("--format", help="Default: found by the fields of the rows.")
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="FIELD=NAME: what a field is called in the file; may be repeated."),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="train or heldout; default: as rows say, else by hash.")
+    ] = None,
+    annotator: Annotated[
+        str | None, typer.Option(help="Who judged, where rows do not say; default: imported.")
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Import the good rows although there are bad ones.")
+    ] = False,
+) -> None:
+    """Import judgments, demonstrations or prompts: all of a file, or nothing."""
+    from rlhf_lab.store.exchange import import_data
+    from rlhf_lab.store.place import open_or_make_store
+
+    folder = directory.expanduser().absolute()
+    with ExitStack() as stack:
+        console = stack.enter_context(_errors_in_words("Nothing was stored."))
+        if not source.expanduser().exists():  # before a lab is made for it
+            raise ImportFileError(f"{source} is not there: check the path.")
+        store = stack.enter_context(open_or_make_store(folder))
+        report = import_data(
+            store,
+            source,
+            format=form,
+            columns=_mapping(column or []),
+            split=cast(Any, split),
+            annotator=annotator,
+            skip_bad=skip_bad,
+        )
+        _say(console, report)
+
+
+@app.command()
+def export(
+    directory: Annotated[Path, typer.Argument(help="The lab's directory.")],
+    target: Annotated[
+        Path,
+        typer.Argument(help="A .jsonl, .json, .csv or .parquet file, or a folder for a dataset."),
+    ],
+    what: Annotated[str, typer.Option(help="judgments, prompts or demonstrations.")] = "judgments",
+    form: Annotated[
+        str, typer.Option("--format", help="trl, trl-text, hh, kwise, argilla ...")
+    ] = "trl",
+    ties: Annotated[
+        str, typer.Option(help="both: a tie is two rows, one each way; drop: it is left out.")
+    ] = "both",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is there.")
+    ] = False,
+) -> None:
+    """Write what counts in a lab for other tools."""
+    from rlhf_lab.store import open_store
+    from rlhf_lab.store.exchange import export_data
+
+    with _errors_in_words("Nothing was written.") as console, open_store(directory) as store:
+        report = export_data(
+            store,
+            target,
+            what=cast(Any, what),
+            format=form,
+            ties=cast(Any, ties),
+            overwrite=overwrite,
+        )
+        _say(console, report)
+
+
+@app.command()
+def audit(
+    directory: Directory,
+    head: Annotated[
+        str | None, typer.Option(help="A head noted earlier (NUMBER:HASH) that must still hold.")
+    ] = None,
+) -> None:
+    """Verify the whole record of judgments; the exit status is 1 if something is wrong."""
+    from rlhf_lab.store import audit, open_store
+
+    with _errors_in_words() as console, open_store(directory) as store:
+        report = audit(store, expected=head, progress=console.is_terminal)
+        _say(console, report)
+        if not report.ok:
+            raise typer.Exit(1)
+
+
+@app.command()
+def move(
+    directory: Directory,
+    target: Annotated[
+        str,
+        typer.Argument(
+            help='URL of an empty database (postgresql+psycopg://USER@HOST/NAME), or "sqlite".',
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Move a lab's data to PostgreSQL, or back to a file; what was there is kept."""
+    from rlhf_lab.store import move_lab
+
+    with _errors_in_words() as console:
+        _say(console, move_lab(directory, target, progress=console.is_terminal))
+
+
+@app.command()
+def backup(
+    directory: Directory,
+    file: Annotated[Path, typer.Argument(help="Must not exist yet.", show_default=False)],
+) -> None:
+    """Write everything of a lab into one file, while it is in use."""
+    from rlhf_lab.store import backup_lab, open_store
+
+    with _errors_in_words() as console, open_store(directory) as store:
+        _say(console, backup_lab(store, directory, file, progress=console.is_terminal))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup.", show_default=False)],
+    directory: Annotated[Path, typer.Argument(help="Absent or empty.", show_default=False)],
+) -> None:
+    """Make a lab out of a backup; the exit status is 1 if its record does not pass an audit."""
+    from rlhf_lab.store import restore_lab
+
+    with _errors_in_words() as console:
+        report = restore_lab(file, directory, progress=console.is_terminal)
+        _say(console, report)
+        if not report.audit.ok:
+            raise typer.Exit(1)
+
+
+@contextmanager
+def _errors_in_words(stopped: str = "") -> Iterator[Console]:
+    """A console; errors of this library are said on it in words, and end the command.
+
+    Args:
+        stopped: What to say when the command is interrupted.
+    """
     console = Console()
     try:
-        run_demo(path, DemoSettings(seed=seed, rounds=rounds), model=model, console=console)
+        yield console
     except LabError as error:
-        console.print(f"[red]{type(error).__name__}[/red]: {error}", highlight=False)
+        _say(Console(stderr=True), f"{type(error).__name__}: {error}")
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
-        console.print("\nStopped. Nothing is lost: the same command goes on from here.")
+        _say(Console(stderr=True), f"\nStopped. {stopped}")
         raise typer.Exit(130) from None
+
+
+def _say(console: Console, what: object) -> None:
+    """As it is: names in square brackets are no colours."""
+    console.print(str(what), markup=False, highlight=False, soft_wrap=True)
+
+
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    wrong = [p for p in pairs if not all(p.partition("=")[::2])]
+    if wrong:
+        raise ConfigError(f"--column {wrong[0]!r}: write FIELD=NAME, as in chosen=better.")
+    return {field: name for field, _, name in (p.partition("=") for p in pairs)}

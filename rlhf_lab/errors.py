@@ -8,7 +8,7 @@ LabError
 ├── PromptError (ValueError)        a prompt that is empty, not text, or too long
 ├── NotEnoughData                   no prompts, no responses, no judgments, k=1 ...
 ├── JudgmentError (ValueError)      a judgment the store cannot accept
-├── ImportFileError (ValueError)    a prompt file that cannot be read; names file and line
+├── ImportFileError (ValueError)    a file that cannot be read; names file and line
 ├── OutOfMemory                     not even the smallest batch fits into memory
 ├── ModelError
 │   ├── UnknownModel                neither a hub id that answers nor a local folder
@@ -29,6 +29,8 @@ LabError
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class LabError(Exception):
@@ -52,7 +54,14 @@ class JudgmentError(LabError, ValueError):
 
 
 class ImportFileError(LabError, ValueError):
-    """A file of prompts cannot be read; the message names file and line."""
+    """A file cannot be read; the message names file and line.
+
+    Attributes:
+        report: The `ImportReport` of an import that was given up: which rows were rejected, and
+            why. None where it did not come so far.
+    """
+
+    report: Any = None
 
 
 class OutOfMemory(LabError):

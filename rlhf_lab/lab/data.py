@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from rlhf_lab.annotators import RankingQueue, RubricAnnotator, rank_all
-from rlhf_lab.store import PreferenceStore, VersionTable, read_prompts
-from rlhf_lab.types import START, Annotator
+from rlhf_lab.errors import ConfigError
+from rlhf_lab.store import (
+    AssignmentPlan,
+    AuditReport,
+    BackupReport,
+    JudgmentTable,
+    PreferenceStore,
+    Table,
+    Trace,
+    VersionTable,
+    audit,
+    backup_lab,
+    prompt_table,
+    read_prompts,
+    response_table,
+)
+from rlhf_lab.types import START, Annotator, Prompt, Response
 
 if TYPE_CHECKING:
+    from rlhf_lab.store.exchange import ExportReport, ImportReport
     from rlhf_lab.widgets import RankingWidget
 
 
@@ -21,11 +38,13 @@ class LabData:
         path: The lab directory.
         store: Its database.
         seed: Of everything random in this lab.
+        progress: Whether to show progress bars.
     """
 
     path: Path
     store: PreferenceStore
     seed: int
+    progress: bool
 
     # Prompts
 
@@ -51,6 +70,70 @@ class LabData:
             PromptError, ImportFileError: one of them is no prompt; nothing was added.
         """
         return self.store.add_prompts(read_prompts(source, split=split, system=system))
+
+    # To and from other tools
+
+    def import_(
+        self,
+        source: Any,  # noqa: ANN401 - many forms
+        *,
+        format: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        split: Literal["train", "heldout"] | None = None,
+        annotator: str | None = None,
+        skip_bad: bool = False,
+    ) -> ImportReport:
+        """Import judgments, demonstrations or prompts: all of a source, or nothing.
+
+        Importing the same source twice adds nothing.
+
+        Args:
+            source: A .jsonl, .json, .csv (also .gz) or .parquet file, a folder of Parquet files,
+                a `datasets.Dataset` or `DatasetDict`, or a list of rows.
+            format: Default: found by the fields of the rows; `docs/data.md` lists the formats.
+            columns: What a field is called in the source, as in `{"chosen": "better"}`.
+            split: Where the prompts go; default: as each row or part says, else one in five is
+                held out.
+            annotator: Who judged, where the rows do not say; default "imported".
+            skip_bad: Import the good rows although there are bad ones.
+
+        Raises:
+            ImportFileError: it cannot be read, or rows were rejected: its `report` has each with
+                line, field and reason. Nothing was stored.
+        """
+        from rlhf_lab.store.exchange import import_data
+
+        return import_data(
+            self.store,
+            source,
+            format=format,
+            columns=columns,
+            split=split,
+            annotator=annotator,
+            skip_bad=skip_bad,
+            progress=self.progress,
+        )
+
+    def _export_data(
+        self,
+        path: str | Path | None,
+        what: Literal["judgments", "prompts", "demonstrations"],
+        format: str,
+        push_to_hub: str | None,
+        **options: Any,  # noqa: ANN401 - of `export_data`
+    ) -> ExportReport:
+        from rlhf_lab.store import exchange
+
+        if (path is None) == (push_to_hub is None):
+            raise ConfigError(
+                f"path={str(path)!r} and push_to_hub={push_to_hub!r}: pass one of them, a file or "
+                "folder to write, or the name of a dataset on the hub."
+            )
+        if path is not None:
+            return exchange.export_data(self.store, path, what=what, format=format, **options)
+        return exchange.push_to_hub(
+            self.store, str(push_to_hub), what=what, format=format, ties=options["ties"]
+        )
 
     # Ranking
 
@@ -84,6 +167,74 @@ class LabData:
             seed=self.seed,
             leave_ranked=leave_ranked,
         )
+
+    # Sharing the work
+
+    @property
+    def plan(self) -> AssignmentPlan:
+        """How the work is shared out among annotators; `lab.plan = AssignmentPlan(overlap=3)`."""
+        return self.store.assignments.plan
+
+    @plan.setter
+    def plan(self, plan: AssignmentPlan) -> None:
+        self.store.assignments.plan = plan
+
+    def make_gold(self, judgment_ids: Iterable[str]) -> int:
+        """Take these rankings for known answers, handed out at the plan's `gold_rate`.
+
+        Returns:
+            How many there are.
+
+        Raises:
+            JudgmentError: one is no ranking that counts.
+        """
+        return self.store.assignments.make_gold(list(judgment_ids))
+
+    # Looking at data
+
+    @property
+    def prompts(self) -> Table[Prompt]:
+        """All prompts, as in `lab.prompts.where(split="heldout").search("tea")`."""
+        return prompt_table(self.store.database)
+
+    @property
+    def responses(self) -> Table[Response]:
+        """All responses, as in `lab.responses.where(version="policy@1").newest(5)`."""
+        return response_table(self.store.database)
+
+    @property
+    def judgments(self) -> JudgmentTable:
+        """Rankings and skips that count, as in `lab.judgments.where(annotator="me")`.
+
+        `lab.judgments.with_superseded()` is the whole record.
+        """
+        return JudgmentTable(self.store.database)
+
+    def trace(self, judgment_id: str) -> Trace:
+        """Where a judgment comes from, what it was about and what became of it.
+
+        Raises:
+            StoreError: there is none of this id.
+        """
+        return self.store.trace(judgment_id)
+
+    # Keeping data
+
+    def audit(self, *, expected: str | None = None) -> AuditReport:
+        """Verify the whole record of judgments: nothing altered, removed, inserted or moved.
+
+        Args:
+            expected: A head that was noted elsewhere (`report.head`), which must still hold.
+        """
+        return audit(self.store, expected=expected, progress=self.progress)
+
+    def backup(self, file: str | Path) -> BackupReport:
+        """Write everything into one file, while the lab is in use; `rlhf-lab restore` reads it.
+
+        Raises:
+            StoreError: the file exists or cannot be written; nothing is left behind.
+        """
+        return backup_lab(self.store, self.path, file, progress=self.progress)
 
     # Versions
 

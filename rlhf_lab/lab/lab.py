@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from rlhf_lab.annotators import RubricAnnotator, check_candidates
 from rlhf_lab.errors import ConfigError, LabError
 from rlhf_lab.lab.data import LabData
 from rlhf_lab.store import (
-    PreferenceStore,
     choose_prompts,
     heldout_prompts,
+    open_or_make_store,
     settle_identity,
 )
 from rlhf_lab.types import START, Annotator, LoraSpec, Sampling, Version
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rlhf_lab.evaluation import EvalReport
     from rlhf_lab.models import RoleModel
     from rlhf_lab.models.collection import Batch
+    from rlhf_lab.store.exchange import ExportReport
     from rlhf_lab.training import PPOConfig, RewardConfig, RewardReport
     from rlhf_lab.training.certify import Certificate
     from rlhf_lab.training.ppo_run import PPORun
@@ -50,6 +51,7 @@ class Lab(LabData):
         self,
         path: str | Path,
         *,
+        database: str | Path | None = None,
         model: str | None = None,
         quantize: Literal["nf4", "none"] | None = None,
         lora: LoraSpec | None = None,
@@ -64,6 +66,8 @@ class Lab(LabData):
 
         Args:
             path: The lab directory.
+            database: Where a new lab keeps its data; default: a file in the directory. A URL such
+                as "postgresql+psycopg://USER@HOST/NAME" is remembered there, without a password.
             model: Hub id or local folder; default: what the lab was made with, or the small
                 embedded model. Loaded when it is first needed.
             quantize: "nf4" (default of a new lab) or "none".
@@ -78,8 +82,9 @@ class Lab(LabData):
             progress: Show progress bars.
 
         Raises:
-            LabMismatch: the directory was made with another model, quantization or adapter shape;
-                when the model is loaded, also if its weights are others than they were.
+            LabMismatch: the directory was made with another model, quantization or adapter shape,
+                or keeps its data elsewhere; when the model is loaded, also if its weights are
+                others than they were.
             StoreError: the directory cannot be used.
             ConfigError: keep_states is below 1.
         """
@@ -89,7 +94,7 @@ class Lab(LabData):
         self.seed = seed
         self.progress = progress
         self.sampling = replace(sampling or Sampling(temperature=0.8, max_new_tokens=48), seed=seed)
-        self.store = PreferenceStore(self.path / "lab.sqlite")
+        self.store = open_or_make_store(self.path, database)
         try:
             self._identity = settle_identity(
                 self.store, self.path, model=model, quantize=quantize, lora=lora
@@ -270,13 +275,62 @@ class Lab(LabData):
         """
         return self._bench.undo()
 
-    def export(self, folder: str | Path) -> Path:
-        """Write the present policy as an adapter that `PeftModel.from_pretrained` loads.
+    @overload
+    def export(self, path: str | Path, *, what: Literal["policy"] = "policy") -> Path: ...
+
+    @overload
+    def export(
+        self,
+        path: str | Path | None = None,
+        *,
+        what: Literal["judgments", "prompts", "demonstrations"],
+        format: str = "trl",
+        split: Literal["train", "heldout"] | None = None,
+        ties: Literal["both", "drop"] = "both",
+        overwrite: bool = False,
+        push_to_hub: str | None = None,
+    ) -> ExportReport: ...
+
+    def export(
+        self,
+        path: str | Path | None = None,
+        *,
+        what: Literal["policy", "judgments", "prompts", "demonstrations"] = "policy",
+        format: str = "trl",
+        split: Literal["train", "heldout"] | None = None,
+        ties: Literal["both", "drop"] = "both",
+        overwrite: bool = False,
+        push_to_hub: str | None = None,
+    ) -> Path | ExportReport:
+        """Write the present policy, or what people said, for other tools.
+
+        Args:
+            path: For the policy a folder, which becomes an adapter that
+                `PeftModel.from_pretrained` loads. Else a .jsonl, .json, .csv (also .gz) or
+                .parquet file, or a folder that `datasets.load_dataset` reads, with its card.
+            what: "policy", "judgments" (those that count), "prompts" or "demonstrations".
+            format: Of all but the policy, like what follows: "trl", "trl-text", or for judgments
+                "hh", "kwise", "argilla" ...; `docs/data.md` lists them.
+            split: Only what is about prompts of this split.
+            ties: "both" writes a tie as two rows, one each way; "drop" leaves these out.
+            overwrite: Replace a file that is there.
+            push_to_hub: Upload to this dataset, "user/name", instead of writing to a path.
 
         Raises:
-            ConfigError: the folder exists and is not empty.
+            ConfigError: the path exists; something else is out of its range.
+            NotEnoughData: there is nothing to write.
+            StoreError: it cannot be written; nothing is left of it.
         """
-        return self._bench.export(Path(folder).expanduser())
+        if what != "policy":
+            return self._export_data(
+                path, what, format, push_to_hub, split=split, ties=ties, overwrite=overwrite
+            )
+        if path is None or push_to_hub is not None:
+            raise ConfigError(
+                f"path={str(path)!r}, push_to_hub={push_to_hub!r}: a policy goes to a folder; pass "
+                "its path, or what='judgments' to share those."
+            )
+        return self._bench.export(Path(path).expanduser())
 
     # The model
 

@@ -57,6 +57,16 @@ class ChatTokens:
             )
         return ids
 
+    def encode_answer(self, text: str) -> tuple[int, ...]:
+        """Token ids of an answer given as text, with the token that ends it.
+
+        The template's own end of a turn goes before eos: that is what a policy samples.
+        """
+        ids = self.tokenizer.encode(text, add_special_tokens=False)
+        after = self._after_a_turn()
+        end = self.tokenizer.eos_token_id if after is None else after
+        return tuple(ids) if end is None else (*ids, cast("int", end))
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of an answer, without end tokens."""
         return cast("str", self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()

@@ -4,24 +4,48 @@
 `read_prompts` turns files, lists and datasets into prompts.
 """
 
+from rlhf_lab.store.audit import AuditReport, audit
+from rlhf_lab.store.backup import BackupReport, backup_lab
 from rlhf_lab.store.identity import Identity, settle_identity, settle_weights
+from rlhf_lab.store.listing import JudgmentTable, Table, prompt_table, response_table
 from rlhf_lab.store.lock import TrainingLock
-from rlhf_lab.store.preference_store import Counts, PreferenceStore
+from rlhf_lab.store.moving import MoveReport, move_lab
+from rlhf_lab.store.place import open_or_make_store, open_store
+from rlhf_lab.store.plan import AssignmentPlan
+from rlhf_lab.store.preference_store import PreferenceStore
 from rlhf_lab.store.prompt_choice import choose_prompts, heldout_prompts
 from rlhf_lab.store.prompt_files import read_prompts
-from rlhf_lab.store.rows import MetricsRow
+from rlhf_lab.store.restoring import RestoreReport, restore_lab
+from rlhf_lab.store.rows import Counts, MetricsRow
+from rlhf_lab.store.trace import Trace
 from rlhf_lab.store.version_table import VersionTable
 
 __all__ = [
+    "AssignmentPlan",
+    "AuditReport",
+    "BackupReport",
     "Counts",
     "Identity",
+    "JudgmentTable",
     "MetricsRow",
+    "MoveReport",
     "PreferenceStore",
+    "RestoreReport",
+    "Table",
+    "Trace",
     "TrainingLock",
     "VersionTable",
+    "audit",
+    "backup_lab",
     "choose_prompts",
     "heldout_prompts",
+    "move_lab",
+    "open_or_make_store",
+    "open_store",
+    "prompt_table",
     "read_prompts",
+    "response_table",
+    "restore_lab",
     "settle_identity",
     "settle_weights",
 ]

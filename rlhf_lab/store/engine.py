@@ -15,9 +15,14 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from rlhf_lab.errors import StoreError
-from rlhf_lab.store.tables import has_lone_surrogate
+from rlhf_lab.store.tables import has_lone_surrogate, unescaped
 
 BUSY_SECONDS = 10.0
+# How a database says that its lab is elsewhere now.
+MOVED = "this lab has moved, its data is now in"
+# Functions that SQLite gets from here, for searching.
+CONTAINS = "rlhf_lab_contains"
+MESSAGES_CONTAIN = "rlhf_lab_messages_contain"
 _WRITES = "rlhf_lab_writes"
 # Of pages kept in memory, per connection: as much as the indexes of 100,000 judgments need.
 _CACHE_KIB = 32 * 1024
@@ -106,6 +111,8 @@ def _on_connect(connection: Any, entry: ConnectionPoolEntry) -> None:  # noqa: A
 
 def _on_connect_sqlite(connection: Any, entry: ConnectionPoolEntry) -> None:  # noqa: ANN401
     _on_connect(connection, entry)
+    connection.create_function(CONTAINS, 2, _contains, deterministic=True)
+    connection.create_function(MESSAGES_CONTAIN, 2, _messages_contain, deterministic=True)
     with contextlib.closing(connection.cursor()) as cursor:
         cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
         mode = _use_wal(cursor)
@@ -118,6 +125,15 @@ def _on_connect_sqlite(connection: Any, entry: ConnectionPoolEntry) -> None:  # 
             "lost, but readers and writers wait for each other. Keep the lab on a local disk.",
             stacklevel=2,
         )
+
+
+def _contains(value: str, words: str) -> bool:
+    return unescaped(words) in unescaped(value).lower()
+
+
+def _messages_contain(value: str, words: str) -> bool:
+    wanted = unescaped(words)
+    return any(wanted in content.lower() for _, content in json.loads(value))
 
 
 def _use_wal(cursor: sqlite3.Cursor) -> str:
@@ -207,6 +223,13 @@ def as_store_error(error: exc.SQLAlchemyError, where: str) -> StoreError:
 
 
 def _next_step(cause: str) -> str:
+    if MOVED in cause:
+        return "Close this lab and open it again."
+    if "password" in cause:
+        return (
+            "Put the password where PostgreSQL looks for it: ~/.pgpass, a service file "
+            "(PGSERVICE), or the environment variable PGPASSWORD. A lab never writes it down."
+        )
     if "locked" in cause or "lock timeout" in cause:
         return f"Another process has been writing for {BUSY_SECONDS:g} s: wait for it and retry."
     if "full" in cause or "no space" in cause:

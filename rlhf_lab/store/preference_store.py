@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +15,7 @@ from rlhf_lab.errors import StoreError
 from rlhf_lab.store import chain, checks, events, handing_out, judging, rows
 from rlhf_lab.store.assignments import Assignments
 from rlhf_lab.store.database import Database
-from rlhf_lab.store.rows import MetricsRow
+from rlhf_lab.store.rows import Counts, MetricsRow
 from rlhf_lab.store.tables import (
     ActiveRow,
     DemonstrationRow,
@@ -27,6 +26,7 @@ from rlhf_lab.store.tables import (
     SettingRow,
     VersionRow,
 )
+from rlhf_lab.store.trace import Trace, trace
 from rlhf_lab.types import (
     Demonstration,
     Judgment,
@@ -40,26 +40,6 @@ from rlhf_lab.types import (
 
 R = TypeVar("R")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Counts:
-    """How much a lab holds.
-
-    Attributes:
-        prompts: All of them, held-out ones included.
-        rankings: Active ones: neither corrected nor undone.
-        skips: Active ones.
-        annotators: People (or rubrics) with an active ranking or skip.
-    """
-
-    prompts: int
-    heldout_prompts: int
-    responses: int
-    rankings: int
-    skips: int
-    annotators: int
-    versions: int
 
 
 class PreferenceStore:
@@ -247,6 +227,15 @@ class PreferenceStore:
         with self.database.read() as session:
             row = handing_out.latest(session, annotator, None)
             return None if row is None else rows.to_judgment(row)
+
+    def trace(self, judgment_id: str) -> Trace:
+        """Where a judgment comes from, what it was about and what became of it.
+
+        Raises:
+            StoreError: there is none of this id.
+        """
+        with self.database.read() as session:
+            return trace(session, judgment_id)
 
     def add_demonstration(self, demonstration: Demonstration) -> bool:
         """Store an answer that a person wrote; True if new, False if this id is stored already.

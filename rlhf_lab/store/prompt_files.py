@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rlhf_lab.errors import ConfigError, ImportFileError, LabError, PromptError
 from rlhf_lab.store.rows import check_text
+from rlhf_lab.store.text_lines import numbered, opened, parse
 from rlhf_lab.types import Message, Prompt, Split
 
 # Where the prompt of a row may stand, the first that is there wins.
@@ -129,45 +127,17 @@ def _read_file(path: Path, split: Split | None, heldout_fraction: float) -> list
             'with a "prompt" per line.'
         )
     prompts = []
-    for number, line in _lines(path):
-        where = f"{path}:{number}"
-        try:
-            row = _parse(line, where)
-            prompts.append(_prompt(row, where, path.name, split, heldout_fraction))
-        except PromptError as error:
-            raise ImportFileError(str(error)) from error
+    with opened(path) as lines:
+        for number, line in numbered(lines):
+            where = f"{path}:{number}"
+            try:
+                row = parse(line, where)
+                prompts.append(_prompt(row, where, path.name, split, heldout_fraction))
+            except PromptError as error:
+                raise ImportFileError(str(error)) from error
     if not prompts:
         raise ImportFileError(f"{path} holds no prompts: it has no line with text.")
     return prompts
-
-
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines that are not blank, without byte order mark."""
-    number = 0
-    try:
-        with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-                if content.strip():
-                    yield number, content
-    except (OSError, EOFError, zlib.error) as error:
-        raise ImportFileError(
-            f"{path}:{number + 1}: cannot be read ({error}): check that the file is there and "
-            "complete."
-        ) from error
-
-
-def _parse(line: bytes, where: str) -> object:
-    try:
-        return json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise ImportFileError(
-            f"{where}: not UTF-8 ({error.reason} at byte {error.start}). Save the file as UTF-8."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise ImportFileError(
-            f"{where}: not JSON ({error}). Each line is one whole JSON value; repair or remove it."
-        ) from error
 
 
 def _prompt(
@@ -187,7 +157,7 @@ def _prompt(
         raise PromptError(f"{where}: {_first_problem(error)}") from error
     except LabError as error:
         raise PromptError(f"{where}: {error}") from error
-    chosen = split or checked.split or _split_by_hash(prompt.id, heldout_fraction)
+    chosen = split or checked.split or split_by_hash(prompt.id, heldout_fraction)
     return Prompt(messages=prompt.messages, split=chosen, source=prompt.source, tags=prompt.tags)
 
 
@@ -235,5 +205,6 @@ def _first_problem(error: ValidationError) -> str:
     )
 
 
-def _split_by_hash(prompt_id: str, heldout_fraction: float) -> Split:
+def split_by_hash(prompt_id: str, heldout_fraction: float) -> Split:
+    """Where a prompt goes that nobody put anywhere: always the same place."""
     return "heldout" if int(prompt_id, 16) < heldout_fraction * 16 ** len(prompt_id) else "train"

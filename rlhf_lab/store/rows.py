@@ -56,6 +56,26 @@ class MetricsRow:
     created_at: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """How much a lab holds.
+
+    Attributes:
+        prompts: All of them, held-out ones included.
+        rankings: Active ones: neither corrected nor undone.
+        skips: Active ones.
+        annotators: People (or rubrics) with an active ranking or skip.
+    """
+
+    prompts: int
+    heldout_prompts: int
+    responses: int
+    rankings: int
+    skips: int
+    annotators: int
+    versions: int
+
+
 def check_text(prompt: Prompt) -> None:
     """Refuse prompts no tokenizer can encode; NUL characters are fine and kept.
 

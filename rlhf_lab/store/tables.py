@@ -17,7 +17,8 @@ from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, Tex
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-_ESCAPED = "\\json:"
+# What texts start with that are stored as JSON, see `ExactText`.
+ESCAPED = "\\json:"
 
 
 class ExactText(TypeDecorator[str]):
@@ -36,15 +37,13 @@ class ExactText(TypeDecorator[str]):
         """Escape what a database cannot hold."""
         if value is None:
             return None
-        if "\0" in value or value.startswith(_ESCAPED) or has_lone_surrogate(value):
-            return _ESCAPED + json.dumps(value)
+        if "\0" in value or value.startswith(ESCAPED) or has_lone_surrogate(value):
+            return ESCAPED + json.dumps(value)
         return value
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         """Undo the escape."""
-        if value is not None and value.startswith(_ESCAPED):
-            return str(json.loads(value.removeprefix(_ESCAPED)))
-        return value
+        return None if value is None else unescaped(value)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -287,6 +286,11 @@ class SettingRow(Base):
 
     key: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[Any] = mapped_column(JSON)
+
+
+def unescaped(value: str) -> str:
+    """The text that `ExactText` stored in this form."""
+    return str(json.loads(value[len(ESCAPED) :])) if value.startswith(ESCAPED) else value
 
 
 def has_lone_surrogate(text: str) -> bool:

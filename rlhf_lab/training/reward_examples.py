@@ -14,6 +14,9 @@ from rlhf_lab.store import PreferenceStore
 from rlhf_lab.training.reward import RankedExample
 from rlhf_lab.types import Judgment, Prompt, Ranking, Response
 
+# Shown to learn something about whoever judges: known answers, and what they said before.
+_ABOUT_PEOPLE = ("gold", "repeat")
+
 
 class RepeatedPairs(NamedTuple):
     """Pairs that two or more rankings put in an order, and those put in both orders."""
@@ -61,7 +64,7 @@ class LabExamples:
 def lab_examples(
     model: RoleModel, store: PreferenceStore, learned: Set[str], start: str
 ) -> LabExamples:
-    """Every ranking that counts, sorted by use.
+    """Every ranking that counts, sorted by use; without those that measure annotators.
 
     Args:
         model: Encodes the prompts.
@@ -71,20 +74,22 @@ def lab_examples(
 
     Raises:
         StoreError: a judgment names a prompt or response that the lab does not hold.
+        PromptError: a prompt and an imported answer exceed the model's context together.
     """
     prompts = {p.id: p for p in store.prompts()}
     responses = {r.id: r for r in store.responses()}
-    judgments = store.judgments()
+    judgments = [j for j in store.judgments() if j.occasion not in _ABOUT_PEOPLE]
     rankings = [j.ranking for j in judgments if j.ranking]
     found = LabExamples(repeated=repeated_pairs(rankings))
     for judgment, ranking in zip(judgments, rankings, strict=True):
         _refuse_unknown(judgment, ranking, prompts, responses)
         ranks = ranking.ranks()
         prompt = prompts[judgment.prompt_id]
+        candidates = [_tokens(model, responses[i]) for i in ranks]
         example = RankedExample(
             judgment_id=judgment.id,
-            prompt=model.chat.encode(prompt),
-            candidates=[responses[i].token_ids for i in ranks],
+            prompt=model.chat.encode(prompt, room=max(map(len, candidates))),
+            candidates=candidates,
             ranks=list(ranks.values()),
             strength=judgment.strength,
         )
@@ -95,6 +100,11 @@ def lab_examples(
         if all(responses[i].version == start for i in ranks):
             found.reference.append(example)
     return found
+
+
+def _tokens(model: RoleModel, response: Response) -> tuple[int, ...]:
+    """Of an answer from elsewhere, what a policy that said it would have sampled."""
+    return response.token_ids or model.chat.encode_answer(response.text)
 
 
 def repeated_pairs(rankings: Iterable[Ranking]) -> RepeatedPairs:

@@ -44,7 +44,7 @@ def test_the_value_role_starts_from_the_reward_and_then_goes_on_from_itself(
     first = at_the_start(taught, monkeypatch)
     assert taught.model.head("reward").scale.item() != 1
     found, expected = raw_and_normalised(taught.model, first)
-    torch.testing.assert_close(found, expected, atol=0.05, rtol=0.05)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
     assert first["moments"] == {}
     stored = taught._bench.tree.load(taught.store.version("policy@1")).tensors
     second = at_the_start(taught, monkeypatch)

@@ -1,0 +1,148 @@
+"""`audit`: whether a lab's record of judgments is what was said, and all else follows from it.
+
+It recomputes every hash of the chain and replays what counts, in bounded memory and on one state
+of the database, so it may run while people judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from rlhf_lab.store import chain
+from rlhf_lab.store.audit_chain import Walk, walk
+from rlhf_lab.store.audit_rest import (
+    damaged_file,
+    dangling_references,
+    items_out_of_step,
+    prompts_altered,
+    wrongly_counted,
+)
+from rlhf_lab.store.database import Database
+from rlhf_lab.store.showing import as_html
+from rlhf_lab.store.tables import JudgmentRow, PromptRow
+
+if TYPE_CHECKING:
+    from rlhf_lab.store.preference_store import PreferenceStore
+
+KEPT = 100
+# What a value that somebody wrote into the file by hand may raise when it is read.
+_UNREADABLE = (SQLAlchemyError, ValueError, TypeError, LookupError, AttributeError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditReport:
+    """What an audit found.
+
+    Attributes:
+        judgments: How many events the record has.
+        head: Where its chain ends, as "NUMBER:HASH". Noted elsewhere, it proves later that nothing
+            up to there was changed since: pass it as `expected`.
+        problems: The first 100, in words; those of the chain first, in its order.
+        found: How many problems there are.
+    """
+
+    judgments: int
+    head: str
+    problems: tuple[str, ...]
+    found: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether there are none."""
+        return self.found == 0
+
+    def __str__(self) -> str:
+        """The verdict, and a line for each problem."""
+        return "\n".join([self._verdict(), *(f"  - {problem}" for problem in self._lines())])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        listed = "".join(f"<li>{as_html(problem)}</li>" for problem in self._lines())
+        return f"<p>{as_html(self._verdict())}</p>" + (f"<ul>{listed}</ul>" if listed else "")
+
+    def _verdict(self) -> str:
+        if self.ok:
+            return f"ok: {self.judgments:,} judgments, the chain holds; head {self.head}"
+        number = "1 problem" if self.found == 1 else f"{self.found:,} problems"
+        return (
+            f"NOT ok: {number} in {self.judgments:,} judgments. Keep the lab as it is, and compare "
+            "it with a backup from before: rlhf-lab restore FILE NEW_DIR"
+        )
+
+    def _lines(self) -> Iterator[str]:
+        yield from self.problems
+        if self.found > len(self.problems):
+            yield f"and {self.found - len(self.problems):,} more"
+
+
+class _Problems:
+    """The first problems, and how many there are."""
+
+    def __init__(self) -> None:
+        self.kept: list[str] = []
+        self.found = 0
+
+    def add(self, problem: str) -> None:
+        self.found += 1
+        if self.found <= KEPT:
+            self.kept.append(problem)
+
+    def gather(self, what: str, problems: Iterator[str]) -> None:
+        """Add all; a check that cannot be finished is a problem as well."""
+        try:
+            for problem in problems:
+                self.add(problem)
+        except _UNREADABLE as error:
+            cause = getattr(error, "orig", None) or error
+            self.add(f"{what} cannot be checked any further: {cause}")
+
+
+def audit(
+    store: PreferenceStore | Database, *, expected: str | None = None, progress: bool = False
+) -> AuditReport:
+    """Check the whole record of a lab.
+
+    Args:
+        store: The lab's store, or its database.
+        expected: A head that was noted earlier, as "NUMBER:HASH": the record must still pass it.
+        progress: Show a bar.
+
+    Raises:
+        StoreError: the database cannot be read at all.
+    """
+    database = store if isinstance(store, Database) else store.database
+    with database.read() as session:
+        return audit_session(session, expected=expected, progress=progress)
+
+
+def audit_session(
+    session: Session, *, expected: str | None = None, progress: bool = False
+) -> AuditReport:
+    """The same within a transaction."""
+    from tqdm.auto import tqdm
+
+    judgments = session.scalar(select(func.count(JudgmentRow.seq))) or 0
+    prompts = session.scalar(select(func.count(PromptRow.seq))) or 0
+    problems = _Problems()
+    with tqdm(
+        total=2 * judgments + prompts, desc="Audit", unit="row", disable=not progress, leave=False
+    ) as bar:
+        done: Callable[[int], object] = bar.update
+        end = Walk()
+        problems.gather("the chain", walk(session, end, expected, done))
+        problems.gather("what counts", wrongly_counted(session, done))
+        problems.gather("prompts", prompts_altered(session, done))
+        problems.gather("items and assignments", items_out_of_step(session))
+        problems.gather("references", dangling_references(session))
+        problems.gather("the file", damaged_file(session))
+    head = chain.Head(end.length, end.hash)
+    return AuditReport(
+        judgments=judgments, head=str(head), problems=tuple(problems.kept), found=problems.found
+    )

@@ -1,0 +1,306 @@
+"""Records as Argilla exports them, versions 1 and 2, nested or flattened into columns.
+
+A record has fields (a prompt and the answers), questions, and what each user replied to them. The
+replies to its ranking question become judgments, one for each user. Suggestions come from models
+and are left aside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from rlhf_lab.store.exchange import fields
+from rlhf_lab.store.exchange.fields import Ratings, Strict
+from rlhf_lab.store.exchange.formats.kwise import check_tiers
+from rlhf_lab.store.exchange.formats.pairs import exact_messages, plain_messages, prompt_in
+from rlhf_lab.store.exchange.record import Candidate, Record, Row, RowProblem, What
+
+_NOT_FIELDS = ("id", "external_id", "_server_id", "status", "metadata", "inserted_at", "updated_at")
+
+
+class _Exact(Strict):
+    """What a record of this lab has in its metadata beside the columns of judgments."""
+
+    tiers: list[list[int]] | None = None
+    sources: list[str] | None = None
+    response_ids: list[str | None] | None = None
+    ratings: list[Ratings | None] | None = None
+
+
+class _Reply(NamedTuple):
+    user: str | None
+    status: str
+    ranking: object
+    comment: object
+
+
+class Argilla:
+    """{"fields": {"prompt", "response-1", ...}, "responses": {"ranking": [...]}, "metadata", ...}.
+
+    It is written as version 2 has it. There a ranking is a list of names without ties; those,
+    and all else without a place, stand in the metadata. A skipped record is a discarded one. Users
+    have UUIDs there: an annotator's is made from the name, which is in the metadata.
+    """
+
+    name = "argilla"
+    what: What = "judgments"
+    needs = ("fields", "responses")
+    columns: Mapping[str, str] = {
+        "id": "text",
+        "fields": "json",
+        "metadata": "json",
+        "suggestions": "json",
+        "responses": "json",
+        "status": "text",
+    }
+
+    def matches(self, row: Row) -> bool:
+        """By its fields, or by flattened columns that go together."""
+        return isinstance(row.get("fields"), Mapping) or bool(_questions(row))
+
+    def group(self, row: Row) -> str | None:
+        """Every record stands alone."""
+        return None
+
+    def read(self, rows: Sequence[Row]) -> list[Record]:
+        """A judgment for each user who replied; answers without one where nobody did."""
+        (row,) = rows
+        nested = _nested(row) if not isinstance(row.get("fields"), Mapping) else row
+        texts = nested.get("fields")
+        if not isinstance(texts, Mapping):
+            raise RowProblem("fields", f"{texts!r:.80}: should hold the prompt and the responses")
+        metadata = _opened(nested.get("metadata"), "metadata") or {}
+        if not isinstance(metadata, Mapping):
+            raise RowProblem("metadata", f"{metadata!r:.80}: should be an object")
+        name, options = _split_fields(texts)
+        prompt = fields.make_prompt(prompt_in(texts[name], f"fields.{name}"), f"fields.{name}")
+        said = fields.shared(metadata, prompt)
+        exact = fields.check(_Exact, {k: _opened(metadata.get(k), k) for k in _Exact.model_fields})
+        candidates = _candidates(texts, options, exact)
+        replies = _replies(nested.get("responses"))
+        found = [self._record(r, said, candidates, options, exact) for r in replies]
+        return [r for r in found if r is not None] or [
+            Record(kind="candidates", candidates=candidates, **{**said, "id": None})
+        ]
+
+    def _record(
+        self,
+        reply: _Reply,
+        said: dict[str, Any],
+        candidates: tuple[Candidate, ...],
+        options: list[str],
+        exact: _Exact,
+    ) -> Record | None:
+        own = {**said, "annotator": said["annotator"] or reply.user}
+        if not own["comment"] and isinstance(reply.comment, str):
+            own["comment"] = reply.comment
+        if reply.status == "discarded":
+            return Record(kind="skip", candidates=candidates, **own)
+        if reply.status == "draft" or reply.ranking is None:
+            return None
+        tiers = (
+            exact.tiers if exact.tiers is not None else _tiers(_opened(reply.ranking, ""), options)
+        )
+        placed = check_tiers(tiers, len(candidates), "responses.ranking")
+        return Record(kind="ranking", candidates=candidates, tiers=placed, **own)
+
+    def write(self, record: Record) -> list[dict[str, Any]]:
+        """One record."""
+        if record.kind not in ("ranking", "skip"):
+            return []
+        messages = record.prompt.messages
+        text = messages[0].content
+        chat = len(messages) > 1 or exact_messages(text, messages)
+        names = [f"response-{n}" for n in range(1, len(record.candidates) + 1)]
+        user = _uuid(record.annotator or "")
+        said: list[dict[str, Any]] = []
+        if record.tiers is not None:
+            said = [{"value": [names[i] for t in record.tiers for i in t], "user_id": user}]
+        elif record.kind == "skip":
+            said = [{"value": None, "user_id": user, "status": "discarded"}]
+        return [
+            {
+                "id": record.id,
+                "fields": {
+                    "prompt": plain_messages(messages) if chat else text,
+                    **{n: c.text for n, c in zip(names, record.candidates, strict=True)},
+                },
+                "metadata": {
+                    **fields.about_judgment(record),
+                    "tiers": record.tiers and [list(t) for t in record.tiers],
+                    "sources": [c.source for c in record.candidates],
+                    "response_ids": [c.id for c in record.candidates],
+                    "ratings": [dict(c.ratings) if c.ratings else None for c in record.candidates],
+                },
+                "suggestions": {},
+                "responses": {"ranking": said},
+                "status": "completed",
+            }
+        ]
+
+
+def _uuid(name: str) -> str:
+    return str(UUID(bytes=hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:16]))
+
+
+def _split_fields(texts: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """The name of the prompt among the fields, and those of the answers."""
+    usual = ("prompt", "instruction", "question", "context", "input", "text")
+    name = next((f for f in usual if texts.get(f) is not None), None)
+    if name is None:
+        raise RowProblem("fields", f"{sorted(texts)!r:.80}: none of {list(usual)} is there")
+    # A context or background is no answer: answers have a number, or are named as such.
+    options = [f for f in texts if f != name and re.search(r"\d$|response|reply|answer|output", f)]
+    return name, options
+
+
+def _candidates(
+    texts: Mapping[str, Any], options: list[str], exact: _Exact
+) -> tuple[Candidate, ...]:
+    found = []
+    for n, option in enumerate(options):
+        if not isinstance(texts[option], str):
+            raise RowProblem(f"fields.{option}", f"{texts[option]!r:.80}: should be text")
+        more = [_at(x, n) for x in (exact.sources, exact.response_ids, exact.ratings)]
+        found.append(Candidate(texts[option], more[0] or "", more[1], more[2]))
+    if not found:
+        raise RowProblem("fields", f"{sorted(texts)!r:.80}: no response-1, response-2 ...")
+    return tuple(found)
+
+
+def _at(values: Sequence[Any] | None, n: int) -> Any:  # noqa: ANN401
+    return values[n] if values is not None and n < len(values) else None
+
+
+def _replies(responses: object) -> list[_Reply]:
+    """Of either version."""
+    responses = _opened(responses, "responses")
+    if responses is None:
+        return []
+    if isinstance(responses, Mapping):
+        return _by_user(responses)
+    if not isinstance(responses, (list, tuple)):
+        raise RowProblem("responses", f"{responses!r:.80}: should be an object or a list")
+    found = []
+    for n, reply in enumerate(responses):
+        values = reply.get("values") if isinstance(reply, Mapping) else None
+        if not isinstance(reply, Mapping) or not isinstance(values or {}, Mapping):
+            raise RowProblem(f"responses.{n}", f"{reply!r:.80}: should have values and a user_id")
+        plain = {
+            q: v.get("value") if isinstance(v, Mapping) else v for q, v in (values or {}).items()
+        }
+        found.append(_reply(reply.get("user_id"), reply.get("status"), plain, f"responses.{n}"))
+    return found
+
+
+def _by_user(responses: Mapping[str, Any]) -> list[_Reply]:
+    users: dict[Any, dict[str, Any]] = {}
+    states: dict[Any, object] = {}
+    for question, replies in responses.items():
+        if not isinstance(replies, (list, tuple)):
+            raise RowProblem(f"responses.{question}", f"{replies!r:.80}: should be a list")
+        for n, reply in enumerate(replies):
+            where = f"responses.{question}.{n}"
+            if not isinstance(reply, Mapping):
+                raise RowProblem(where, f"{reply!r:.80}: should have a value and a user_id")
+            user = reply.get("user_id")
+            if user is not None and not isinstance(user, str):
+                raise RowProblem(f"{where}.user_id", f"{user!r:.80}: should be text")
+            users.setdefault(user, {})[question] = reply.get("value")
+            states[user] = reply.get("status")
+    return [_reply(user, states[user], values, "responses") for user, values in users.items()]
+
+
+def _reply(user: object, status: object, values: Mapping[str, Any], where: str) -> _Reply:
+    if user is not None and not (isinstance(user, str) and user.strip()):
+        raise RowProblem(f"{where}.user_id", f"{user!r:.80}: should be text")
+    if status is not None and status not in ("submitted", "discarded", "draft", "pending"):
+        raise RowProblem(f"{where}.status", f"{status!r:.80}: should be submitted or discarded")
+    ranking = next((v for q, v in values.items() if "rank" in q), None)
+    if ranking is None:
+        ranking = next((v for v in values.values() if isinstance(v, (list, tuple))), None)
+    comment = next((v for q, v in values.items() if "comment" in q or "feedback" in q), None)
+    return _Reply(user, str(status or "submitted"), ranking, comment)
+
+
+def _tiers(value: object, options: list[str]) -> list[list[int]]:
+    """Places of the answers named in a ranking: names in order, or names with ranks."""
+    if isinstance(value, Mapping):  # a list of pairs, as `datasets` turns it around
+        ranks, names = value.get("rank"), value.get("value")
+        if isinstance(ranks, Sequence) and isinstance(names, Sequence):
+            value = [{"rank": r, "value": v} for r, v in zip(ranks, names, strict=False)]
+    if not isinstance(value, (list, tuple)):
+        raise RowProblem("responses.ranking", f"{value!r:.80}: should be a list")
+    index = {_plain(name): n for n, name in enumerate(options)}
+    levels: dict[Any, list[int]] = {}
+    for n, entry in enumerate(value):
+        pair = entry if isinstance(entry, Mapping) else {"value": entry}
+        name, rank = pair.get("value"), pair.get("rank")
+        rank = n + 1 if rank is None else rank
+        if not isinstance(name, str) or _plain(name) not in index:
+            raise RowProblem("responses.ranking", f"{name!r:.80}: is none of {options!r:.80}")
+        if type(rank) is not int:
+            raise RowProblem("responses.ranking", f"{rank!r:.80}: a rank is a whole number")
+        levels.setdefault(rank, []).append(index[_plain(name)])
+    return [levels[rank] for rank in sorted(levels)]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_ ]", "", name).lower()
+
+
+def _opened(value: object, field: str) -> object:
+    """What tables hold as JSON text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise RowProblem(field, f"{value!r:.80}: should be JSON ({error})") from error
+
+
+def _questions(row: Row) -> dict[str, int]:
+    """Questions of a flattened record, each with the version of Argilla that wrote it so."""
+    found = {c.removesuffix(".responses"): 2 for c in row if c.endswith(".responses")}
+    for column in row:
+        question = column.removesuffix("-suggestion")
+        if question != column and question in row:
+            found[question] = 1
+    return found
+
+
+def _nested(row: Row) -> dict[str, Any]:
+    """A flattened record as version 2 nests it."""
+    questions = _questions(row)
+    responses: dict[str, Any] = {}
+    for question, version in questions.items():
+        if version == 2:
+            users = row.get(f"{question}.responses.users") or []
+            states = row.get(f"{question}.responses.status") or []
+            responses[question] = [
+                {"value": v, "user_id": _at(users, n), "status": _at(states, n)}
+                for n, v in enumerate(row.get(f"{question}.responses") or [])
+            ]
+        else:
+            responses[question] = _turned(row[question])
+    belongs = tuple(f"{q}{mark}" for q in questions for mark in (".", "-suggestion"))
+    texts = {
+        c: x
+        for c, x in row.items()
+        if c not in _NOT_FIELDS and c not in questions and not c.startswith(belongs)
+    }
+    return {"fields": texts, "responses": responses, "metadata": row.get("metadata")}
+
+
+def _turned(value: object) -> object:
+    """A list of replies, also where `datasets` made an object of lists of it."""
+    if not isinstance(value, Mapping):
+        return value or []
+    columns = {k: v for k, v in value.items() if isinstance(v, (list, tuple))}
+    size = min((len(v) for v in columns.values()), default=0)
+    return [{k: v[n] for k, v in columns.items()} for n in range(size)]

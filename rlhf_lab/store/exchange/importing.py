@@ -1,0 +1,207 @@
+"""Importing: every row is looked at, and all of them are stored or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from rlhf_lab.errors import ConfigError, ImportFileError
+from rlhf_lab.store.exchange import formats, sources
+from rlhf_lab.store.exchange.record import Record, Row, RowProblem
+from rlhf_lab.store.exchange.reports import ImportReport, Rejection
+from rlhf_lab.store.exchange.storing import Keeper, Settings
+from rlhf_lab.store.preference_store import PreferenceStore
+from rlhf_lab.types import Split, utc_now
+
+# Records that are stored at once, and rejections that are kept.
+_CHUNK, _KEPT = 1000, 1000
+# More rows than that are not held for one judgment.
+_MOST_ROWS = 100_000
+
+
+@dataclass
+class _Progress:
+    """What is known so far."""
+
+    seen: Callable[[int], object]
+    rows: int = 0
+    formats: dict[str, None] = field(default_factory=dict)
+    rejected: list[Rejection] = field(default_factory=list)
+    rejections: int = 0
+
+    def reject(self, line: int, problem: RowProblem) -> None:
+        self.rejections += 1
+        if len(self.rejected) < _KEPT:
+            self.rejected.append(Rejection(line, problem.field, problem.reason))
+
+
+def import_data(
+    store: PreferenceStore,
+    source: Any,  # noqa: ANN401 - many forms
+    *,
+    format: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    split: Split | None = None,
+    heldout_fraction: float = 0.2,
+    annotator: str | None = None,
+    skip_bad: bool = False,
+    progress: bool = True,
+) -> ImportReport:
+    """Import judgments, demonstrations or prompts in one transaction.
+
+    Importing the same source twice adds nothing: where rows carry no `judgment_id`, ids come from
+    the file's name, the number of the line and what it says.
+
+    Args:
+        store: Where to.
+        source: Path of a .jsonl, .json or .csv file (also with .gz), a .parquet file or a folder
+            of those; a `datasets.Dataset` or `DatasetDict`; or a list of rows.
+        format: One of `rlhf_lab.store.exchange.formats`; default: found by the fields of the rows.
+        columns: What a field is called in the source, by its name in the format, as in
+            `{"prompt": "question", "chosen": "better"}`.
+        split: Where all prompts go. Otherwise the row decides, then the part of the dataset, then
+            the prompt's own hash. A prompt that is there already stays where it is.
+        heldout_fraction: Share of the hash that goes to "heldout".
+        annotator: Who judged, where the row does not say; default "imported".
+        skip_bad: Import the good rows although there are bad ones.
+        progress: Show a bar.
+
+    Raises:
+        ImportFileError: the source cannot be read, or rows were rejected (its `report` names
+            them). Nothing was stored then.
+        ConfigError: an argument out of its range.
+        StoreError: the database refuses to write.
+    """
+    settings = _settings(split, heldout_fraction, annotator)
+    columns = dict(columns or {})
+    found = sources.parts(source, columns)
+    given = None if format is None else formats.named(format)
+    with _bar(found, progress) as bar, store.database.write() as session:
+        done = _Progress(lambda n: None)
+        keeper = Keeper(session, settings)
+        before = 0
+        for part in found:
+            done.seen = _mover(bar, before)
+            before += part.size
+            records = _records(part, given, columns, done)
+            while chunk := list(islice(records, _CHUNK)):
+                keeper.store(chunk, part, done.reject)
+        report = _report(found, keeper, done)
+        _refuse(report, skip_bad)
+    return report
+
+
+def _settings(split: Split | None, heldout_fraction: float, annotator: str | None) -> Settings:
+    if not 0 <= heldout_fraction <= 1:
+        raise ConfigError(f"heldout_fraction={heldout_fraction}: a share from 0 to 1.")
+    if split not in (None, "train", "heldout"):
+        raise ConfigError(f"split={split!r}: use 'train', 'heldout', or None to split by hash.")
+    if annotator is not None and not annotator.strip():
+        raise ConfigError(f"annotator={annotator!r}: a name, or None for 'imported'.")
+    return Settings(
+        split=split,
+        heldout_fraction=heldout_fraction,
+        annotator=annotator or "imported",
+        now=utc_now(),
+    )
+
+
+def _records(
+    part: sources.Part,
+    given: formats.Format | None,
+    columns: Mapping[str, str],
+    done: _Progress,
+) -> Iterator[tuple[int, Record]]:
+    """What the rows of a part say; the rejected ones are noted."""
+    form = given
+    group: list[tuple[int, Row]] = []
+    for line, row in part.rows(columns, done.seen):
+        done.rows += 1
+        if isinstance(row, RowProblem):
+            done.reject(line, row)
+            continue
+        form = form or formats.detect(row)
+        if form is None:
+            done.reject(line, RowProblem("", formats.describe_unknown(map(str, row))))
+            continue
+        done.formats[form.name] = None
+        if group and (form.group(row) is None or form.group(row) != form.group(group[0][1])):
+            yield from _read(form, group, done)
+            group = []
+        group.append((line, row))
+        if len(group) > _MOST_ROWS:
+            raise ImportFileError(
+                f"{part.place}:{line}: more than {_MOST_ROWS:,} rows say that they are one "
+                f"judgment, {form.group(row)!r:.80}: give each judgment its own judgment_id."
+            )
+    if group and form is not None:
+        yield from _read(form, group, done)
+
+
+def _read(
+    form: formats.Format, group: list[tuple[int, Row]], done: _Progress
+) -> Iterable[tuple[int, Record]]:
+    try:
+        return [(group[0][0], record) for record in form.read([row for _, row in group])]
+    except RowProblem as problem:
+        for n, (line, _) in enumerate(group):
+            done.reject(line, problem if n == problem.row else _because_of(group, problem))
+        return []
+
+
+def _because_of(group: list[tuple[int, Row]], problem: RowProblem) -> RowProblem:
+    return RowProblem("", f"its judgment is rejected because of line {group[problem.row][0]}")
+
+
+def _report(found: list[sources.Part], keeper: Keeper, done: _Progress) -> ImportReport:
+    return ImportReport(
+        source=found[0].place if len(found) == 1 else f"{found[0].place} and {len(found) - 1} more",
+        formats=tuple(done.formats),
+        rows=done.rows,
+        new=dict(keeper.new),
+        known=dict(keeper.known),
+        rejected=tuple(done.rejected),
+        rejections=done.rejections,
+    )
+
+
+def _refuse(report: ImportReport, skip_bad: bool) -> None:
+    """Give up, so that the transaction stores nothing."""
+    if not report.rows:
+        raise ImportFileError(f"{report.source} holds no rows: nothing was imported.")
+    if not report.rejections or (skip_bad and report.rejections < report.rows):
+        return
+    hint = (
+        "There is nothing to import."
+        if report.rejections == report.rows
+        else "Repair them, or pass skip_bad=True (--skip-bad) to import the others."
+    )
+    error = ImportFileError(
+        f"{report.source}: {report.rejected_text()}\nNothing was stored. {hint}"
+    )
+    error.report = report
+    raise error
+
+
+def _bar(found: list[sources.Part], progress: bool) -> AbstractContextManager[Any]:
+    from tqdm.auto import tqdm
+
+    size = sum(p.size for p in found)
+    unit = found[0].unit if found else "B"
+    bar: AbstractContextManager[Any] = tqdm(
+        total=size or None,
+        unit=unit,
+        unit_scale=unit == "B",
+        desc="Import",
+        disable=not progress,
+        leave=False,
+    )
+    return bar
+
+
+def _mover(bar: Any, before: int) -> Callable[[int], object]:  # noqa: ANN401
+    """Moves the bar to where a part has been read to."""
+    return lambda n: bar.update(before + n - bar.n)

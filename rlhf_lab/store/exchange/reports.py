@@ -1,0 +1,118 @@
+"""What an import or an export did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+_NAMES = ("prompts", "responses", "judgments", "demonstrations")
+
+
+class Rejection(NamedTuple):
+    """A row that was not imported.
+
+    Attributes:
+        line: Of the file, from 1; or the number of the row, in what has no lines.
+        field: Its dotted name; empty where the whole row is meant.
+        reason: The value, the rule and the next step.
+    """
+
+    line: int
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        """In one line."""
+        name = f"field {self.field} = " if self.field else ""
+        return f"line {self.line}: {name}{self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportReport:
+    """What an import stored, and what it did not.
+
+    Attributes:
+        source: File, folder or dataset.
+        formats: Those that were found.
+        rows: How many were looked at.
+        new: What is in the lab now and was not before: prompts, responses, judgments and
+            demonstrations.
+        known: Those that rows named and that were there already, from before or from a row above.
+        rejected: The first 1,000 rejected rows.
+        rejections: How many rows were rejected.
+    """
+
+    source: str
+    formats: tuple[str, ...]
+    rows: int
+    new: Mapping[str, int]
+    known: Mapping[str, int]
+    rejected: tuple[Rejection, ...] = ()
+    rejections: int = 0
+
+    def __str__(self) -> str:
+        """One line, and one for each of the first rejections."""
+        counts = ", ".join(
+            f"{self.new[n]:,} {n}" + (f" ({self.known[n]:,} known)" if self.known[n] else "")
+            for n in _NAMES
+            if self.new[n] or self.known[n]
+        )
+        form = " and ".join(self.formats) or "no known format"
+        text = f"{self.source} ({form}): {self.rows:,} rows; new: {counts or 'nothing'}"
+        return text + (f"\n{self.rejected_text()}" if self.rejections else "")
+
+    def rejected_text(self, most: int = 5) -> str:
+        """The first rejections, one in a line, and how many there are."""
+        lines = [f"{self.rejections:,} of {self.rows:,} rows rejected:"]
+        lines += [f"  {r}" for r in self.rejected[:most]]
+        more = self.rejections - min(most, len(self.rejected))
+        return "\n".join([*lines, *([f"  and {more:,} more"] if more else [])])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{n}</td><td>{self.new[n]:,}</td><td>{self.known[n]:,}</td></tr>"
+            for n in _NAMES
+        )
+        table = f"<table><tr><th></th><th>new</th><th>known</th></tr>{rows}</table>"
+        head = f"{escape(self.source)}: {self.rows:,} rows, {escape(', '.join(self.formats))}"
+        bad = f"<pre>{escape(self.rejected_text(20))}</pre>" if self.rejections else ""
+        return f"<div><p>{head}</p>{table}{bad}</div>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportReport:
+    """What an export wrote.
+
+    Attributes:
+        path: The file, the folder, or the name on the hub.
+        what: "judgments", "prompts" or "demonstrations".
+        format: As `import_data` finds it.
+        records: How many of `what` are in it.
+        rows: How many rows they are.
+        left_out: How many there was no place for in the format, by what they are.
+        splits: Rows by split.
+        annotators: How many people have something in it.
+    """
+
+    path: Path | str
+    what: str
+    format: str
+    records: int
+    rows: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    splits: Mapping[str, int] = field(default_factory=dict)
+    annotators: int = 0
+
+    def __str__(self) -> str:
+        """One line."""
+        out = ", ".join(f"{n:,} {name}" for name, n in self.left_out.items())
+        return (
+            f"{self.path} ({self.format}): {self.records:,} {self.what} in {self.rows:,} rows"
+            + (f"; no place for {out}" if out else "")
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(str(self))}</p>"

@@ -1,0 +1,47 @@
+"""What a lab shows and keeps of its data, without a model."""
+
+from __future__ import annotations
+
+import pytest
+
+from rlhf_lab import AssignmentPlan, Lab
+from rlhf_lab.store import restore_lab
+from tests.store.helpers import fill, ranking
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with Lab(tmp_path / "lab", progress=False) as lab:
+        one, two = fill(lab.store, "one", "two")
+        lab.store.assignments.offer()
+        lab.store.submit(ranking("r1", one))
+        lab.store.submit(ranking("r2", two, supersedes=None))
+        lab.store.submit(ranking("r3", two, best=1, supersedes="r2"))
+        yield lab
+
+
+def test_a_lab_shows_its_data_as_tables(lab):
+    assert [p.text for p in lab.prompts.where(split="train")] == ["one", "two"]
+    assert len(lab.responses.where(version="policy@0").search("answer 1")) == 2
+    assert [j.id for j in lab.judgments] == ["r1", "r3"]
+    assert [j.id for j in lab.judgments.with_superseded().newest(1)] == ["r3"]
+    assert lab.trace("r3").supersedes.id == "r2"
+
+
+def test_a_lab_audits_itself_and_its_backup_is_the_same_lab(lab, tmp_path):
+    head = lab.audit().head
+    report = lab.backup(tmp_path / "lab.tar")
+    assert report.head == head
+    restore_lab(tmp_path / "lab.tar", tmp_path / "again")
+    with Lab(tmp_path / "again", progress=False) as again:
+        assert again.audit(expected=head).ok
+        assert list(again.judgments) == list(lab.judgments)
+
+
+def test_the_plan_of_a_lab_is_read_and_set(lab):
+    assert lab.plan == AssignmentPlan()
+    lab.plan = AssignmentPlan(overlap=2, gold_rate=0.1)
+    assert lab.store.assignments.plan == AssignmentPlan(overlap=2, gold_rate=0.1)
+    ids = (judgment.id for judgment in lab.judgments.where(annotator="ann"))
+    assert lab.make_gold(ids) == 2
+    assert lab.audit().ok

@@ -1,0 +1,164 @@
+"""Exporting: whole files, safe cells, cards, and the hub."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from rlhf_lab.cli import app
+from rlhf_lab.errors import ConfigError, NotEnoughData, StoreError
+from rlhf_lab.store.exchange import export_data, exporting, push_to_hub
+from tests.store.exchange.helpers import read
+
+TIED = {"prompt": "q", "responses": ["a", "b", "c"], "ranking": [[0], [1, 2]], "annotator": "ann"}
+
+
+@pytest.fixture
+def judged(store):
+    read(store, TIED, split="train")
+    return store
+
+
+def rows(path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_ties_are_two_rows_or_none(judged, tmp_path):
+    both = export_data(judged, tmp_path / "both.jsonl", format="trl-text")
+    drop = export_data(judged, tmp_path / "drop.jsonl", format="trl-text", ties="drop")
+    assert (both.records, both.rows, drop.rows, both.annotators) == (1, 4, 2, 1)
+    assert sum(r["tie"] for r in rows(tmp_path / "both.jsonl")) == 2
+    assert [(r["chosen"], r["rejected"]) for r in rows(tmp_path / "drop.jsonl")] == [
+        ("a", "b"), ("a", "c"),
+    ]  # fmt: skip
+
+
+def test_a_single_tie_is_counted_as_left_out(store, tmp_path):
+    read(store, {**TIED, "ranking": [[0, 1, 2]]})
+    with pytest.raises(NotEnoughData, match=r"no place for 1 rankings that are one tie"):
+        export_data(store, tmp_path / "out.jsonl", ties="drop")
+    assert not list(tmp_path.glob("*out*"))
+
+
+def test_an_existing_file_is_replaced_only_when_asked(judged, tmp_path):
+    path = tmp_path / "out.jsonl"
+    path.write_text("mine")
+    with pytest.raises(ConfigError, match="exists: choose another name, or pass overwrite=True"):
+        export_data(judged, path)
+    assert path.read_text() == "mine"
+    export_data(judged, path, overwrite=True)
+    assert len(rows(path)) == 4
+
+
+def test_a_failure_in_the_middle_leaves_nothing_and_the_old_file_whole(
+    judged, tmp_path, monkeypatch
+):
+    path = tmp_path / "out.jsonl"
+    path.write_text("mine")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+        yield
+
+    monkeypatch.setattr(exporting.reading, "records", full)
+    with pytest.raises(StoreError, match=r"cannot be written .No space left"):
+        export_data(judged, path, overwrite=True)
+    assert path.read_text() == "mine"
+    assert [p.name for p in tmp_path.iterdir() if "out" in p.name] == ["out.jsonl"]
+
+
+def test_no_cell_starts_a_formula(store, tmp_path):
+    bad = ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"]
+    read(store, {**TIED, "responses": bad, "ranking": [[n] for n in range(6)], "comment": "=1+1"})
+    export_data(store, tmp_path / "out.csv", format="trl-text")
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert "'=1+1" in cells
+    assert not [c for c in cells if c.startswith(("=", "+", "-", "@", "\t", "\r"))]
+
+
+def test_a_folder_is_what_load_dataset_reads(store, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    read(store, {**TIED, "split": "train"}, {**TIED, "prompt": "p", "split": "heldout"})
+    report = export_data(store, tmp_path / "mine", format="kwise")
+    assert report.splits == {"train": 1, "heldout": 1}
+    loaded = datasets.load_dataset(str(tmp_path / "mine"), cache_dir=str(tmp_path / "cache"))
+    assert {name: len(part) for name, part in loaded.items()} == {"train": 1, "test": 1}
+    assert loaded["test"][0]["prompt"] == "p"
+    assert loaded["train"][0]["ranking"] == [[0], [1, 2]]
+    text = (tmp_path / "mine" / "README.md").read_text()
+    assert "license: other" in text
+    assert "2 judgments in 2 rows, by 1 annotators" in text
+    with pytest.raises(ConfigError, match="not empty: choose a new folder"):
+        export_data(store, tmp_path / "mine")
+
+
+def test_arguments_out_of_range(judged, tmp_path):
+    for options, message in [
+        ({"what": "policy"}, "what='policy': use one of 'judgments'"),
+        ({"format": "dpo"}, "judgments are written as argilla, kwise, trl"),
+        ({"ties": "half"}, "ties='half': use 'both' or 'drop'"),
+        ({"split": "test"}, "split='test': use 'train'"),
+    ]:
+        with pytest.raises(ConfigError, match=message):
+            export_data(judged, tmp_path / "out.jsonl", **options)
+    with pytest.raises(ConfigError, match=r"files are written as \.jsonl"):
+        export_data(judged, tmp_path / "out.xlsx")
+    with pytest.raises(NotEnoughData, match="no demonstrations to write"):
+        export_data(judged, tmp_path / "out.jsonl", what="demonstrations")
+    with pytest.raises(NotEnoughData, match="no judgments to write"):
+        export_data(judged, tmp_path / "out.jsonl", split="heldout")
+
+
+def test_uploading_sends_the_folder_with_its_card(judged, monkeypatch):
+    asked = []
+
+    class Hub:
+        def create_repo(self, name, **options):
+            asked.append((name, options))
+
+        def upload_folder(self, *, folder_path, **options):
+            files = sorted(str(f.relative_to(folder_path)) for f in folder_path.rglob("*.*"))
+            asked.append((files, (folder_path / "README.md").read_text("utf-8"), options))
+
+    monkeypatch.setattr("huggingface_hub.HfApi", Hub)
+    report = push_to_hub(judged, "me/mine", format="kwise")
+    (name, made), (files, card, sent) = asked
+    assert (name, made) == (
+        "me/mine",
+        {"repo_type": "dataset", "private": True, "exist_ok": True},
+    )
+    assert files == ["README.md", "data/train.parquet"]
+    assert 'pretty_name: "mine"' in card
+    assert sent == {"repo_id": "me/mine", "repo_type": "dataset"}
+    assert (report.path, report.records) == ("me/mine", 1)
+
+
+def test_uploading_without_a_connection_says_so(judged):
+    with pytest.raises(StoreError, match=r"'me/mine' was not uploaded .*export to a folder"):
+        push_to_hub(judged, "me/mine")
+
+
+def test_the_commands_import_and_export(tmp_path):
+    run = CliRunner().invoke
+    lab, source, target = tmp_path / "lab", tmp_path / "in.csv", tmp_path / "out.jsonl"
+    source.write_text("question,chosen,rejected\nq,a,b\n")
+    done = run(app, ["import", str(lab), str(source), "--column", "prompt=question"])
+    assert done.exit_code == 0, done.output
+    assert "1 judgments" in done.output
+    done = run(app, ["export", str(lab), str(target), "--format", "kwise"])
+    assert done.exit_code == 0, done.output
+    assert [r["text"] for r in rows(target)[0]["responses"]] == ["a", "b"]
+    for arguments, message in [
+        (["export", str(lab), str(target)], "exists"),
+        (["export", str(tmp_path / "none"), str(target)], "is no lab"),
+        (["import", str(lab), str(source), "--column", "x"], "FIELD=NAME"),
+        (["import", str(tmp_path / "none"), str(tmp_path / "typo.csv")], "is not there"),
+    ]:
+        done = run(app, arguments)
+        assert done.exit_code == 1
+        assert message in done.output.replace("\n", " ")
+    assert not (tmp_path / "none").exists()

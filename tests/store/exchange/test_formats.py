@@ -1,0 +1,260 @@
+"""What each format says, by hand."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rlhf_lab.errors import ConfigError, ImportFileError
+from rlhf_lab.store.exchange.formats import FORMATS, detect, named, to_write
+from rlhf_lab.store.exchange.record import Candidate, Record, RowProblem
+from rlhf_lab.types import Message, Prompt
+from tests.store.exchange.helpers import only, read, tiers
+
+USER = {"role": "user", "content": "Sky?"}
+BE_BRIEF = {"role": "system", "content": "Be brief."}
+
+
+def says(text: str) -> dict:
+    return {"role": "assistant", "content": text}
+
+
+HH = "\n\nHuman: Hi\n\nAssistant: Hello!\n\nHuman: Sky?\n\nAssistant: "
+
+# Format, row, messages of the prompt, better and worse answer.
+PAIRS = {
+    "explicit text": (
+        "trl-text",
+        {"prompt": "Sky?", "chosen": "Blue.", "rejected": "Red."},
+        [("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "implicit text": (
+        "trl-text-implicit",
+        {"chosen": "The sky is blue.", "rejected": "The sky is black."},
+        [("user", "The sky is")], "blue.", "black.",
+    ),
+    "implicit text, one longer": (
+        "trl-text-implicit",
+        {"chosen": "Why? Because", "rejected": "Why? Because not"},
+        [("user", "Why? Because")], "", " not",
+    ),
+    "explicit chat": (
+        "trl",
+        {"prompt": [BE_BRIEF, USER], "chosen": [says("Blue.")], "rejected": [says("Red.")]},
+        [("system", "Be brief."), ("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "implicit chat": (
+        "trl-implicit",
+        {"chosen": [USER, says("Blue.")], "rejected": [USER, says("Red.")]},
+        [("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "chats with their prompt beside them": (
+        "trl",
+        {"prompt": "Sky?", "chosen": [USER, says("Blue.")], "rejected": [USER, says("Red.")]},
+        [("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "transcripts": (
+        "hh",
+        {"chosen": HH + "Blue.", "rejected": HH + "Red."},
+        [("user", "Hi"), ("assistant", "Hello!"), ("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "transcripts that part early": (
+        "hh",
+        {"chosen": HH + "Blue.\n\nHuman: Sure?\n\nAssistant: Yes.", "rejected": HH + "Red."},
+        [("user", "Hi"), ("assistant", "Hello!"), ("user", "Sky?")],
+        "Blue.\n\nHuman: Sure?\n\nAssistant: Yes.", "Red.",
+    ),
+    "a transcript as prompt": (
+        "trl-text",
+        {"prompt": HH, "chosen": "Blue.", "rejected": "Red."},
+        [("user", "Hi"), ("assistant", "Hello!"), ("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "names for columns": (
+        "kwise",
+        {"prompt": "Sky?", "responses": [{"text": "Red."}, {"text": "Blue."}],
+         "ranking": [[1], [0]]},
+        [("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "argilla 2": (
+        "argilla",
+        {"fields": {"prompt": "Sky?", "response-1": "Red.", "response-2": "Blue."},
+         "responses": {"ranking": [{"value": ["response-2", "response-1"], "user_id": "u1"}]}},
+        [("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "argilla 1": (
+        "argilla",
+        {"fields": {"prompt": "Sky?", "response_1": "Red.", "response_2": "Blue."},
+         "responses": [{"user_id": "u1", "status": "submitted", "values": {"ranking": {"value": [
+             {"rank": 2, "value": "response-1"}, {"rank": 1, "value": "response-2"}]}}}],
+         "suggestions": [], "metadata": {}, "external_id": "7"},
+        [("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "argilla 2, flat": (
+        "argilla",
+        {"id": "1", "status": "completed", "_server_id": "x", "prompt": "Sky?",
+         "response-1": "Red.", "response-2": "Blue.",
+         "ranking.responses": [["response-2", "response-1"]],
+         "ranking.responses.users": ["u1"], "ranking.responses.status": ["submitted"]},
+        [("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "argilla 1, flat": (
+        "argilla",
+        {"prompt": "Sky?", "reply_1": "Red.", "reply_2": "Blue.",
+         "ranking": {"user_id": ["u1"], "status": ["submitted"],
+                     "value": [{"rank": [1, 2], "value": ["reply-2", "reply-1"]}]},
+         "ranking-suggestion": None, "ranking-suggestion-metadata": {"agent": None},
+         "external_id": None, "metadata": "{}"},
+        [("user", "Sky?")], "Blue.", "Red.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "row", "messages", "best", "worst"), PAIRS.values(), ids=PAIRS)
+def test_a_pair_is_read_as_it_is_meant(form, row, messages, best, worst):
+    found = detect(row)
+    assert found.name == form
+    (record,) = found.read([row])
+    assert [(m.role, m.content) for m in record.prompt.messages] == messages
+    assert [[record.candidates[i].text for i in t] for t in record.tiers] == [[best], [worst]]
+
+
+SINGLE = {
+    "prompt": ("trl-prompt-text", {"prompt": "Sky?"}, "prompt", ""),
+    "question": ("trl-prompt-text", {"question": "Sky?", "answer": "x"}, "prompt", ""),
+    "chat": ("trl-prompt", {"prompt": [USER]}, "prompt", ""),
+    "messages": ("trl-prompt", {"messages": [USER]}, "prompt", ""),
+    "completion": ("trl-sft-text", {"prompt": "Sky?", "completion": "Blue."}, "demonstration",
+                   "Blue."),
+    "chats": ("trl-sft", {"prompt": [USER], "completion": [says("Blue.")]}, "demonstration",
+              "Blue."),
+    "whole chat": ("trl-sft-messages", {"messages": [USER, says("Blue.")]}, "demonstration",
+                   "Blue."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "row", "kind", "text"), SINGLE.values(), ids=SINGLE)
+def test_a_single_text_is_read_as_it_is_meant(form, row, kind, text):
+    found = detect(row)
+    assert found.name == form
+    (record,) = found.read([row])
+    assert (record.kind, record.prompt.text, record.text) == (kind, "Sky?", text)
+
+
+def test_a_ranking_is_written_as_every_pair_and_a_tie_each_way():
+    prompt = Prompt(messages=(Message(role="user", content="q"),))
+    record = Record(
+        kind="ranking",
+        prompt=prompt,
+        candidates=(Candidate("a"), Candidate("b"), Candidate("c")),
+        tiers=((1,), (0, 2)),
+        id="j",
+        annotator="ann",
+        strength="much",
+    )
+    rows = to_write("judgments", "trl-text").write(record)
+    pairs = [(r["chosen"], r["rejected"], r["tie"]) for r in rows]
+    assert pairs == [("b", "a", False), ("b", "c", False), ("a", "c", True), ("c", "a", True)]
+    assert [(r["chosen_rank"], r["rejected_rank"]) for r in rows] == [
+        (1, 2),
+        (1, 2),
+        (2, 2),
+        (2, 2),
+    ]
+    assert {(r["judgment_id"], r["annotator"], r["strength"]) for r in rows} == {
+        ("j", "ann", "much")
+    }
+
+
+def test_two_annotators_of_one_argilla_record_are_two_judgments(store):
+    row = {
+        "fields": {"prompt": "q", "response-1": "a", "response-2": "b"},
+        "responses": {
+            "ranking": [
+                {"value": ["response-1", "response-2"], "user_id": "u1"},
+                {"value": [{"value": "response-1", "rank": 1}, {"value": "response-2", "rank": 1}],
+                 "user_id": "u2"},
+                {"value": ["response-2", "response-1"], "user_id": "u3", "status": "draft"},
+                {"value": None, "user_id": "u4", "status": "discarded"},
+            ],
+            "comment": [{"value": "equal", "user_id": "u2"}],
+        },
+    }  # fmt: skip
+    report = read(store, row)
+    assert (report.new["judgments"], report.new["responses"]) == (3, 2)
+    first, second = store.judgments()
+    assert (first.annotator, tiers(store, first)) == ("u1", [["a"], ["b"]])
+    assert (second.annotator, tiers(store, second), second.comment) == ("u2", [["a", "b"]], "equal")
+    (skip,) = store.judgments(kinds=("skip",))
+    assert skip.annotator == "u4"
+
+
+def test_suggestions_of_models_are_no_judgments(store):
+    read(store, {
+        "fields": {"prompt": "q", "response-1": "a", "response-2": "b"},
+        "suggestions": {"ranking": {"value": ["response-1", "response-2"]}}, "responses": {},
+    })  # fmt: skip
+    assert store.judgments() == []
+    assert [r.text for r in store.responses()] == ["a", "b"]
+
+
+def test_answers_without_a_ranking_are_stored_unjudged(store):
+    report = read(store, {"prompt": "q", "responses": ["a", {"text": "b", "source": "gpt"}]})
+    assert (report.new["responses"], report.new["judgments"]) == (2, 0)
+    assert [(r.text, r.version) for r in store.responses()] == [
+        ("a", "import:"), ("b", "import:gpt"),
+    ]  # fmt: skip
+
+
+def test_equal_answers_of_one_row_are_two_responses(store):
+    read(store, {"prompt": "q", "chosen": "same", "rejected": "same"})
+    first, second = store.responses()
+    assert first.text == second.text
+    assert first.id != second.id
+    assert only(store).shown_order == (first.id, second.id)
+
+
+def test_unknown_fields_name_the_nearest_format_and_what_it_lacks(store):
+    with pytest.raises(ImportFileError, match=r"\['chosen', 'question2'\] fit no format.*"
+                       r"nearest is trl-implicit, which lacks 'rejected'.*columns="):  # fmt: skip
+        read(store, {"chosen": "a", "question2": "b"})
+    with pytest.raises(ImportFileError, match="but its fields have other types here"):
+        read(store, {"prompt": 1, "chosen": 2, "rejected": 3})
+
+
+def test_names_of_formats():
+    assert len({f.name for f in FORMATS}) == len(FORMATS)
+    assert to_write("prompts", "trl").name == "trl-prompt"
+    assert to_write("demonstrations", "trl-text").name == "trl-sft-text"
+    with pytest.raises(ConfigError, match="format='dpo': use one of argilla, kwise, trl"):
+        named("dpo")
+    with pytest.raises(ConfigError, match="prompts are written as trl-prompt, trl-prompt-text"):
+        to_write("prompts", "kwise")
+
+
+def test_every_format_writes_exactly_its_columns():
+    prompt = Prompt(messages=(Message(role="user", content="q"),))
+    said = {"prompt": prompt, "id": "x", "annotator": "ann"}
+    two = (Candidate("a"), Candidate("b"))
+    of = {
+        "judgments": Record(kind="ranking", candidates=two, tiers=((0,), (1,)), **said),
+        "demonstrations": Record(kind="demonstration", text="a", **said),
+        "prompts": Record(kind="prompt", **said),
+    }
+    for form in FORMATS:
+        (row,) = form.write(of[form.what])
+        assert set(row) == set(form.columns), form.name
+        assert detect(json.loads(json.dumps(row))).name == form.name
+        assert all(form.write(r) == [] for w, r in of.items() if form.what not in (w, "prompts"))
+
+
+def test_a_problem_names_the_row_of_its_judgment():
+    rows = [
+        {"prompt": "q", "chosen": "a", "rejected": "b", "judgment_id": "j", "chosen_rank": 1,
+         "rejected_rank": 2},
+        {"prompt": "other", "chosen": "a", "rejected": "c", "judgment_id": "j", "chosen_rank": 1,
+         "rejected_rank": 2},
+    ]  # fmt: skip
+    with pytest.raises(RowProblem, match="rows of one judgment say different things") as caught:
+        detect(rows[0]).read(rows)
+    assert caught.value.row == 1
