@@ -261,16 +261,17 @@ def _is_new(asking: Asking) -> ColumnElement[bool]:
 
 def _room(asking: Asking, plan: AssignmentPlan) -> tuple[ColumnElement[bool], ...]:
     """Whether the item's rankings and the leases of others leave a place."""
-    needed = 1 if asking.leave_ranked else plan.overlap
-    if needed is None:
-        return ()
+    # Somebody who looks at an item has not ranked it: only a plan keeps a place for them.
+    nobodys = (ItemRow.done < 1,) if asking.leave_ranked else ()
+    if plan.overlap is None:
+        return nobodys
     leases = (
         select(func.count(AssignmentRow.seq))
         .where(AssignmentRow.item_id == ItemRow.id, AssignmentRow.judgment_id.is_(None))
         .where(AssignmentRow.annotator != asking.annotator, AssignmentRow.occasion == "regular")
         .where(AssignmentRow.leased_until > asking.now)
     )
-    return (ItemRow.done + leases.scalar_subquery() < needed,)
+    return (*nobodys, ItemRow.done + leases.scalar_subquery() < plan.overlap)
 
 
 def _uniform(key: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,11 @@ TRAIN = [
     for thing in ["tea", "rain", "bread", "ships", "stones", "music", "bees", "clay"]
 ]
 HELDOUT = [f"What is {thing}?" for thing in ["snow", "milk", "rust", "wind"]]
+# Rows of the tables of items and leases, and of what numbers them.
+HANDED_OUT = re.compile(
+    r"""INSERT INTO "((items|assignments)"|sqlite_sequence" VALUES\('(items|assignments)'|"""
+    r"""settings" VALUES\('offered)"""
+)
 PPO = PPOConfig(prompts_per_step=2, responses_per_prompt=2, sampling=SAMPLING, minibatches=2)
 REWARD = RewardConfig(epochs=2, learning_rate=1e-2, replay=1.0)
 
@@ -53,10 +59,11 @@ def tell(lab: Lab) -> tuple:
 def contents(path: Path) -> tuple[list[str], dict[str, str]]:
     """Everything a lab holds on disk: its database as SQL, and the digest of every checkpoint file.
 
-    Equal before and after means that nothing was half done.
+    Equal before and after means that nothing was half done. Left out is who was handed which item
+    to look at, which asking for one changes and nothing was said by.
     """
     with closing(sqlite3.connect(path / "lab.sqlite")) as database:
-        rows = list(database.iterdump())
+        rows = [row for row in database.iterdump() if not HANDED_OUT.match(row)]
     files = sorted(f for f in (path / "checkpoints").rglob("*") if f.is_file())
     digests = {str(f.relative_to(path)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
     return rows, digests

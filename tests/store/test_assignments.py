@@ -178,12 +178,20 @@ def test_items_go_to_as_many_as_the_plan_wants_and_to_nobody_twice(store):
     assert all(store.assignments.next_item(who) is None for who in people)
 
 
-def test_leave_ranked_leaves_out_what_anybody_ranked_or_has_in_hand(store):
+def test_leave_ranked_leaves_out_what_anybody_ranked_and_not_what_they_look_at(store):
     offer(store, "a", "b", "c")
     judge(store, "ann", take(store, "ann"))
     assert text(take(store, "ann")) == "b"
-    assert text(store.assignments.next_item("rubric", leave_ranked=True)) == "c"
+    assert text(store.assignments.next_item("rubric", leave_ranked=True)) == "b"
     assert store.assignments.progress("rubric", leave_ranked=True) == Progress(done=0, total=2)
+
+
+def test_leave_ranked_keeps_the_places_of_a_plan(store):
+    offer(store, "a", "b", "c")
+    store.assignments.plan = AssignmentPlan(overlap=1)
+    judge(store, "ann", take(store, "ann"))
+    assert text(take(store, "ann")) == "b"
+    assert text(store.assignments.next_item("rubric", leave_ranked=True)) == "c"
 
 
 # -- the order
