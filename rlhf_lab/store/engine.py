@@ -164,7 +164,35 @@ def _begin_sqlite(connection: Connection) -> None:
     # With FULL, a commit is on disk when it returns. NORMAL is safe in a write-ahead log alone.
     forgettable = options.get(_FORGETTABLE, False) and connection.info["journal"] == "wal"
     connection.exec_driver_sql(f"PRAGMA synchronous = {'NORMAL' if forgettable else 'FULL'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES, False) else "BEGIN")
+    if options.get(_WRITES, False):
+        _take_turn(connection)
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _take_turn(connection: Connection) -> None:
+    """Begin a writing transaction, waiting for those of others.
+
+    SQLite's own waiting looks less and less often, up to ten times a second, so that newcomers
+    overtake those who wait: among eight busy processes some never had a turn in ten seconds. Here
+    everybody looks equally often.
+    """
+    driver: Any = connection.connection.driver_connection
+    deadline = time.monotonic() + BUSY_SECONDS
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        while time.monotonic() < deadline:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    break
+                time.sleep(0.002)
+            else:
+                return
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails as SQLAlchemy does
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
 
 def _begin_postgresql(connection: Connection) -> None:

@@ -59,13 +59,16 @@ def test_every_item_gets_its_judgments_though_processes_die_with_items_in_hand(d
         plan = AssignmentPlan(overlap=OVERLAP, shuffled=True, lease_seconds=LEASE)
         store.assignments.plan = plan
     workers = {who: start(WORKER, str(database), who, str(DOOMED.get(who, 0))) for who in PEOPLE}
-    abandoned = {who: workers[who].stdout.readline().strip() for who in DOOMED}
-    for who in DOOMED:
-        os.kill(workers[who].pid, signal.SIGKILL)
-        workers[who].communicate()
-    for who in set(PEOPLE) - set(DOOMED):
-        workers[who].communicate(timeout=600)
-        assert workers[who].returncode == 0
+    try:
+        abandoned = {who: workers[who].stdout.readline().strip() for who in DOOMED}
+        for who in DOOMED:
+            os.kill(workers[who].pid, signal.SIGKILL)
+        others = set(PEOPLE) - set(DOOMED)
+        assert {who: workers[who].wait(600) for who in others} == dict.fromkeys(others, 0)
+    finally:
+        for worker in workers.values():
+            worker.kill()
+            worker.communicate()
     assert all(abandoned.values())
     with PreferenceStore(database) as store:
         judgments = store.judgments()

@@ -266,15 +266,3 @@ def test_a_password_is_not_shown():
     with pytest.raises(StoreError) as caught:
         PreferenceStore("postgresql://me:secret@127.0.0.1:1/lab")
     assert "secret" not in str(caught.value)
-
-
-def test_a_lock_that_cannot_be_had_is_a_store_error(sqlite_store, sqlite_file):
-    store = sqlite_store
-    other = sqlite3.connect(sqlite_file, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with store.database.read() as session:  # a short wait for this one pooled connection
-        session.connection().exec_driver_sql("PRAGMA busy_timeout = 10")
-    with pytest.raises(StoreError, match=r"locked\. Another process .* This call stored nothing"):
-        store.add_prompts([prompt("one")])
-    other.close()
-    assert store.add_prompts([prompt("one")]) == 1
