@@ -610,3 +610,52 @@ def test_what_was_ranked_before_it_was_offered_is_not_asked_again(store):
     assert judge_all(store, "ann") == ["b"]
     with store.database.read() as session:
         assert session.scalar(select(AssignmentRow.judgment_id).limit(1)) == "early"
+
+
+# -- a place is taken once
+
+
+def full_without(store: PreferenceStore, who: str) -> RankingItem:
+    """One item of three places: `who` skips it, three others rank it."""
+    offer(store, "a", overlap=3)
+    item = take(store, who)
+    judge(store, who, item, kind="skip", id="skip")
+    for other in ("bob", "cat", "dan"):
+        judge(store, other, take(store, other))
+    return item
+
+
+def regular(store: PreferenceStore) -> int:
+    return sum(j.occasion == "regular" for j in store.judgments())
+
+
+def test_undoing_a_skip_gives_no_place_that_others_have_taken(store):
+    item = full_without(store, "ann")
+    store.assignments.undo("ann")
+    assert store.assignments.next_item("ann") is None
+    judge(store, "ann", item)
+    assert (regular(store), len(store.judgments())) == (3, 4)
+
+
+def test_a_ranking_instead_of_a_skip_is_extra_once_the_places_are_taken(store):
+    item = full_without(store, "ann")
+    judge(store, "ann", item, supersedes="skip")
+    assert (regular(store), len(store.judgments())) == (3, 4)
+
+
+def test_a_redo_is_refused_when_others_have_taken_the_place(store, clock):
+    offer(store, "a", overlap=2)
+    for who in ("ann", "bob"):
+        judge(store, who, take(store, who))
+    store.assignments.undo("ann")
+    clock.advance(LEASE + 1)
+    judge(store, "cat", take(store, "cat"))
+    with pytest.raises(JudgmentError, match="others have ranked the item"):
+        store.assignments.redo("ann")
+    assert regular(store) == 2
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 1e12, float("inf"), float("nan")])
+def test_a_lease_no_calendar_holds_is_refused(seconds):
+    with pytest.raises(ConfigError, match="at most 31536000, a year"):
+        AssignmentPlan(lease_seconds=seconds)

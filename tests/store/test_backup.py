@@ -381,3 +381,21 @@ def test_the_commands_say_what_they_did_and_what_is_wrong(directory, tmp_path):
     assert (done.exit_code, "the head to expect saw 6" in done.output) == (1, True)
     done = run(app, ["audit", str(tmp_path)])
     assert (done.exit_code, "is no lab" in done.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "name", ["database.url", "lab.sqlite-wal", ".profile", "checkpoints/of-nobody/file"]
+)
+def test_a_file_that_no_version_has_is_refused_though_the_manifest_names_it(
+    archive, tmp_path, name
+):
+    def add(members):
+        (*rest, (last, content)) = members
+        manifest = json.loads(content)
+        digest = hashlib.sha256(b"evil").hexdigest()
+        manifest["files"][name] = {"sha256": digest, "bytes": 4}
+        stray = (tarfile.TarInfo(name), b"evil")
+        return [*rest, stray, (last, json.dumps(manifest).encode())]
+
+    says = "is no part of a lab|belongs to no version"
+    refuse(remade(archive, tmp_path / "evil.tar", add), tmp_path, says)

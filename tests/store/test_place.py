@@ -96,3 +96,25 @@ def test_a_missing_password_is_said_with_the_places_for_it(tmp_path, postgres_ur
         StoreError, match=r"no password supplied.*~/\.pgpass.*PGSERVICE.*PGPASSWORD"
     ):
         PreferenceStore(postgres_url)
+
+
+def test_a_relative_place_is_the_same_wherever_the_lab_is_opened_from(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for place in ("data.sqlite", "sqlite:///more.sqlite"):
+        lab = tmp_path / f"lab of {place[:4]}"
+        with open_or_make_store(lab, place) as store:
+            fill(store, "one")
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        with open_store(lab) as store:
+            assert store.counts().prompts == 1
+        monkeypatch.chdir(tmp_path)
+
+
+def test_a_note_of_a_file_that_is_gone_makes_no_empty_lab(tmp_path):
+    with open_or_make_store(tmp_path / "lab", tmp_path / "data.sqlite"):
+        pass
+    (tmp_path / "data.sqlite").unlink()
+    with pytest.raises(StoreError, match="there is no such file"):
+        open_store(tmp_path / "lab")
+    assert not (tmp_path / "data.sqlite").exists()

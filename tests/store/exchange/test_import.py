@@ -7,7 +7,7 @@ import json
 import pytest
 
 from rlhf_lab.errors import ConfigError, ImportFileError
-from rlhf_lab.store.exchange import import_data, sources
+from rlhf_lab.store.exchange import export_data, import_data, sources
 from rlhf_lab.types import Demonstration, Judgment, Prompt
 from tests.store.exchange.helpers import SHARED, content, only, read, state, tiers
 
@@ -213,3 +213,46 @@ def test_a_bar_moves_to_the_end_of_the_file(store, tmp_path):
     seen: list[int] = []
     list(part.rows({}, seen.append))
     assert seen[-1] == part.size == (tmp_path / "f.jsonl").stat().st_size
+
+
+@pytest.mark.parametrize(
+    "first", [{"prompt": "x"}, {"prompt": "x", "chosen": None, "rejected": "b"}]
+)
+def test_an_odd_first_row_does_not_make_prompts_of_judgments(store, first):
+    with pytest.raises(ImportFileError):
+        read(store, first, PAIR, {**PAIR, "prompt": "r"})
+    assert store.counts().prompts == 0
+
+
+def test_files_of_one_name_by_two_annotators_are_two_files(store, tmp_path):
+    for who in ("alice", "bob"):
+        (tmp_path / who).mkdir()
+        path = tmp_path / who / "pairs.jsonl"
+        path.write_text(json.dumps(PAIR))
+        import_data(store, path, annotator=who, progress=False)
+    assert [j.annotator for j in store.judgments()] == ["alice", "bob"]
+
+
+def ranked_in_argilla(*replies: dict) -> dict:
+    fields = {"prompt": "q", "response-1": "a", "response-2": "b"}
+    return {"fields": fields, "responses": {"ranking": list(replies)}}
+
+
+def test_replies_without_a_user_are_of_as_many_people(store):
+    ab, ba = ["response-1", "response-2"], ["response-2", "response-1"]
+    read(store, ranked_in_argilla({"value": ab}, {"value": ba}))
+    assert store.counts().rankings == 2
+
+
+def test_what_others_ranked_over_there_is_theirs(store, tmp_path):
+    read(store, {**PAIR, "annotator": "ann", "comment": "clear"})
+    export_data(store, tmp_path / "out.jsonl", format="argilla")
+    record = json.loads((tmp_path / "out.jsonl").read_text())
+    first = record["responses"]["ranking"][0]
+    other = {"value": first["value"][::-1], "user_id": "someone"}
+    record["responses"]["ranking"].append(other)
+    read(store, record)
+    found = {j.annotator: j for j in store.judgments()}
+    assert set(found) == {"ann", "someone"}
+    assert found["someone"].ranking.tiers == found["ann"].ranking.tiers[::-1]
+    assert (found["ann"].comment, found["someone"].comment) == ("clear", "")
