@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select
@@ -32,6 +33,7 @@ COUNTED = ("regular",)
 
 def append(session: Session, judgment: Judgment, now: datetime) -> None:
     """Store one event that was checked already."""
+    judgment = _replacing(session, judgment)
     values = rows.judgment_values(judgment)
     values["occasion"] = _occasion(session, judgment, now)
     _insert(session, [values], chain.read_head(session))
@@ -161,6 +163,37 @@ def _counts(active: ActiveRow) -> bool:
     return active.kind == "ranking" and active.occasion in COUNTED
 
 
+def _replacing(session: Session, judgment: Judgment) -> Judgment:
+    """A further opinion on an item that nobody asked about again replaces the person's last one.
+
+    Two open tabs, or a cell that is run twice, are one person with one opinion.
+    """
+    item = judging.item_id(judgment.prompt_id, judgment.shown_order)
+    if judgment.kind == "undo" or judgment.supersedes is not None or item is None:
+        return judgment
+    if _held(session, item, judgment.annotator) is not None:
+        return judgment
+    last = session.scalar(
+        select(ActiveRow.judgment_id)
+        .where(ActiveRow.item_id == item, ActiveRow.annotator == judgment.annotator)
+        .where(ActiveRow.kind.in_(("ranking", "skip")))
+        .order_by(ActiveRow.seq.desc())
+        .limit(1)
+    )
+    return judgment if last is None else replace(judgment, supersedes=last)
+
+
+def _held(session: Session, item: str, annotator: str) -> AssignmentRow | None:
+    """What the annotator was asked about this item and has not answered, if anything."""
+    return session.scalar(
+        select(AssignmentRow)
+        .where(AssignmentRow.item_id == item, AssignmentRow.annotator == annotator)
+        .where(AssignmentRow.judgment_id.is_(None))
+        .order_by(AssignmentRow.leased_until.desc())
+        .limit(1)
+    )
+
+
 def _occasion(session: Session, judgment: Judgment, now: datetime) -> str:
     """Why the item was shown: whoever judged does not know, and must not."""
     item = judging.item_id(judgment.prompt_id, judgment.shown_order)
@@ -176,13 +209,7 @@ def _occasion(session: Session, judgment: Judgment, now: datetime) -> str:
         return occasion
     if row is None:
         return judgment.occasion
-    held = session.scalar(
-        select(AssignmentRow)
-        .where(AssignmentRow.item_id == row.id, AssignmentRow.annotator == judgment.annotator)
-        .where(AssignmentRow.judgment_id.is_(None))
-        .order_by(AssignmentRow.leased_until.desc())
-        .limit(1)
-    )
+    held = _held(session, row.id, judgment.annotator)
     occasion = judgment.occasion if held is None else held.occasion
     if occasion == "regular":
         late = row.state != "gold" and _too_late(session, row, held, now)

@@ -7,6 +7,10 @@ a ranking or skip that is not retracted names it. It is *active* when it is neit
 - undoing a correction makes what it replaced active again;
 - undoing an undo (redo) makes the judgment count again.
 
+A ranking or skip that names nothing replaces what the same person said last about the same
+candidates, unless they were asked about them again (see `events.append`); and a redo is refused
+when they have said something else about them since.
+
 Only an active event of the same annotator and prompt can be superseded. A redo is refused when
 what it brings back into force would act on something that has been superseded otherwise since.
 Together these keep at most one judgment active in every chain of corrections.
@@ -46,6 +50,14 @@ class Event(Protocol):
     @property
     def supersedes(self) -> str | None:
         """The event it replaces or takes back."""
+
+    @property
+    def shown_order(self) -> Sequence[str]:
+        """The candidates."""
+
+    @property
+    def occasion(self) -> str | None:
+        """Why they were shown; None stands for "regular"."""
 
 
 E = TypeVar("E", bound=Event)
@@ -153,10 +165,14 @@ def _check_undo_target(
             f"{target.id} is an undo: only another undo can supersede it. Submit a new judgment "
             "without supersedes."
         )
-    _check_redo(events[str(target.supersedes)], events, active)
+    order = list(events)
+    since = [events[i] for i in order[order.index(target.id) + 1 :] if i in active]
+    _check_redo(events[str(target.supersedes)], events, active, since)
 
 
-def _check_redo(revived: Event, events: Mapping[str, Event], active: set[str]) -> None:
+def _check_redo(
+    revived: Event, events: Mapping[str, Event], active: set[str], since: Sequence[Event]
+) -> None:
     """Follow what comes back into force: an undo that does so acts on its own target again."""
     while revived.supersedes is not None:
         acts_on = events[revived.supersedes]
@@ -166,16 +182,37 @@ def _check_redo(revived: Event, events: Mapping[str, Event], active: set[str]) -
                 "since: submit a new judgment instead."
             )
         if revived.kind != "undo" or acts_on.kind != "undo":
-            return
+            break
         revived = events[str(acts_on.supersedes)]
+    _check_not_said_since(revived, since)
+
+
+def _check_not_said_since(revived: Event, since: Sequence[Event]) -> None:
+    """Nobody has two opinions on the same candidates."""
+    if revived.kind == "undo" or not revived.shown_order:
+        return
+    for event in since:
+        if event.kind != "undo" and _question(event) == _question(revived):
+            raise JudgmentError(
+                f"redoing {revived.id} would stand beside {event.id}, which says something else "
+                "about the same candidates since: undo that one first, or leave it."
+            )
+
+
+def _question(event: Event) -> tuple[str | None, str]:
+    """What was asked: which candidates, and why."""
+    return item_id(event.prompt_id, event.shown_order), event.occasion or "regular"
 
 
 def same_submission(stored: Judgment, judgment: Judgment) -> bool:
     """Whether two judgments of one id are the same act.
 
-    A retry may carry a later time stamp, and does not know the occasion.
+    A retry may carry a later time stamp, and knows neither the occasion nor what the store let the
+    judgment replace.
     """
     known = replace(stored, created_at=judgment.created_at, occasion=judgment.occasion)
+    if judgment.supersedes is None:
+        known = replace(known, supersedes=None)
     return known == judgment
 
 

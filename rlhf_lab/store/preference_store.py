@@ -180,6 +180,8 @@ class PreferenceStore:
     def submit(self, judgment: Judgment) -> bool:
         """Store one event; True if it is new, False if this submission is stored already.
 
+        Without `supersedes`, a ranking or skip replaces what this annotator said last about the
+        same candidates, unless they were handed out again for comparison.
         `rlhf_lab.store.judging` defines what corrections, undo and redo do.
 
         Raises:

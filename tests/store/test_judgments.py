@@ -71,6 +71,44 @@ def test_a_correction_replaces_and_a_chain_leaves_its_last(store, one):
     assert ids(store.judgments(include_superseded=True)) == ["r1", "r2", "r3"]
 
 
+def test_a_second_opinion_on_the_same_candidates_replaces_the_first_and_undo_brings_it_back(
+    store, one
+):
+    first, second = ranking("r1", one), ranking("r2", one, best=1)
+    assert store.submit(first) is True
+    assert store.submit(second) is True
+    assert store.judgments() == [replace(second, supersedes="r1")]
+    assert store.submit(second) is False  # the retry does not know what it replaced
+    store.submit(undo("u1", second))
+    assert store.judgments() == [first]
+
+
+def test_other_candidates_other_people_and_skipped_prompts_are_other_opinions(store):
+    one = fill(store, "one", responses=3)[0]
+    pair = Ranking(tiers=(("one-2",), ("one-0",)))
+    said = [
+        ranking("r1", one),
+        ranking("r2", one, annotator="bob"),
+        ranking("r3", one, shown_order=("one-0", "one-2"), ranking=pair),
+        skip("s1", one),
+    ]
+    for judgment in said:
+        store.submit(judgment)
+    assert store.judgments(kinds=("ranking", "skip")) == said
+
+
+def test_a_redo_is_refused_beside_what_was_said_since(store, one):
+    store.submit(ranking("r1", one))
+    takes_back = undo("u1", ranking("r1", one))
+    store.submit(takes_back)
+    store.submit(ranking("r2", one, best=1))
+    with pytest.raises(JudgmentError, match="redoing r1 would stand beside r2"):
+        store.submit(undo("u2", takes_back))
+    store.submit(undo("u3", ranking("r2", one)))
+    store.submit(undo("u2", takes_back))
+    assert ids(store.judgments()) == ["r1"]
+
+
 def test_undo_takes_back_and_undoing_the_undo_redoes(store, one):
     first, takes_back = ranking("r1", one), undo("u1", ranking("r1", one))
     store.submit(first)
@@ -163,21 +201,41 @@ class Model:
         self.replaced_by: dict[str, str | None] = {}  # event: what it put out of force
         self.open_undos: dict[str, str] = {}  # undo in force: what it took back
         self.undo_targets: dict[str, str] = {}  # the same for every undo there ever was
+        self.question: dict[str, object] = {}  # ranking or skip: what it is about, if that is known
+        self.said_before: dict[str, int] = {}  # undo: how many rankings and skips came before it
 
-    def judge(self, name: str, target: str | None) -> bool:
+    def judge(self, name: str, target: str | None, question: object = None) -> bool:
+        if target is None and question is not None:
+            same = [e for e in self.question if e in self.active and self.question[e] == question]
+            target = same[-1] if same else None
         if target is not None:
             if target not in self.active:
                 return False
             self.active.remove(target)
         self.replaced_by[name] = target
         self.active.append(name)
+        self.question[name] = question
         return True
 
     def undo(self, name: str, target: str) -> bool:
+        before = list(self.active), dict(self.open_undos)
         done = self._take_back(name, target)
+        if done and self._two_opinions(set(self.active) - set(before[0]), target):
+            self.active, self.open_undos = before
+            return False
         if done:
             self.undo_targets[name] = target
+            self.said_before[name] = len(self.question)
         return done
+
+    def _two_opinions(self, back: set[str], target: str) -> bool:
+        """Whether something came back beside an opinion on the same from after the undo."""
+        if target not in self.undo_targets:
+            return False
+        order = list(self.question)
+        since = [e for e in order[self.said_before[target] :] if e in self.active]
+        asked = {self.question[e] for e in back} - {None}
+        return any(self.question[e] in asked for e in since)
 
     def _take_back(self, name: str, target: str) -> bool:
         if target in self.active:
@@ -238,7 +296,8 @@ class StoreMachine(RuleBasedStateMachine):
         if expected:
             assert self.store.submit(judgment) is True
             assert self.store.submit(judgment) is False
-            self.events[judgment.id] = judgment
+            replaced = judgment.supersedes or self.model.replaced_by.get(judgment.id)
+            self.events[judgment.id] = replace(judgment, supersedes=replaced)
         else:
             with pytest.raises(JudgmentError):
                 self.store.submit(judgment)
@@ -247,7 +306,8 @@ class StoreMachine(RuleBasedStateMachine):
     def judge(self, which: int, who: str, skipped: bool) -> None:
         make = skip if skipped else ranking
         judgment = make(self._name(), self.prompts[which], annotator=who)
-        self._submit(judgment, self.model.judge(judgment.id, None))
+        question = None if skipped else (which, who)
+        self._submit(judgment, self.model.judge(judgment.id, None, question))
 
     @rule(pick=PICK, best=st.integers(0, 1))
     def correct(self, pick: int, best: int) -> None:
@@ -257,7 +317,8 @@ class StoreMachine(RuleBasedStateMachine):
         to = next(p for p in self.prompts if p.id == target.prompt_id)
         changes = {"annotator": target.annotator, "best": best, "supersedes": target.id}
         judgment = ranking(self._name(), to, **changes)
-        self._submit(judgment, self.model.judge(judgment.id, target.id))
+        question = (self.prompts.index(to), target.annotator)
+        self._submit(judgment, self.model.judge(judgment.id, target.id, question))
 
     @rule(pick=PICK)
     def take_back(self, pick: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import Phase, settings
@@ -104,7 +104,10 @@ class Annotators(RuleBasedStateMachine):
     def judge_something_else(self, who: int, which: int, best: int) -> None:
         act = self._opinion(self.names[who], self.prompts[which].id, best)
         assert self.store.submit(act) is True
-        self.acts[act.annotator].add(act)
+        assert self.store.submit(act) is False
+        acts = self.acts[act.annotator]
+        earlier = [s.id for s in acts.standing() if s.prompt_id == act.prompt_id]
+        acts.add(replace(act, supersedes=earlier[0]) if earlier else act)
 
     @rule(who=st.integers(0, 1), pick=PICK, best=st.integers(0, 3))
     def correct(self, who: int, pick: int, best: int) -> None:
