@@ -1,9 +1,10 @@
-"""The preference store with many judgments: handing out, submitting, opening, exporting.
+"""The preference store with many judgments: handing out, submitting, export, audit, import.
 
 python -m benchmarks.store [--sizes 1000,10000,100000,1000000] [--database sqlite|postgres]
 
 Each size is filled in bulk and measured in a process of its own. Items have four candidates of a
 hundred words; four of five are ranked by three of five annotators each, the fifth by nobody yet.
+Then as many pairs are imported from one file into a lab of their own.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ from benchmarks.places import place
 from benchmarks.process import peak_mb
 from benchmarks.report import VERDICTS, processor_name
 from rlhf_lab.annotators import RankingQueue
-from rlhf_lab.store import PreferenceStore, events
-from rlhf_lab.store.exchange import export_data
+from rlhf_lab.store import PreferenceStore, audit, events
+from rlhf_lab.store.exchange import export_data, import_data
 from rlhf_lab.store.plan import AssignmentPlan
 from rlhf_lab.types import (
     START,
@@ -143,7 +144,36 @@ def measure(location: Path | str) -> dict[str, Any]:
         of_one = [_seconds(lambda: store.latest_active("ann")) for _ in range(SAMPLES)]
         figures["latest_active_ms"] = _milliseconds(of_one)
         figures |= _export(store)
-    return {**figures, "peak_mb": peak_mb()}
+        figures["peak_mb"] = peak_mb()
+        figures["audit_s"] = _seconds(partial(_audit, store))
+    return figures
+
+
+def _audit(store: PreferenceStore) -> None:
+    report = audit(store)
+    if not report.ok:
+        raise SystemExit(f"the audit found {report.problems[:3]}")
+
+
+def measure_import(location: Path | str, rows: int) -> dict[str, Any]:
+    """Figures of importing one file of so many pairs into an empty lab."""
+    draw = random.Random(0)
+    words = ["".join(draw.choices("etaoinshrdlu", k=6)) for _ in range(500)]
+    texts = [" ".join(draw.choices(words, k=WORDS)) for _ in range(1_000)]
+    with tempfile.TemporaryDirectory(prefix="import-") as folder:
+        path = Path(folder) / "pairs.jsonl"
+        with path.open("w", encoding="utf-8") as file:
+            for number in range(rows):
+                better, worse = draw.sample(texts, 2)
+                prompt = f"{number}: {draw.choice(texts)[:200]}?"
+                pair = {"prompt": prompt, "chosen": better, "rejected": worse, "annotator": "ann"}
+                file.write(json.dumps(pair) + "\n")
+        with PreferenceStore(location) as store:
+            seconds = _seconds(partial(import_data, store, path, progress=False))
+            stored = store.counts().rankings
+    if stored != rows:
+        raise SystemExit(f"{stored} of {rows} pairs were imported")
+    return {"import_rows_per_s": rows / seconds, "import_peak_mb": peak_mb()}
 
 
 def _set_plan(store: PreferenceStore, plan: AssignmentPlan) -> None:
@@ -213,6 +243,8 @@ def run(database: str, judgments: int) -> dict[str, Any]:
         _figures(in_child(fill_it))
         filled = {"judgments": judgments, "fill_s": time.perf_counter() - start}
         figures = filled | _figures(in_child(lambda pipe: send(pipe, **measure(location))))
+    with place(database) as empty:
+        figures |= _figures(in_child(lambda pipe: send(pipe, **measure_import(empty, judgments))))
     targets = [{**asdict(t), "met": t.met(figures)} for t in TARGETS]
     return {**figures, "targets": targets}
 

@@ -27,3 +27,4 @@ def test_a_store_is_filled_and_measured():
         }  # fmt: skip
         assert size["next_item_ms"] > 0
         assert size["peak_mb"] > 10
+        assert size["import_rows_per_s"] > 0
