@@ -131,24 +131,28 @@ def _wrong_states(session: Session) -> Iterator[str]:
 
 
 def _wrong_assignments(session: Session) -> Iterator[str]:
+    # Grouped once: looked up for each assignment, an annotator's judgments would be read as often
+    # as there are assignments of theirs.
+    asked = (ActiveRow.item_id, ActiveRow.annotator, ActiveRow.occasion)
     latest = (
-        select(ActiveRow.judgment_id)
-        .where(ActiveRow.item_id == AssignmentRow.item_id)
-        .where(ActiveRow.annotator == AssignmentRow.annotator)
-        .where(ActiveRow.occasion == AssignmentRow.occasion)
+        select(*asked, func.max(ActiveRow.seq).label("seq"))
         .where(ActiveRow.kind.in_(("ranking", "skip")))
-        .order_by(ActiveRow.seq.desc())
-        .limit(1)
-        .scalar_subquery()
+        .group_by(*asked)
+        .subquery()
     )
-    columns = select(
-        AssignmentRow.seq,
-        AssignmentRow.item_id,
-        AssignmentRow.annotator,
-        AssignmentRow.judgment_id,
-        latest.label("latest"),
+    same = and_(*(getattr(AssignmentRow, c.key) == latest.c[c.key] for c in asked))
+    columns = (
+        select(
+            AssignmentRow.seq,
+            AssignmentRow.item_id,
+            AssignmentRow.annotator,
+            AssignmentRow.judgment_id,
+            ActiveRow.judgment_id.label("latest"),
+        )
+        .outerjoin(latest, same)
+        .outerjoin(ActiveRow, ActiveRow.seq == latest.c.seq)
     )
-    wrong = AssignmentRow.judgment_id.is_distinct_from(latest)
+    wrong = AssignmentRow.judgment_id.is_distinct_from(ActiveRow.judgment_id)
     for row in _stream(session, columns.where(wrong).order_by(AssignmentRow.seq)):
         yield (
             f"assignment {row.seq} (item {row.item_id}, {printable(row.annotator, 60)}) names "

@@ -173,14 +173,11 @@ def _replacing(session: Session, judgment: Judgment) -> Judgment:
         return judgment
     if _held(session, item, judgment.annotator) is not None:
         return judgment
-    last = session.scalar(
-        select(ActiveRow.judgment_id)
-        .where(ActiveRow.item_id == item, ActiveRow.annotator == judgment.annotator)
-        .where(ActiveRow.kind.in_(("ranking", "skip")))
-        .order_by(ActiveRow.seq.desc())
-        .limit(1)
-    )
-    return judgment if last is None else replace(judgment, supersedes=last)
+    # By the item alone: an index that begins with the annotator would be read through to its end.
+    columns = select(ActiveRow.annotator, ActiveRow.judgment_id).order_by(ActiveRow.seq)
+    said = session.execute(columns.where(ActiveRow.item_id == item, ActiveRow.kind != "undo"))
+    theirs = [row.judgment_id for row in said if row.annotator == judgment.annotator]
+    return replace(judgment, supersedes=theirs[-1]) if theirs else judgment
 
 
 def _held(session: Session, item: str, annotator: str) -> AssignmentRow | None:

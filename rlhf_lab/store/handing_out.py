@@ -135,7 +135,12 @@ def refuse_redo_into_full(session: Session, undo: JudgmentRow) -> None:
     if judged.kind != "ranking" or (judged.occasion or "regular") != "regular":
         return
     item = judging.item_id(judged.prompt_id, judged.shown_order)
-    if session.scalar(select(ItemRow.state).where(ItemRow.id == item)) == "full":
+    is_full = session.scalar(select(ItemRow.state).where(ItemRow.id == item)) == "full"
+    ranked = select(ActiveRow.annotator).where(
+        ActiveRow.item_id == item, ActiveRow.kind == "ranking", ActiveRow.occasion == "regular"
+    )
+    # A correction takes the place of what it replaces.
+    if is_full and judged.annotator not in session.scalars(ranked).all():
         raise JudgmentError(
             f"others have ranked the item of {judged.id} since it was undone, and it needs no more "
             "rankings: go on with the next item."

@@ -643,6 +643,17 @@ def test_a_ranking_instead_of_a_skip_is_extra_once_the_places_are_taken(store):
     assert (regular(store), len(store.judgments())) == (3, 4)
 
 
+def test_a_correction_is_redone_in_an_item_that_has_all_its_rankings(store):
+    offer(store, "a", overlap=1)
+    item = take(store, "ann")
+    first = judge(store, "ann", item)
+    second = judge(store, "ann", item, comment="better", supersedes=first.id)
+    store.assignments.undo("ann")
+    assert store.judgments() == [first]
+    store.assignments.redo("ann")
+    assert store.judgments() == [second]
+
+
 def test_a_redo_is_refused_when_others_have_taken_the_place(store, clock):
     offer(store, "a", overlap=2)
     for who in ("ann", "bob"):
