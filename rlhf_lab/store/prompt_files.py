@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -176,9 +177,23 @@ def _fields(row: object) -> dict[str, Any]:
     value = row[name]
     if isinstance(value, (list, tuple)):
         value = [_plain(m) for m in value]
-    elif name == "instruction" and isinstance(value, str) and row.get("input"):
-        value = f"{value}\n\n{row['input']}"  # without its input the instruction means nothing
+    elif name == "instruction" and isinstance(value, str):
+        value = with_input(value, row.get("input"))
     return {"prompt": value, **{k: row.get(k) for k in ("split", "source", "tags")}}
+
+
+def with_input(instruction: str, more: object) -> str:
+    """An instruction and its input, without which it means nothing.
+
+    Raises:
+        PromptError: the input is not text.
+    """
+    # Data frames write NaN where nothing stands.
+    if more is None or more == "" or (isinstance(more, float) and math.isnan(more)):
+        return instruction
+    if not isinstance(more, str):
+        raise PromptError(f"field input = {more!r:.80}: should be text.")
+    return f"{instruction}\n\n{more}"
 
 
 def _plain(message: object) -> object:

@@ -75,6 +75,10 @@ def test_a_real_dataset(tmp_path):
 def test_an_instruction_keeps_its_input():
     rows = [{"instruction": "Translate.", "input": "Hallo"}, {"instruction": "Sing.", "input": ""}]
     assert texts(read_prompts(rows)) == ["Translate.\n\nHallo", "Sing."]
+    rows = [{"instruction": "Sing.", "input": float("nan")}]  # as data frames have it
+    assert texts(read_prompts(rows)) == ["Sing."]
+    with pytest.raises(PromptError, match=r"prompts\[0\]: field input = 7: should be text"):
+        read_prompts([{"instruction": "Sing.", "input": 7}])
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
