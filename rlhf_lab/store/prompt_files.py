@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rlhf_lab.errors import ConfigError, ImportFileError, LabError, PromptError
 from rlhf_lab.store.rows import check_text
 from rlhf_lab.store.text_lines import numbered, opened, parse
-from rlhf_lab.types import Message, Prompt, Split
+from rlhf_lab.types import Message, Prompt, Split, as_path
 
 # Where the prompt of a row may stand, the first that is there wins.
 PROMPT_FIELDS = ("prompt", "messages", "question", "instruction", "text")
@@ -64,13 +64,13 @@ def read_prompts(
     Raises:
         PromptError: a row that is not a prompt; the message names the row.
         ImportFileError: the same for a file; the message names file and line.
-        ConfigError: heldout_fraction or split out of range.
+        ConfigError: heldout_fraction or split out of range, or a path that no file can have.
     """
     if not 0 <= heldout_fraction <= 1:
         raise ConfigError(f"heldout_fraction={heldout_fraction}: a share from 0 to 1.")
     if split not in (None, "train", "heldout"):
         raise ConfigError(f"split={split!r}: use 'train', 'heldout', or None to split by hash.")
-    path = _as_path(source)
+    path = _path_in(source)
     if path is not None:
         found = _read_file(path, split, heldout_fraction)
     else:
@@ -82,13 +82,13 @@ def read_prompts(
     return found if system is None else [p.with_system(system) for p in found]
 
 
-def _as_path(source: object) -> Path | None:
+def _path_in(source: object) -> Path | None:
     if isinstance(source, Path):
-        return source
+        return as_path(source)
     if not isinstance(source, str):
         return None
     if source.endswith(_SUFFIXES):
-        return Path(source)
+        return as_path(source)
     raise PromptError(
         f"{source!r:.80} is one string: pass a list of prompts, [{source!r:.30}], or the path of "
         "a .jsonl file."

@@ -93,7 +93,7 @@ def check_text(prompt: Prompt) -> None:
 
 def aware(when: datetime, what: str) -> datetime:
     """The time itself, if it says which zone it is in and can be told in UTC."""
-    if when.utcoffset() is None:
+    if when.tzinfo is None:
         raise StoreError(
             f"{what} has created_at={when.isoformat()} without a time zone: which moment that is "
             "depends on the reader. Use rlhf_lab.types.utc_now() or datetime.now(UTC)."

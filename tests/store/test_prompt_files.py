@@ -94,6 +94,15 @@ def test_json_lines_with_bom_crlf_and_blank_lines(tmp_path, suffix, as_type):
     assert {p.source for p in read} == {path.name}
 
 
+def test_a_path_is_expanded_and_one_that_no_file_can_have_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "prompts.jsonl").write_text('"one"')
+    assert texts(read_prompts("~/prompts.jsonl")) == ["one"]
+    for place in ("~nobody-of-this-name/f.jsonl", "a\0b.jsonl", "x" * 300 + ".jsonl"):
+        with pytest.raises(ConfigError):
+            read_prompts(place)
+
+
 BROKEN = {
     "truncated": (b'{"prompt": "x"', "not JSON .*repair or remove it"),
     "not utf-8": (b'{"prompt": "\xff"}', r"not UTF-8 .* at byte 12\)\. Save the file as UTF-8"),

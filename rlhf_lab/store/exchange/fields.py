@@ -220,7 +220,7 @@ def _moment(value: datetime | str | None) -> datetime | None:
         raise RowProblem(
             "created_at", f"{value!r:.80}: should be a time such as 2025-03-01T12:00:00+00:00"
         ) from error
-    if when.utcoffset() is None:
+    if when.tzinfo is None:
         raise RowProblem("created_at", f"{value!s:.80}: has no time zone; add one, such as +00:00")
     try:
         return when.astimezone(UTC)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
 
 from rlhf_lab.errors import ConfigError, ImportFileError
+from rlhf_lab.store.exchange import import_data
 from rlhf_lab.store.exchange.formats import FORMATS, detect, named, to_write
 from rlhf_lab.store.exchange.record import Candidate, Record, RowProblem
 from rlhf_lab.types import Message, Prompt
@@ -203,10 +205,25 @@ FLAT = {"prompt": "q", "response-1": "a", "response-2": "b"}
 RANKED = '[["response-2", "response-1"]]'
 
 
-def test_a_flat_record_of_argilla_comes_from_a_table_of_text(store):
-    replies = {"rank.responses": RANKED, "rank.responses.users": '["u"]',
-               "rank.responses.status": '["submitted"]'}  # fmt: skip
-    read(store, {**FLAT, **replies})
+BY_USER = """{"user_id": ["u"], "status": ["submitted"],
+    "value": [{"rank": [1, 2], "value": ["response-2", "response-1"]}]}"""
+
+
+@pytest.mark.parametrize("question", ["ranking", "order"])
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_flat_record_of_argilla_comes_from_a_table_of_text(store, tmp_path, question, version):
+    said = {
+        1: {question: BY_USER, f"{question}-suggestion": "", "metadata": "{}"},
+        2: {
+            f"{question}.responses": RANKED,
+            f"{question}.responses.users": '["u"]',
+            f"{question}.responses.status": '["submitted"]',
+        },
+    }
+    row = {**FLAT, **said[version]}
+    with (tmp_path / "f.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([row.keys(), row.values()])
+    import_data(store, tmp_path / "f.csv", progress=False)
     assert (tiers(store), only(store).annotator) == ([["b"], ["a"]], "u")
 
 

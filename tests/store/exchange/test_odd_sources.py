@@ -179,6 +179,12 @@ def test_as_many_pairs_come_back_as_a_ranking_has():
     assert most <= importing._MOST_ROWS
 
 
+def test_the_time_of_a_data_frame_that_is_none(store):
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(ImportFileError, match="field created_at = NaT"):
+        read(store, {**PAIR, "created_at": pd.NaT})
+
+
 def test_times_at_the_edge_that_fit_are_kept(store):
     read(store, {**PAIR, "created_at": "0001-01-01T00:00:00-10:00"})
     assert store.judgments()[0].created_at == datetime(1, 1, 1, 10, tzinfo=UTC)

@@ -240,9 +240,16 @@ def _reply(user: object, status: object, values: Mapping[str, Any], where: str) 
         raise RowProblem(f"{where}.status", f"{status!r:.80}: should be submitted or discarded")
     ranking = next((v for q, v in values.items() if "rank" in q), None)
     if ranking is None:
-        ranking = next((v for v in values.values() if isinstance(v, (list, tuple))), None)
+        ranking = next((v for v in values.values() if _is_ranking(v)), None)
     comment = next((v for q, v in values.items() if "comment" in q or "feedback" in q), None)
     return _Reply(user, str(status or "submitted"), ranking, comment)
+
+
+def _is_ranking(value: object) -> bool:
+    """Whether it looks like one, also where `datasets` made an object of lists of it."""
+    if isinstance(value, Mapping):
+        return {"rank", "value"} <= value.keys()
+    return isinstance(value, (list, tuple))
 
 
 def _tiers(value: object, options: list[str]) -> list[list[int]]:
