@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from rlhf_lab.store.exchange.record import Row, RowProblem
 from rlhf_lab.types import Message, Prompt
@@ -26,6 +27,17 @@ def as_row(row: object) -> Row | RowProblem:
     if isinstance(row, (str, list, tuple)) and row:
         return {"prompt": [_as_message(m) for m in row] if not isinstance(row, str) else row}
     return RowProblem("", f"{row!r:.80}: a row is an object with fields")
+
+
+def unboxed(value: Any) -> Any:  # noqa: ANN401
+    """What a data frame holds as arrays and numbers of NumPy, as lists and numbers of Python."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list):
+        return [unboxed(x) for x in value]
+    if isinstance(value, dict):
+        return {k: unboxed(x) for k, x in value.items()}
+    return value
 
 
 def _as_message(value: object) -> object:

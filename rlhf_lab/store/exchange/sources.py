@@ -11,7 +11,7 @@ from typing import Any
 from rlhf_lab.errors import ConfigError, ImportFileError
 from rlhf_lab.store.exchange.cells import from_table
 from rlhf_lab.store.exchange.json_files import json_rows, line_rows
-from rlhf_lab.store.exchange.plain_rows import as_row, renamed
+from rlhf_lab.store.exchange.plain_rows import as_row, renamed, unboxed
 from rlhf_lab.store.exchange.record import Numbered, RowProblem, Seen
 from rlhf_lab.store.exchange.tabular import csv_rows, parquet_rows
 from rlhf_lab.types import Split, as_path
@@ -131,8 +131,8 @@ def _of_rows(table: Iterable[Any], name: str, split: Split | None) -> Part:
         for number, row in enumerate(_readable(table) if is_table else table, start=1):
             seen(number)
             plain = as_row(row)
-            if is_table and not isinstance(plain, RowProblem):
-                plain = {c: from_table(c, x) for c, x in plain.items()}
+            if not isinstance(plain, RowProblem):
+                plain = {c: from_table(c, x) if is_table else unboxed(x) for c, x in plain.items()}
             yield number, plain
 
     size = len(table) if isinstance(table, Sized) else 0

@@ -148,6 +148,23 @@ def test_arrays_are_no_rows(store, shape):
         import_data(store, np.zeros(shape), progress=False)
 
 
+@pytest.mark.parametrize("form", ["trl", "kwise", "trl-text", "argilla"])
+def test_rows_of_a_data_frame_may_hold_arrays(store, tmp_path, form):
+    pd = pytest.importorskip("pandas")
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    row = {**GOOD[form], "seconds": 2}
+    if form == "argilla":
+        row = {"prompt": "q", "response-1": "b", "response-2": "a",
+               "rank.responses": [["response-2", "response-1"]], "rank.responses.users": ["u"],
+               "rank.responses.status": ["submitted"]}  # fmt: skip
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "f.parquet")
+    frame = pd.read_parquet(tmp_path / "f.parquet")
+    import_data(store, frame.to_dict("records"), progress=False)
+    assert tiers(store) == [["a"], ["b"]]
+
+
 def test_an_empty_dataset_of_parts(store):
     datasets = pytest.importorskip("datasets")
     with pytest.raises(ImportFileError, match="has no parts"):

@@ -334,7 +334,7 @@ def _nested(row: Row) -> dict[str, Any]:
 
 def _listed(row: Row, column: str) -> Sequence[Any]:
     value = row.get(column)
-    value = _opened(value, column) if value else []
+    value = [] if value is None or value == "" else _opened(value, column)
     if not isinstance(value, (list, tuple)):
         raise RowProblem(column, f"{value!r:.80}: should be a list, with an entry for each user")
     return value
