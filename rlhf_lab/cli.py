@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
 
-from rlhf_lab.errors import ConfigError, ImportFileError, LabError
+from rlhf_lab.errors import ConfigError, LabError
+from rlhf_lab.types import as_path
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Teach a language model what people prefer."
@@ -61,24 +63,22 @@ def import_(
     ] = False,
 ) -> None:
     """Import judgments, demonstrations or prompts: all of a file, or nothing."""
-    from rlhf_lab.store.exchange import import_data
+    from rlhf_lab.store.exchange import importing, whole
     from rlhf_lab.store.place import open_or_make_store
 
-    folder = directory.expanduser().absolute()
-    with ExitStack() as stack:
-        console = stack.enter_context(_errors_in_words("Nothing was stored."))
-        if not source.expanduser().exists():  # before a lab is made for it
-            raise ImportFileError(f"{source} is not there: check the path.")
-        store = stack.enter_context(open_or_make_store(folder))
-        report = import_data(
-            store,
+    with _errors_in_words("Nothing was stored.") as console:
+        folder = as_path(directory).absolute()
+        job = importing.prepare(
             source,
             format=form,
             columns=_mapping(column or []),
             split=cast(Any, split),
             annotator=annotator,
-            skip_bad=skip_bad,
         )
+        # A lab that is made for an import is there once the import is.
+        new = nullcontext(folder) if os.path.exists(folder) else whole.whole_folder(folder)
+        with new as place, open_or_make_store(place) as store:
+            report = importing.run(store, job, skip_bad=skip_bad)
         _say(console, report)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import re
 from datetime import UTC
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ from rlhf_lab.types import (
     Response,
     Sampling,
     Version,
+    as_path,
     utc_now,
 )
 
@@ -248,3 +250,21 @@ def test_values_are_frozen_and_take_names_only(kind):
 def test_the_default_clock_is_in_utc():
     assert utc_now().tzinfo is UTC
     assert judge().created_at.tzinfo is UTC
+
+
+def test_a_path_is_expanded_and_what_is_none_is_refused(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert as_path("~/x") == as_path(Path("~/x")) == Path("/home/me/x")
+    assert as_path("a/../b") == Path("a/../b")
+    for place, message in [
+        ("~nobody-of-this-name/x", "no home folder here"),
+        ("a\0b", "NUL"),
+        ("\ud800", "half a character"),
+        ("ä" * 128, "a name of 256 bytes"),
+        (" ", "is no path"),
+        (7, r"7 .int. is no path"),
+        (b"x", "is no path"),
+    ]:
+        with pytest.raises(ConfigError, match=message):
+            as_path(place)
+    assert as_path("x" * 255).name == "x" * 255

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rlhf_lab.errors import ConfigError, ImportFileError, LabError, PromptError
 from rlhf_lab.store.rows import check_text
 from rlhf_lab.store.text_lines import numbered, opened, parse
-from rlhf_lab.types import Message, Prompt, Split
+from rlhf_lab.types import Message, Prompt, Split, as_path
 
 # Where the prompt of a row may stand, the first that is there wins.
 PROMPT_FIELDS = ("prompt", "messages", "question", "instruction", "text")
@@ -63,13 +64,13 @@ def read_prompts(
     Raises:
         PromptError: a row that is not a prompt; the message names the row.
         ImportFileError: the same for a file; the message names file and line.
-        ConfigError: heldout_fraction or split out of range.
+        ConfigError: heldout_fraction or split out of range, or a path that no file can have.
     """
     if not 0 <= heldout_fraction <= 1:
         raise ConfigError(f"heldout_fraction={heldout_fraction}: a share from 0 to 1.")
     if split not in (None, "train", "heldout"):
         raise ConfigError(f"split={split!r}: use 'train', 'heldout', or None to split by hash.")
-    path = _as_path(source)
+    path = _path_in(source)
     if path is not None:
         found = _read_file(path, split, heldout_fraction)
     else:
@@ -81,13 +82,13 @@ def read_prompts(
     return found if system is None else [p.with_system(system) for p in found]
 
 
-def _as_path(source: object) -> Path | None:
+def _path_in(source: object) -> Path | None:
     if isinstance(source, Path):
-        return source
+        return as_path(source)
     if not isinstance(source, str):
         return None
     if source.endswith(_SUFFIXES):
-        return Path(source)
+        return as_path(source)
     raise PromptError(
         f"{source!r:.80} is one string: pass a list of prompts, [{source!r:.30}], or the path of "
         "a .jsonl file."
@@ -176,9 +177,23 @@ def _fields(row: object) -> dict[str, Any]:
     value = row[name]
     if isinstance(value, (list, tuple)):
         value = [_plain(m) for m in value]
-    elif name == "instruction" and isinstance(value, str) and row.get("input"):
-        value = f"{value}\n\n{row['input']}"  # without its input the instruction means nothing
+    elif name == "instruction" and isinstance(value, str):
+        value = with_input(value, row.get("input"))
     return {"prompt": value, **{k: row.get(k) for k in ("split", "source", "tags")}}
+
+
+def with_input(instruction: str, more: object) -> str:
+    """An instruction and its input, without which it means nothing.
+
+    Raises:
+        PromptError: the input is not text.
+    """
+    # Data frames write NaN where nothing stands.
+    if more is None or more == "" or (isinstance(more, float) and math.isnan(more)):
+        return instruction
+    if not isinstance(more, str):
+        raise PromptError(f"field input = {more!r:.80}: should be text.")
+    return f"{instruction}\n\n{more}"
 
 
 def _plain(message: object) -> object:

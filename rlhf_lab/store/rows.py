@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from rlhf_lab.errors import PromptError, StoreError
@@ -92,12 +92,19 @@ def check_text(prompt: Prompt) -> None:
 
 
 def aware(when: datetime, what: str) -> datetime:
-    """The time itself, if it says which zone it is in."""
+    """The time itself, if it says which zone it is in and can be told in UTC."""
     if when.tzinfo is None:
         raise StoreError(
             f"{what} has created_at={when.isoformat()} without a time zone: which moment that is "
             "depends on the reader. Use rlhf_lab.types.utc_now() or datetime.now(UTC)."
         )
+    try:
+        when.astimezone(UTC)
+    except OverflowError as error:
+        raise StoreError(
+            f"{what} has created_at={when.isoformat()}, which in UTC is before the year 1 or after "
+            "9999: correct the time or its zone."
+        ) from error
     return when
 
 

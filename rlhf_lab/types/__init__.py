@@ -23,6 +23,7 @@ from rlhf_lab.types.models import (
     LoraSpec,
     Version,
 )
+from rlhf_lab.types.paths import as_path
 from rlhf_lab.types.prompts import Message, Prompt, Split
 from rlhf_lab.types.responses import IMPORTED, EndReason, Purpose, Response, Sampling
 
@@ -56,5 +57,6 @@ __all__ = [
     "Split",
     "Strength",
     "Version",
+    "as_path",
     "utc_now",
 ]

@@ -97,6 +97,13 @@ def test_a_time_without_zone_is_refused(store):
         store.add_responses([response(one, 9, created_at=datetime(2025, 1, 1))])
 
 
+def test_a_time_that_utc_cannot_tell_is_refused(store):
+    [one] = fill(store, "one")
+    when = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+    with pytest.raises(StoreError, match=r"one-9 has created_at=0001-.* before the year 1 or"):
+        store.add_responses([response(one, 9, created_at=when)])
+
+
 def test_everything_is_there_after_reopening(database: Path | str):
     with PreferenceStore(database) as store:
         [one] = fill(store, "one")

@@ -75,6 +75,10 @@ def test_a_real_dataset(tmp_path):
 def test_an_instruction_keeps_its_input():
     rows = [{"instruction": "Translate.", "input": "Hallo"}, {"instruction": "Sing.", "input": ""}]
     assert texts(read_prompts(rows)) == ["Translate.\n\nHallo", "Sing."]
+    rows = [{"instruction": "Sing.", "input": float("nan")}]  # as data frames have it
+    assert texts(read_prompts(rows)) == ["Sing."]
+    with pytest.raises(PromptError, match=r"prompts\[0\]: field input = 7: should be text"):
+        read_prompts([{"instruction": "Sing.", "input": 7}])
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
@@ -88,6 +92,15 @@ def test_json_lines_with_bom_crlf_and_blank_lines(tmp_path, suffix, as_type):
     read = read_prompts(as_type(path))
     assert texts(read) == ["erste ß", "zweite", "Hi"]
     assert {p.source for p in read} == {path.name}
+
+
+def test_a_path_is_expanded_and_one_that_no_file_can_have_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "prompts.jsonl").write_text('"one"')
+    assert texts(read_prompts("~/prompts.jsonl")) == ["one"]
+    for place in ("~nobody-of-this-name/f.jsonl", "a\0b.jsonl", "x" * 300 + ".jsonl"):
+        with pytest.raises(ConfigError):
+            read_prompts(place)
 
 
 BROKEN = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from rlhf_lab.store.exchange.reports import ExportReport
+from rlhf_lab.store.exchange.reports import ExportReport, counted
 
 _KINDS = {
     "text": "text",
@@ -50,6 +50,7 @@ def card(
         for column, kind in columns.items()
     )
     counts = "\n".join(f"| {split} | {n:,} |" for split, n in sorted(report.splits.items()))
+    people = counted(report.annotators, "annotators")
     return f"""---
 # Fill in the licence under which you may share this, such as cc-by-4.0.
 license: other
@@ -64,8 +65,8 @@ configs:
 
 # {name}
 
-{report.records:,} {report.what} in {report.rows:,} rows, by {report.annotators} annotators, in the
-format `{report.format}`. Exported by RLHF Lab.
+{counted(report.records, report.what)} in {counted(report.rows, "rows")}, by {people}, in the format
+`{report.format}`. Exported by RLHF Lab.
 
 | split of the lab | rows |
 |---|---|

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,12 +15,14 @@ from rlhf_lab.errors import ConfigError, NotEnoughData, StoreError
 from rlhf_lab.store.exchange import formats, reading, writers
 from rlhf_lab.store.exchange.card import card
 from rlhf_lab.store.exchange.record import Record, What
-from rlhf_lab.store.exchange.reports import ExportReport
+from rlhf_lab.store.exchange.reports import ExportReport, counted
+from rlhf_lab.store.exchange.whole import whole_file, whole_folder
 from rlhf_lab.store.preference_store import PreferenceStore
-from rlhf_lab.types import Split
+from rlhf_lab.types import Split, as_path
 
 Ties = Literal["both", "drop"]
 WHATS = ("judgments", "prompts", "demonstrations")
+_ON_THE_HUB = re.compile(r"([\w.-]+/)?\w[\w.-]*", re.ASCII)
 # What the hub and `datasets` call the splits.
 _NAMES: dict[str, str] = {"train": "train", "heldout": "test"}
 
@@ -54,16 +57,14 @@ def export_data(
         StoreError: it cannot be written; nothing is left of it.
     """
     form = formats.to_write(_known(what), format)
-    target = Path(path).expanduser()
+    target = as_path(path)
     done = _Counted(form, ties, split)
     if not writers.is_folder(target):
-        with writers.whole_file(target, overwrite=overwrite) as aside:
+        with whole_file(target, overwrite=overwrite) as aside:
             with writers.writer(aside, target.name, form.columns) as write:
                 for _, row in done.rows(store):
                     write(row)
             return done.report(target)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ConfigError(f"{target} exists and is not empty: choose a new folder.")
     return _to_folder(store, target, done)
 
 
@@ -84,7 +85,7 @@ def to_dataset(
 
 def push_to_hub(
     store: PreferenceStore,
-    name: str,
+    name: object,
     *,
     what: What = "judgments",
     format: str = "trl",
@@ -107,6 +108,8 @@ def push_to_hub(
     """
     import huggingface_hub
 
+    if not isinstance(name, str) or not _ON_THE_HUB.fullmatch(name):
+        raise ConfigError(f"push_to_hub={name!r:.80}: the name of a dataset, as in 'user/name'.")
     with TemporaryDirectory() as place:
         folder = Path(place) / name.rpartition("/")[2]
         report = export_data(store, folder, what=what, format=format, ties=ties)
@@ -157,7 +160,7 @@ class _Counted:
                 for row in written:
                     yield split, row
         if not self.records:
-            out = ", ".join(f"{n} {name}" for name, n in self.left_out.items())
+            out = ", ".join(counted(n, name) for name, n in self.left_out.items())
             raise NotEnoughData(
                 f"no {self.form.what} to write as {self.form.name}"
                 + (f" (it has no place for {out}): use format='kwise'." if out else ": add some.")
@@ -182,7 +185,7 @@ class _Counted:
 
 
 def _named(record: Record) -> str:
-    return {"skip": "skips", "ranking": "rankings that are one tie"}.get(record.kind, record.kind)
+    return {"skip": "skips", "ranking": "rankings of a single tie"}.get(record.kind, record.kind)
 
 
 def _known(what: What) -> What:
@@ -192,20 +195,21 @@ def _known(what: What) -> What:
 
 
 def _to_folder(store: PreferenceStore, target: Path, done: _Counted) -> ExportReport:
-    """The card is written last: a folder with one is complete."""
     columns = done.form.columns
-    with ExitStack() as stack:
-        write: dict[str, writers.Write] = {}
-        for split, row in done.rows(store):
-            if split not in write:
-                file = target / "data" / f"{_NAMES[split]}.parquet"
-                aside = stack.enter_context(writers.whole_file(file, overwrite=False))
-                write[split] = stack.enter_context(writers.writer(aside, file.name, columns))
-            write[split](row)
-    report = done.report(target)
-    files = {_NAMES[s]: f"data/{_NAMES[s]}.parquet" for s in sorted(write, reverse=True)}
-    with writers.whole_file(target / "README.md", overwrite=False) as aside:
-        aside.write_text(card(target.name, report, columns, files), "utf-8")
+    files: dict[str, str] = {}
+    with whole_folder(target) as aside:
+        (aside / "data").mkdir()
+        with ExitStack() as stack:
+            write: dict[str, writers.Write] = {}
+            for split, row in done.rows(store):
+                if split not in write:
+                    files[_NAMES[split]] = file = f"data/{_NAMES[split]}.parquet"
+                    write[split] = stack.enter_context(writers.writer(aside / file, file, columns))
+                write[split](row)
+        report = done.report(target)
+        in_order = dict(sorted(files.items(), reverse=True))
+        text = card(target.name, report, columns, in_order)
+        (aside / "README.md").write_text(text, "utf-8")
     return report
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -212,12 +212,19 @@ def _written(when: datetime | None) -> str | None:
 
 
 def _moment(value: datetime | str | None) -> datetime | None:
+    if value is None:
+        return None
     try:
         when = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError as error:
         raise RowProblem(
             "created_at", f"{value!r:.80}: should be a time such as 2025-03-01T12:00:00+00:00"
         ) from error
-    if when is not None and when.tzinfo is None:
+    if when.tzinfo is None:
         raise RowProblem("created_at", f"{value!s:.80}: has no time zone; add one, such as +00:00")
-    return when
+    try:
+        return when.astimezone(UTC)
+    except OverflowError as error:
+        raise RowProblem(
+            "created_at", f"{value!s:.80}: is before the year 1 or after 9999 in UTC; correct it"
+        ) from error

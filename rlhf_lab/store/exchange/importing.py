@@ -10,6 +10,7 @@ from typing import Any
 
 from rlhf_lab.errors import ConfigError, ImportFileError
 from rlhf_lab.store.exchange import formats, sources
+from rlhf_lab.store.exchange.formats.kwise import MOST_CANDIDATES
 from rlhf_lab.store.exchange.formats.single import says_more
 from rlhf_lab.store.exchange.record import Record, Row, RowProblem
 from rlhf_lab.store.exchange.reports import ImportReport, Rejection
@@ -23,8 +24,8 @@ _MORE_THAN_A_PROMPT = (
     "this row is more than a prompt, and the file was taken for one of prompts by an earlier row: "
     "repair that row, or name the format"
 )
-# More rows than that are not held for one judgment.
-_MOST_ROWS = 100_000
+# Rows that are held for one judgment: the pairs of as many tied answers as `kwise` takes.
+_MOST_ROWS = MOST_CANDIDATES * (MOST_CANDIDATES - 1)
 
 
 @dataclass
@@ -80,36 +81,94 @@ def import_data(
         ConfigError: an argument out of its range.
         StoreError: the database refuses to write.
     """
+    job = prepare(
+        source,
+        format=format,
+        columns=columns,
+        split=split,
+        heldout_fraction=heldout_fraction,
+        annotator=annotator,
+    )
+    return run(store, job, skip_bad=skip_bad, progress=progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """An import that is known to be possible, as far as that can be seen without a lab."""
+
+    parts: list[sources.Part]
+    form: formats.Format | None
+    columns: Mapping[str, str]
+    settings: Settings
+
+
+def prepare(
+    source: Any,  # noqa: ANN401 - many forms
+    *,
+    format: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    split: Split | None = None,
+    heldout_fraction: float = 0.2,
+    annotator: str | None = None,
+) -> Job:
+    """Check the arguments of `import_data` and find the source; nothing is read yet.
+
+    Raises:
+        ImportFileError, ConfigError: as for `import_data`.
+    """
     settings = _settings(split, heldout_fraction, annotator)
-    columns = dict(columns or {})
-    found = sources.parts(source, columns)
-    given = None if format is None else formats.named(format)
-    with _bar(found, progress) as bar, store.database.write() as session:
+    names = _columns(columns)
+    form = None if format is None else formats.named(format)
+    return Job(parts=sources.parts(source, names), form=form, columns=names, settings=settings)
+
+
+def run(
+    store: PreferenceStore, job: Job, *, skip_bad: bool = False, progress: bool = True
+) -> ImportReport:
+    """Do what was prepared, in one transaction.
+
+    Raises:
+        ImportFileError, StoreError: as for `import_data`.
+    """
+    with _bar(job.parts, progress) as bar, store.database.write() as session:
         done = _Progress(lambda n: None)
-        keeper = Keeper(session, settings)
+        keeper = Keeper(session, job.settings)
         before = 0
-        for part in found:
+        for part in job.parts:
             done.seen = _mover(bar, before)
             before += part.size
-            records = _records(part, given, columns, done)
+            records = _records(part, job.form, job.columns, done)
             while chunk := list(islice(records, _CHUNK)):
                 keeper.store(chunk, part, done.reject)
-        report = _report(found, keeper, done)
+        report = _report(job.parts, keeper, done)
         _refuse(report, skip_bad)
     return report
 
 
-def _settings(split: Split | None, heldout_fraction: float, annotator: str | None) -> Settings:
-    if not 0 <= heldout_fraction <= 1:
-        raise ConfigError(f"heldout_fraction={heldout_fraction}: a share from 0 to 1.")
+def _columns(columns: object) -> dict[str, str]:
+    found = {} if columns is None else columns
+    if not isinstance(found, Mapping) or not all(
+        isinstance(name, str) for pair in found.items() for name in pair
+    ):
+        raise ConfigError(
+            f"columns={columns!r:.80}: the source's names by the format's, as in "
+            "columns={'prompt': 'question', 'chosen': 'better'}."
+        )
+    return dict(found)
+
+
+def _settings(split: Split | None, heldout_fraction: object, annotator: object) -> Settings:
+    if not isinstance(heldout_fraction, (int, float)) or not 0 <= heldout_fraction <= 1:
+        raise ConfigError(f"heldout_fraction={heldout_fraction!r:.80}: a share from 0 to 1.")
     if split not in (None, "train", "heldout"):
         raise ConfigError(f"split={split!r}: use 'train', 'heldout', or None to split by hash.")
-    if annotator is not None and not annotator.strip():
-        raise ConfigError(f"annotator={annotator!r}: a name, or None for 'imported'.")
+    name = "imported" if annotator is None else annotator
+    if not isinstance(name, str) or not name.strip():
+        raise ConfigError(f"annotator={annotator!r:.80}: a name, or None for 'imported'.")
     return Settings(
         split=split,
         heldout_fraction=heldout_fraction,
-        annotator=annotator or "imported",
+        annotator=name,
         now=utc_now(),
     )
 
@@ -153,7 +212,9 @@ def _read(
     form: formats.Format, group: list[tuple[int, Row]], done: _Progress
 ) -> Iterable[tuple[int, Record]]:
     try:
-        return [(group[0][0], record) for record in form.read([row for _, row in group])]
+        found = form.read([row for _, row in group])
+        # Each under a line of its own where there are as many: ids come from it.
+        return [(group[min(n, len(group) - 1)][0], record) for n, record in enumerate(found)]
     except RowProblem as problem:
         for n, (line, _) in enumerate(group):
             done.reject(line, problem if n == problem.row else _because_of(group, problem))

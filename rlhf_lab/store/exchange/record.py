@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -73,3 +73,9 @@ class RowProblem(Exception):
         self.field = field
         self.reason = reason
         self.row = row
+
+
+# A row, or why there is none, after the number of its line.
+Numbered = tuple[int, Row | RowProblem]
+# Told how much of a source has been read.
+Seen = Callable[[int], object]

@@ -11,6 +11,12 @@ from typing import NamedTuple
 _NAMES = ("prompts", "responses", "judgments", "demonstrations")
 
 
+def counted(n: int, things: str) -> str:
+    """As in "2 judgments" and "1 judgment"; of several words the first is the one in the plural."""
+    first, *rest = things.split(" ")
+    return " ".join([f"{n:,}", first.removesuffix("s") if n == 1 else first, *rest])
+
+
 class Rejection(NamedTuple):
     """A row that was not imported.
 
@@ -56,17 +62,17 @@ class ImportReport:
     def __str__(self) -> str:
         """One line, and one for each of the first rejections."""
         counts = ", ".join(
-            f"{self.new[n]:,} {n}" + (f" ({self.known[n]:,} known)" if self.known[n] else "")
+            counted(self.new[n], n) + (f" ({self.known[n]:,} known)" if self.known[n] else "")
             for n in _NAMES
             if self.new[n] or self.known[n]
         )
         form = " and ".join(self.formats) or "no known format"
-        text = f"{self.source} ({form}): {self.rows:,} rows; new: {counts or 'nothing'}"
+        text = f"{self.source} ({form}): {counted(self.rows, 'rows')}; new: {counts or 'nothing'}"
         return text + (f"\n{self.rejected_text()}" if self.rejections else "")
 
     def rejected_text(self, most: int = 5) -> str:
         """The first rejections, one in a line, and how many there are."""
-        lines = [f"{self.rejections:,} of {self.rows:,} rows rejected:"]
+        lines = [f"{self.rejections:,} of {counted(self.rows, 'rows')} rejected:"]
         lines += [f"  {r}" for r in self.rejected[:most]]
         more = self.rejections - min(most, len(self.rejected))
         return "\n".join([*lines, *([f"  and {more:,} more"] if more else [])])
@@ -77,7 +83,8 @@ class ImportReport:
             for n in _NAMES
         )
         table = f"<table><tr><th></th><th>new</th><th>known</th></tr>{rows}</table>"
-        head = f"{escape(self.source)}: {self.rows:,} rows, {escape(', '.join(self.formats))}"
+        formats = ", ".join(self.formats)
+        head = escape(f"{self.source}: {counted(self.rows, 'rows')}, {formats}")
         bad = f"<pre>{escape(self.rejected_text(20))}</pre>" if self.rejections else ""
         return f"<div><p>{head}</p>{table}{bad}</div>"
 
@@ -108,10 +115,10 @@ class ExportReport:
 
     def __str__(self) -> str:
         """One line."""
-        out = ", ".join(f"{n:,} {name}" for name, n in self.left_out.items())
+        out = ", ".join(counted(n, name) for name, n in self.left_out.items())
         return (
-            f"{self.path} ({self.format}): {self.records:,} {self.what} in {self.rows:,} rows"
-            + (f"; no place for {out}" if out else "")
+            f"{self.path} ({self.format}): {counted(self.records, self.what)} in "
+            f"{counted(self.rows, 'rows')}" + (f"; no place for {out}" if out else "")
         )
 
     def _repr_html_(self) -> str:

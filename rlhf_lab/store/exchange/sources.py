@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sized
-from contextlib import closing, contextmanager
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rlhf_lab.errors import ConfigError, ImportFileError
-from rlhf_lab.store.exchange.cells import from_cell, from_table
-from rlhf_lab.store.exchange.record import Row, RowProblem
-from rlhf_lab.store.text_lines import numbered, opened, parse
-from rlhf_lab.types import Message, Prompt, Split
+from rlhf_lab.store.exchange.cells import from_table
+from rlhf_lab.store.exchange.json_files import json_rows, line_rows
+from rlhf_lab.store.exchange.plain_rows import as_row, renamed, unboxed
+from rlhf_lab.store.exchange.record import Numbered, RowProblem, Seen
+from rlhf_lab.store.exchange.tabular import csv_rows, parquet_rows
+from rlhf_lab.types import Split, as_path
 
-# A row, or why there is none, after the number of its line.
-Numbered = tuple[int, Row | RowProblem]
-Seen = Callable[[int], object]
 _TEXT = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".csv", ".csv.gz")
 KNOWN_FILES = (*_TEXT, ".parquet")
-_BATCH = 1000
-_NO_TEXT = re.compile("[\udc80-\udcff]")
+_READERS = {"csv": csv_rows, "parquet": parquet_rows, "json": json_rows}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +47,7 @@ class Part:
             seen: Called with how much of `size` has been read.
         """
         for number, row in self.read(seen):
-            yield number, row if isinstance(row, RowProblem) else _renamed(row, columns)
+            yield number, row if isinstance(row, RowProblem) else renamed(row, columns)
 
 
 def parts(source: object, columns: Mapping[str, str]) -> list[Part]:
@@ -61,16 +57,21 @@ def parts(source: object, columns: Mapping[str, str]) -> list[Part]:
         ImportFileError: a file that is not there, or of an unknown kind.
         ConfigError: not a source at all.
     """
-    if isinstance(source, (str, Path)):
-        return _of_path(Path(source).expanduser(), columns)
+    if isinstance(source, (str, os.PathLike)):
+        return _of_path(as_path(source), columns)
     names = getattr(source, "column_names", None)
     if isinstance(names, Mapping) and isinstance(source, Mapping):
-        return [_of_rows(table, f"dataset[{n!r}]", split_named(n)) for n, table in source.items()]
+        if not source:
+            raise ImportFileError("the dataset has no parts: there is nothing to import.")
+        tables = {str(n): table for n, table in source.items()}
+        return [_of_rows(table, f"dataset[{n!r}]", split_named(n)) for n, table in tables.items()]
     if hasattr(source, "iterrows"):
         raise ConfigError(
             f"a {type(source).__name__}: pass datasets.Dataset.from_pandas(frame), or its rows, "
             "frame.to_dict('records')."
         )
+    if names is None and hasattr(source, "__array__"):
+        raise ConfigError(f"a {type(source).__name__}: pass its rows as a list, array.tolist().")
     if isinstance(source, (Mapping, bytes)) or not isinstance(source, Iterable):
         raise ConfigError(
             f"{source!r:.80} ({type(source).__name__}) cannot be imported: pass the path of a "
@@ -87,7 +88,7 @@ def split_named(name: str) -> Split | None:
 
 
 def _of_path(path: Path, columns: Mapping[str, str]) -> list[Part]:
-    if path.is_dir():
+    if os.path.isdir(path):
         tables = sorted((path / "data").glob("*.parquet")) or sorted(path.glob("*.parquet"))
         if not tables:
             raise ImportFileError(
@@ -99,6 +100,8 @@ def _of_path(path: Path, columns: Mapping[str, str]) -> list[Part]:
 
 
 def _of_file(path: Path, split: Split | None, columns: Mapping[str, str], folder: str) -> Part:
+    if not os.path.lexists(path):
+        raise ImportFileError(f"{path} is not there: check the path.")
     kind = path.name.removesuffix(".gz").rpartition(".")[2]
     if not path.name.endswith(KNOWN_FILES):
         raise ImportFileError(
@@ -110,7 +113,7 @@ def _of_file(path: Path, split: Split | None, columns: Mapping[str, str], folder
         raise ImportFileError(
             f"{path}: cannot be read ({error}): check that the file is there and complete."
         ) from error
-    reader = {"csv": _csv_rows, "parquet": _parquet_rows, "json": _json_rows}.get(kind, _line_rows)
+    reader = _READERS.get(kind, line_rows)
     return Part(
         name=f"{folder}/{path.name}" if folder else path.name,
         place=str(path),
@@ -125,156 +128,25 @@ def _of_rows(table: Iterable[Any], name: str, split: Split | None) -> Part:
     is_table = hasattr(table, "column_names")
 
     def read(seen: Seen) -> Iterator[Numbered]:
-        for number, row in enumerate(table, start=1):
+        for number, row in enumerate(_readable(table) if is_table else table, start=1):
             seen(number)
-            plain = _as_row(row)
-            if is_table and not isinstance(plain, RowProblem):
-                plain = {c: from_table(c, x) for c, x in plain.items()}
+            plain = as_row(row)
+            if not isinstance(plain, RowProblem):
+                plain = {c: from_table(c, x) if is_table else unboxed(x) for c, x in plain.items()}
             yield number, plain
 
     size = len(table) if isinstance(table, Sized) else 0
     return Part(name=name, place=name, split=split, size=size, unit="rows", read=read)
 
 
-def _as_row(row: object) -> Row | RowProblem:
-    if isinstance(row, Mapping):
-        return row
-    if isinstance(row, Prompt):
-        return {
-            "prompt": list(row.messages),
-            "split": row.split,
-            "source": row.source,
-            "tags": list(row.tags),
-        }
-    if isinstance(row, (str, list, tuple)) and row:
-        return {"prompt": [_as_message(m) for m in row] if not isinstance(row, str) else row}
-    return RowProblem("", f"{row!r:.80}: a row is an object with fields")
-
-
-def _as_message(value: object) -> object:
-    if isinstance(value, Message):
-        return {"role": value.role, "content": value.content}
-    return value
-
-
-def _renamed(row: Row, columns: Mapping[str, str]) -> Row | RowProblem:
-    if not columns:
-        return row
-    for name, column in columns.items():
-        if column not in row:
-            return RowProblem(
-                column,
-                f"is missing: columns={{{name!r}: {column!r}}}, but there are {list(row)!r:.200}",
-            )
-    taken = set(columns.values())
-    kept = {c: x for c, x in row.items() if c not in taken and c not in columns}
-    return {**kept, **{name: row[column] for name, column in columns.items()}}
-
-
-def _line_rows(path: Path, columns: Mapping[str, str], seen: Seen) -> Iterator[Numbered]:
-    with opened(path, seen) as lines:
-        for number, line in numbered(lines):
-            yield number, _parsed(line)
-
-
-def _parsed(line: bytes) -> Row | RowProblem:
-    try:
-        return _as_row(parse(line, ""))
-    except ImportFileError as error:
-        return RowProblem("", str(error))
-
-
-def _json_rows(path: Path, columns: Mapping[str, str], seen: Seen) -> Iterator[Numbered]:
-    """A list in one file, read as a whole; or JSON lines under another name."""
-    with opened(path) as lines:
-        first = next((line.lstrip()[:1] for line in lines if line.strip()), b"")
-    if first != b"[":
-        yield from _line_rows(path, columns, seen)
-        return
-    with opened(path, seen) as lines:
-        whole = b"".join(lines)
-    found = parse(whole, str(path))
-    for number, row in enumerate(found if isinstance(found, list) else [], start=1):
-        yield number, _as_row(row)
-
-
-def _csv_rows(path: Path, columns: Mapping[str, str], seen: Seen) -> Iterator[Numbered]:
-    """Rows under a header; cells that are not UTF-8 are noticed where they stand."""
-    names = {column: name for name, column in columns.items()}
-    with (
-        opened(path, seen) as lines,
-        _no_cell_too_long(),
-        closing(_decoded(lines)) as decoded,
-    ):
-        table = csv.reader(decoded, strict=True)
-        header: list[str] | None = None
-        while True:
-            line = table.line_num + 1
-            try:
-                cells = next(table, None)
-            except csv.Error as error:
-                yield line, RowProblem("", f"not CSV ({error}): quote cells that hold quotes")
-                continue
-            if cells is None:
-                return
-            if not cells:
-                continue
-            if header is None:
-                header = _header(cells, path)
-                continue
-            yield line, _csv_row(header, names, cells)
-
-
-def _decoded(lines: Iterator[bytes]) -> Generator[str, None, None]:
-    for line in lines:
-        yield line.decode("utf-8", "surrogateescape")
-
-
-def _header(cells: list[str], path: Path) -> list[str]:
-    twice = sorted({c for c in cells if cells.count(c) > 1})
-    if twice or _NO_TEXT.search("".join(cells)):
-        raise ImportFileError(
-            f"{path}:1: the header {cells!r:.200} names {twice} twice: name each column once."
-            if twice
-            else f"{path}:1: the header is not UTF-8. Save the file as UTF-8."
-        )
-    return cells
-
-
-def _csv_row(header: list[str], names: Mapping[str, str], cells: list[str]) -> Row | RowProblem:
-    if len(cells) != len(header):
-        return RowProblem("", f"{len(cells)} cells under {len(header)} columns: one for each")
-    for column, cell in zip(header, cells, strict=True):
-        if _NO_TEXT.search(cell):
-            return RowProblem(column, f"{cell!r:.80}: not UTF-8. Save the file as UTF-8")
-    return {c: from_cell(names.get(c, c), x) for c, x in zip(header, cells, strict=True)}
-
-
-@contextmanager
-def _no_cell_too_long() -> Iterator[None]:
-    """The csv module refuses long cells unless told otherwise, for the whole process."""
-    before = csv.field_size_limit(2**31 - 1)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
-
-
-def _parquet_rows(path: Path, columns: Mapping[str, str], seen: Seen) -> Iterator[Numbered]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+def _readable(table: Iterable[Any]) -> Iterator[Any]:
+    """The rows of a dataset; columns of Arrow can hold times that Python cannot."""
     number = 0
     try:
-        with pq.ParquetFile(path) as file:
-            size, total = path.stat().st_size, max(file.metadata.num_rows, 1)
-            for batch in file.iter_batches(batch_size=_BATCH):
-                for row in batch.to_pylist():
-                    number += 1
-                    seen(size * number // total)
-                    yield number, {c: from_table(c, x) for c, x in row.items()}
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        for number, row in enumerate(table, start=1):  # noqa: B007  (named below)
+            yield row
+    except (ValueError, OverflowError) as error:
         raise ImportFileError(
-            f"{path}: row {number + 1} cannot be read as Parquet ({error!s:.200}): check that the "
-            "file is there and complete."
+            f"the dataset cannot be read after row {number} ({error!s:.200}): correct that value, "
+            "or remove the column, dataset.remove_columns(...)."
         ) from error

@@ -1,4 +1,4 @@
-"""Writing rows to files: whole or not at all, a batch at a time."""
+"""Writing rows to files, a batch at a time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
-from uuid import uuid4
 
-from rlhf_lab.errors import ConfigError, StoreError
+from rlhf_lab.errors import ConfigError
 from rlhf_lab.store.exchange.cells import dump, to_cell, to_table
 
 FILES = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".csv", ".csv.gz", ".parquet")
@@ -29,49 +28,12 @@ def is_folder(path: Path) -> bool:
     """
     if path.name.endswith(FILES):
         return False
-    if path.suffix and not path.is_dir():
+    if path.suffix and not os.path.isdir(path):
         raise ConfigError(
             f"{path}: files are written as {', '.join(FILES)}, and a name without an ending is a "
             "folder that load_dataset reads."
         )
     return True
-
-
-@contextmanager
-def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A place to write beside the path; it takes the path's name once it is complete, on disk.
-
-    Raises:
-        ConfigError: the path exists and is not to be overwritten.
-        StoreError: it cannot be written.
-    """
-    if path.is_dir() or (path.exists() and not overwrite):
-        raise ConfigError(
-            f"{path} exists: choose another name, or pass overwrite=True (--overwrite)."
-        )
-    aside = path.parent / f".{path.name}.{uuid4().hex[:8]}.part"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield aside
-        _sync(aside)
-        os.replace(aside, path)
-        _sync(path.parent)
-    except OSError as error:
-        raise StoreError(
-            f"{path}: cannot be written ({error.strerror or error}): free some space, or choose "
-            "another place. Nothing is left there."
-        ) from error
-    finally:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def test_ties_are_two_rows_or_none(judged, tmp_path):
 
 def test_a_single_tie_is_counted_as_left_out(store, tmp_path):
     read(store, {**TIED, "ranking": [[0, 1, 2]]})
-    with pytest.raises(NotEnoughData, match=r"no place for 1 rankings that are one tie"):
+    with pytest.raises(NotEnoughData, match=r"no place for 1 ranking of a single tie"):
         export_data(store, tmp_path / "out.jsonl", ties="drop")
     assert not list(tmp_path.glob("*out*"))
 
@@ -91,9 +91,57 @@ def test_a_folder_is_what_load_dataset_reads(store, tmp_path):
     assert loaded["train"][0]["ranking"] == [[0], [1, 2]]
     text = (tmp_path / "mine" / "README.md").read_text()
     assert "license: other" in text
-    assert "2 judgments in 2 rows, by 1 annotators" in text
+    assert "2 judgments in 2 rows, by 1 annotator," in text
     with pytest.raises(ConfigError, match="not empty: choose a new folder"):
         export_data(store, tmp_path / "mine")
+
+
+@pytest.mark.parametrize("made_before", [False, True])
+def test_a_failed_folder_leaves_nothing_and_can_be_tried_again(
+    judged, tmp_path, monkeypatch, made_before
+):
+    target = tmp_path / "mine"
+    if made_before:
+        target.mkdir()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exporting, "card", full)
+        with pytest.raises(StoreError, match=r"mine: cannot be written .No space left"):
+            export_data(judged, target)
+    left = [target] if made_before else []
+    assert [p for p in tmp_path.rglob("*") if "mine" in str(p)] == left
+    export_data(judged, target)
+    assert {p.name for p in target.rglob("*")} == {"README.md", "data", "train.parquet"}
+    assert not list(tmp_path.glob(".mine*"))
+
+
+@pytest.mark.parametrize("home", ["", "mine"])
+def test_what_a_killed_export_left_is_replaced(judged, tmp_path, home):
+    left = tmp_path / home / ".mine.0123abcd.part" / "data"
+    left.mkdir(parents=True)
+    (left / "train.parquet").write_text("half")
+    others = tmp_path / ".mine.2.0123abcd.part"
+    others.mkdir()
+    export_data(judged, tmp_path / "mine")
+    assert not left.parent.exists()
+    assert others.exists()
+    assert {p.name for p in (tmp_path / "mine").iterdir()} == {"README.md", "data"}
+
+
+def test_a_folder_that_somebody_made_meanwhile_is_kept(judged, tmp_path, monkeypatch):
+    target = tmp_path / "mine"
+
+    def late(*_):
+        (target / "data").mkdir(parents=True)
+        return ""
+
+    monkeypatch.setattr(exporting, "card", late)
+    with pytest.raises(StoreError, match="cannot be written"):
+        export_data(judged, target)
+    assert [p.name for p in target.iterdir()] == ["data"]
 
 
 def test_arguments_out_of_range(judged, tmp_path):
@@ -148,7 +196,7 @@ def test_the_commands_import_and_export(tmp_path):
     source.write_text("question,chosen,rejected\nq,a,b\n")
     done = run(app, ["import", str(lab), str(source), "--column", "prompt=question"])
     assert done.exit_code == 0, done.output
-    assert "1 judgments" in done.output
+    assert "1 row; new: 1 prompt, 2 responses, 1 judgment\n" in done.output
     done = run(app, ["export", str(lab), str(target), "--format", "kwise"])
     assert done.exit_code == 0, done.output
     assert [r["text"] for r in rows(target)[0]["responses"]] == ["a", "b"]
@@ -162,3 +210,31 @@ def test_the_commands_import_and_export(tmp_path):
         assert done.exit_code == 1
         assert message in done.output.replace("\n", " ")
     assert not (tmp_path / "none").exists()
+
+
+def test_an_import_that_fails_makes_no_lab(tmp_path):
+    run = CliRunner().invoke
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text("prompt,chosen,rejected\nq,a,b\n")
+    bad.write_text("prompt,chosen,rejected\nq,a\n")
+    (tmp_path / "odd.xlsx").write_text("")
+    lab = tmp_path / "new"
+    for arguments in [
+        [str(good), "--format", "dpo"],
+        [str(good), "--split", "test"],
+        [str(good), "--column", "x"],
+        [str(good), "--annotator", " "],
+        [str(bad)],
+        [str(tmp_path / "odd.xlsx")],
+        [str(tmp_path / "gone.csv")],
+        ["~nobody-of-this-name/x.csv"],
+    ]:
+        done = run(app, ["import", str(lab), *arguments])
+        assert done.exit_code == 1, done.output
+        assert not done.exception or isinstance(done.exception, SystemExit)
+        assert not [p for p in tmp_path.iterdir() if "new" in p.name], arguments
+    assert run(app, ["import", "~nobody-of-this-name/lab", str(good)]).exit_code == 1
+    assert run(app, ["import", str(lab), str(good)]).exit_code == 0
+    assert run(app, ["import", str(lab), str(bad)]).exit_code == 1
+    assert run(app, ["export", str(lab), str(tmp_path / "out.jsonl")]).exit_code == 0
+    assert len(rows(tmp_path / "out.jsonl")) == 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
 
 from rlhf_lab.errors import ConfigError, ImportFileError
+from rlhf_lab.store.exchange import import_data
 from rlhf_lab.store.exchange.formats import FORMATS, detect, named, to_write
 from rlhf_lab.store.exchange.record import Candidate, Record, RowProblem
 from rlhf_lab.types import Message, Prompt
@@ -52,6 +54,30 @@ PAIRS = {
     "chats with their prompt beside them": (
         "trl",
         {"prompt": "Sky?", "chosen": [USER, says("Blue.")], "rejected": [USER, says("Red.")]},
+        [("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "chats that go on where their prompt ends": (
+        "trl",
+        {"prompt": "Hi", "chosen": [says("Hello!"), USER, says("Blue.")],
+         "rejected": [says("Hello!"), USER, says("Red.")]},
+        [("user", "Hi"), ("assistant", "Hello!"), ("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "chats that repeat their prompt and go on": (
+        "trl",
+        {"prompt": [{"role": "user", "content": "Hi"}],
+         "chosen": [{"role": "user", "content": "Hi "}, says("Hello!"), USER, says("Blue.")],
+         "rejected": [{"role": "user", "content": "Hi "}, says("Hello!"), USER, says("Red.")]},
+        [("user", "Hi "), ("assistant", "Hello!"), ("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "chats with more than their prompt": (
+        "trl",
+        {"prompt": "Sky?", "chosen": [BE_BRIEF, USER, says("Blue.")],
+         "rejected": [BE_BRIEF, USER, says("Red.")]},
+        [("system", "Be brief."), ("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "one answer to a prompt, the other to its repetition": (
+        "trl",
+        {"prompt": "Sky?", "chosen": [says("Blue.")], "rejected": [USER, says("Red.")]},
         [("user", "Sky?")], "Blue.", "Red.",
     ),
     "transcripts": (
@@ -117,6 +143,96 @@ def test_a_pair_is_read_as_it_is_meant(form, row, messages, best, worst):
     (record,) = found.read([row])
     assert [(m.role, m.content) for m in record.prompt.messages] == messages
     assert [[record.candidates[i].text for i in t] for t in record.tiers] == [[best], [worst]]
+
+
+SEA = {"role": "user", "content": "Sea?"}
+
+
+@pytest.mark.parametrize("side", ["chosen", "rejected"])
+def test_a_chat_that_contradicts_its_prompt_is_rejected(side):
+    row = {"prompt": "Sky?", "chosen": [says("Blue.")], "rejected": [says("Red.")]}
+    row[side] = [SEA, says("Green.")]
+    with pytest.raises(
+        RowProblem, match=r"'Sea\?': starts otherwise than `prompt` .'Sky"
+    ) as caught:
+        detect(row).read([row])
+    assert caught.value.field == side
+
+
+TIED = {"prompt": "q", "chosen": "a", "rejected": "b", "tie": True}
+TURNED = {**TIED, "chosen": "b", "rejected": "a"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "judgments"),
+    [([TIED], 1), ([TIED, TURNED], 1), ([TIED, TURNED, TURNED, TIED], 2), ([TIED, TIED], 2)],
+)
+def test_ties_without_an_id_are_ties(store, rows, judgments):
+    read(store, *rows)
+    assert [tiers(store, j) for j in store.judgments()] == [[["a", "b"]]] * judgments
+
+
+def test_ties_of_different_people_are_apart(store):
+    read(store, {**TIED, "annotator": "x"}, {**TURNED, "annotator": "y"})
+    assert [j.annotator for j in store.judgments()] == ["x", "y"]
+
+
+@pytest.mark.parametrize("more", [{"tie": "yes"}, {"chosen_rank": 1, "rejected_rank": 2}])
+def test_a_tie_that_is_none_is_rejected(store, more):
+    with pytest.raises(ImportFileError, match="line 1: field tie = "):
+        read(store, {**TIED, **more})
+
+
+def test_a_tie_keeps_its_places_when_the_ids_are_taken_out(store):
+    """As our own export has it, less the columns that other tools drop."""
+    said = {"chosen_place": 1, "rejected_place": 0, "chosen_rank": 1, "rejected_rank": 1}
+    back = {"chosen_place": 0, "rejected_place": 1, "chosen_rank": 1, "rejected_rank": 1}
+    read(store, {**TIED, **said}, {**TURNED, **back})
+    text = {r.id: r.text for r in store.responses()}
+    assert [text[i] for i in only(store).shown_order] == ["b", "a"]
+    assert [sorted(t) for t in tiers(store)] == [["a", "b"]]
+
+
+@pytest.mark.parametrize("nothing", [float("nan"), None, ""])
+def test_an_instruction_without_its_input_stands_alone(store, nothing):
+    read(store, {"instruction": "Sing.", "input": nothing})
+    assert [p.text for p in store.prompts()] == ["Sing."]
+    with pytest.raises(ImportFileError, match="field input = 7: should be text"):
+        read(store, {"instruction": "Sing.", "input": 7})
+
+
+FLAT = {"prompt": "q", "response-1": "a", "response-2": "b"}
+RANKED = '[["response-2", "response-1"]]'
+
+
+BY_USER = """{"user_id": ["u"], "status": ["submitted"],
+    "value": [{"rank": [1, 2], "value": ["response-2", "response-1"]}]}"""
+
+
+@pytest.mark.parametrize("question", ["ranking", "order"])
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_flat_record_of_argilla_comes_from_a_table_of_text(store, tmp_path, question, version):
+    said = {
+        1: {question: BY_USER, f"{question}-suggestion": "", "metadata": "{}"},
+        2: {
+            f"{question}.responses": RANKED,
+            f"{question}.responses.users": '["u"]',
+            f"{question}.responses.status": '["submitted"]',
+        },
+    }
+    row = {**FLAT, **said[version]}
+    with (tmp_path / "f.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([row.keys(), row.values()])
+    import_data(store, tmp_path / "f.csv", progress=False)
+    assert (tiers(store), only(store).annotator) == ([["b"], ["a"]], "u")
+
+
+@pytest.mark.parametrize("wrong", [7, {"a": 1}, True, '"text"', "['u1' 'u2']"])
+@pytest.mark.parametrize("column", ["rank.responses", "rank.responses.users"])
+def test_flat_replies_are_lists(store, column, wrong):
+    row = {**FLAT, "rank.responses": RANKED, "rank.responses.users": ["u"], column: wrong}
+    with pytest.raises(ImportFileError, match=f"field {column} = .*should be"):
+        read(store, row)
 
 
 SINGLE = {

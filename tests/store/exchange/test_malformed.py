@@ -105,13 +105,14 @@ EXTRA = {
     "comment": [3, ["x"]],
     "flags": ["x", [1], {}],
     "seconds": ["1", -1, 10**400, [1], True],
-    "created_at": ["yesterday", "2025-01-01", "2025-01-01T00:00:00", 1735689600],
+    "created_at": ["yesterday", "2025-01-01", "2025-01-01T00:00:00", 1735689600,
+                   "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"],
     "occasion": ["often", 1],
     "split": ["test", 1],
     "source": [1, {}],
     "tags": ["x", [None]],
     "judgment_id": [7, "", []],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, vs in EXTRA.items() for v in vs])
@@ -219,6 +220,9 @@ CSV = {
     "only a header": (b"prompt,chosen,rejected\r\n", "holds no rows"),
     "a column missing": (b"prompt,chosen\r\nq,a\r\n", "line 2: "),
     "a column twice": (b"prompt,chosen,chosen\r\nq,a,b\r\n", "twice"),
+    "names of nothing": (b",,\n1,2,3\n", "names no column"),
+    "a quote in the header": (b'"prompt"x,chosen,rejected\nq,a,b\n', "line 1: not CSV"),
+    "a quote that swallows": (b'prompt,chosen,rejected\nq,"a,b\nr,"c",d\n', "read up to line 3"),
     "too few cells": (b"prompt,chosen,rejected\r\nq,a\r\n", "line 2: 2 cells under 3"),
     "too many cells": (b"prompt,chosen,rejected\nq,a,b\nq,a,b,c\n", "line 3: 4 cells under 3"),
     "an open quote": (b'prompt,chosen,rejected\nq,a,"b\n', "line 2: not CSV"),
@@ -247,6 +251,9 @@ def test_files_that_are_none(lab, tmp_path):
     (tmp_path / "empty.jsonl").write_bytes(b"")
     (tmp_path / "empty.json").write_bytes(b"[]")
     (tmp_path / "cut.json").write_bytes(b"[{}")
+    (tmp_path / "around.json").write_text(json.dumps({"data": [GOOD["trl-text"]]}, indent=1))
+    (tmp_path / "short.json").write_text(json.dumps({"version": 1, "rows": [GOOD["trl-text"]]}))
+    (tmp_path / "cut-object.json").write_bytes(b'{"data":\n')
     (tmp_path / "text.parquet").write_bytes(line)
     (tmp_path / "empty.parquet").write_bytes(b"")
     (tmp_path / "f.xlsx").write_bytes(line)
@@ -259,28 +266,14 @@ def test_files_that_are_none(lab, tmp_path):
         ("empty.jsonl", "holds no rows"),
         ("empty.json", "holds no rows"),
         ("cut.json", "not JSON"),
+        ("around.json", r"one object with \['data'\].*a list of rows is expected.*in 'data'"),
+        ("short.json", r"one object with .*Its rows may be in 'rows'"),
+        ("cut-object.json", "line 1: not JSON"),
         ("text.parquet", "cannot be read as Parquet"),
         ("empty.parquet", "cannot be read as Parquet"),
         ("f.xlsx", "only .jsonl, .*can be read"),
         ("folder", "a folder without Parquet files"),
         ("folder.jsonl", "a folder without Parquet files"),
-        ("absent.csv", "cannot be read"),
+        ("absent.csv", "is not there: check the path"),
     ]:
         refused(lab, tmp_path / name, message)
-
-
-def test_a_parquet_file_of_another_shape(lab, tmp_path):
-    pa = pytest.importorskip("pyarrow")
-    import pyarrow.parquet as pq
-
-    for name, columns, message in [
-        ("other", {"x": [1]}, r"fields \['x'\] fit no format"),
-        ("types", {"prompt": [1], "chosen": ["a"], "rejected": ["b"]}, "field prompt"),
-        ("bytes", {"prompt": [b"q"], "chosen": ["a"], "rejected": ["b"]}, "field prompt"),
-        ("nulls", {"prompt": ["q"], "chosen": ["a"], "rejected": [None]}, "fit no format|rejected"),
-        ("nan", {**{k: [v] for k, v in GOOD["trl-text"].items()}, "seconds": [float("nan")]},
-         "field seconds"),
-        ("none", {"prompt": pa.array([], pa.string())}, "holds no rows"),
-    ]:  # fmt: skip
-        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
-        refused(lab, tmp_path / f"{name}.parquet", message)

@@ -35,24 +35,24 @@ _SHORT = {
 __all__ = ["FORMATS", "Format", "describe_unknown", "detect", "named", "to_write"]
 
 
-def named(name: str) -> Format:
+def named(name: object) -> Format:
     """The format of this name.
 
     Raises:
         ConfigError: there is none.
     """
-    if name not in _BY_NAME:
+    if not isinstance(name, str) or name not in _BY_NAME:
         raise ConfigError(f"format={name!r}: use one of {', '.join(_BY_NAME)}.")
     return _BY_NAME[name]
 
 
-def to_write(what: What, name: str) -> Format:
+def to_write(what: What, name: object) -> Format:
     """The format to write something in; "trl" and "trl-text" fit everything.
 
     Raises:
         ConfigError: there is none of that name for it.
     """
-    found = _BY_NAME.get(_SHORT.get((what, name), name))
+    found = _BY_NAME.get(_SHORT.get((what, name), name)) if isinstance(name, str) else None
     if found is None or found.what != what:
         fitting = [f.name for f in FORMATS if f.what == what]
         raise ConfigError(f"format={name!r}: {what} are written as {', '.join(fitting)}.")

@@ -17,7 +17,7 @@ from uuid import UUID
 from rlhf_lab.store.exchange import fields
 from rlhf_lab.store.exchange.fields import Ratings, Strict
 from rlhf_lab.store.exchange.formats.kwise import check_tiers
-from rlhf_lab.store.exchange.formats.pairs import exact_messages, plain_messages, prompt_in
+from rlhf_lab.store.exchange.formats.prompts import exact_messages, plain_messages, prompt_in
 from rlhf_lab.store.exchange.record import Candidate, Record, Row, RowProblem, What
 
 _NOT_FIELDS = ("id", "external_id", "_server_id", "status", "metadata", "inserted_at", "updated_at")
@@ -71,12 +71,8 @@ class Argilla:
         """A judgment for each user who replied; answers without one where nobody did."""
         (row,) = rows
         nested = _nested(row) if not isinstance(row.get("fields"), Mapping) else row
-        texts = nested.get("fields")
-        if not isinstance(texts, Mapping):
-            raise RowProblem("fields", f"{texts!r:.80}: should hold the prompt and the responses")
-        metadata = _opened(nested.get("metadata"), "metadata") or {}
-        if not isinstance(metadata, Mapping):
-            raise RowProblem("metadata", f"{metadata!r:.80}: should be an object")
+        texts = _object(nested.get("fields"), "fields")
+        metadata = _object(_opened(nested.get("metadata"), "metadata") or {}, "metadata")
         name, options = _split_fields(texts)
         prompt = fields.make_prompt(prompt_in(texts[name], f"fields.{name}"), f"fields.{name}")
         said = fields.shared(metadata, prompt)
@@ -202,17 +198,15 @@ def _replies(responses: object) -> list[_Reply]:
     if responses is None:
         return []
     if isinstance(responses, Mapping):
-        return _by_user(responses)
+        return _by_user(_object(responses, "responses"))
     if not isinstance(responses, (list, tuple)):
         raise RowProblem("responses", f"{responses!r:.80}: should be an object or a list")
     found = []
     for n, reply in enumerate(responses):
-        values = reply.get("values") if isinstance(reply, Mapping) else None
-        if not isinstance(reply, Mapping) or not isinstance(values or {}, Mapping):
+        if not isinstance(reply, Mapping):
             raise RowProblem(f"responses.{n}", f"{reply!r:.80}: should have values and a user_id")
-        plain = {
-            q: v.get("value") if isinstance(v, Mapping) else v for q, v in (values or {}).items()
-        }
+        values = _object(reply.get("values") or {}, f"responses.{n}.values")
+        plain = {q: v.get("value") if isinstance(v, Mapping) else v for q, v in values.items()}
         found.append(_reply(reply.get("user_id"), reply.get("status"), plain, f"responses.{n}"))
     return found
 
@@ -246,9 +240,16 @@ def _reply(user: object, status: object, values: Mapping[str, Any], where: str) 
         raise RowProblem(f"{where}.status", f"{status!r:.80}: should be submitted or discarded")
     ranking = next((v for q, v in values.items() if "rank" in q), None)
     if ranking is None:
-        ranking = next((v for v in values.values() if isinstance(v, (list, tuple))), None)
+        ranking = next((v for v in values.values() if _is_ranking(v)), None)
     comment = next((v for q, v in values.items() if "comment" in q or "feedback" in q), None)
     return _Reply(user, str(status or "submitted"), ranking, comment)
+
+
+def _is_ranking(value: object) -> bool:
+    """Whether it looks like one, also where `datasets` made an object of lists of it."""
+    if isinstance(value, Mapping):
+        return {"rank", "value"} <= value.keys()
+    return isinstance(value, (list, tuple))
 
 
 def _tiers(value: object, options: list[str]) -> list[list[int]]:
@@ -277,6 +278,12 @@ def _plain(name: str) -> str:
     return re.sub(r"[-_ ]", "", name).lower()
 
 
+def _object(value: object, field: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(k, str) for k in value):
+        raise RowProblem(field, f"{value!r:.80}: should be an object, with text as names")
+    return value
+
+
 def _opened(value: object, field: str) -> object:
     """What tables hold as JSON text."""
     if not isinstance(value, str):
@@ -284,7 +291,11 @@ def _opened(value: object, field: str) -> object:
     try:
         return json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise RowProblem(field, f"{value!r:.80}: should be JSON ({error})") from error
+        raise RowProblem(
+            field,
+            f"{value!r:.80}: should be JSON ({error}); tables of text from other tools seldom are: "
+            "export it as JSON lines or Parquet",
+        ) from error
 
 
 def _questions(row: Row) -> dict[str, int]:
@@ -303,14 +314,15 @@ def _nested(row: Row) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for question, version in questions.items():
         if version == 2:
-            users = row.get(f"{question}.responses.users") or []
-            states = row.get(f"{question}.responses.status") or []
+            values, users, states = (
+                _listed(row, f"{question}.responses{mark}") for mark in ("", ".users", ".status")
+            )
             responses[question] = [
                 {"value": v, "user_id": _at(users, n), "status": _at(states, n)}
-                for n, v in enumerate(row.get(f"{question}.responses") or [])
+                for n, v in enumerate(values)
             ]
         else:
-            responses[question] = _turned(row[question])
+            responses[question] = _turned(_opened(row[question] or None, question))
     belongs = tuple(f"{q}{mark}" for q in questions for mark in (".", "-suggestion"))
     texts = {
         c: x
@@ -318,6 +330,14 @@ def _nested(row: Row) -> dict[str, Any]:
         if c not in _NOT_FIELDS and c not in questions and not c.startswith(belongs)
     }
     return {"fields": texts, "responses": responses, "metadata": row.get("metadata")}
+
+
+def _listed(row: Row, column: str) -> Sequence[Any]:
+    value = row.get(column)
+    value = [] if value is None or value == "" else _opened(value, column)
+    if not isinstance(value, (list, tuple)):
+        raise RowProblem(column, f"{value!r:.80}: should be a list, with an entry for each user")
+    return value
 
 
 def _turned(value: object) -> object:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from rlhf_lab.store.exchange import fields
 from rlhf_lab.store.exchange.fields import Name, Ratings, Strict
-from rlhf_lab.store.exchange.formats.pairs import (
+from rlhf_lab.store.exchange.formats.prompts import (
     exact_messages,
     plain_messages,
     prompt_in,

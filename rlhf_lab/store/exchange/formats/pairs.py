@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from rlhf_lab.store.exchange import fields, transcripts
 from rlhf_lab.store.exchange.fields import Name, Ratings, Strict
+from rlhf_lab.store.exchange.formats.pair_texts import SIDES, PairTexts, pair_texts
+from rlhf_lab.store.exchange.formats.prompts import exact_messages, plain_messages, prompt_text
 from rlhf_lab.store.exchange.record import Candidate, Record, Row, RowProblem, What
-from rlhf_lab.types import Message
 
-_SIDES = ("chosen", "rejected")
 _OF_SIDES = {
     f"{side}_{name}": kind
-    for side in _SIDES
+    for side in SIDES
     for name, kind in [
         ("rank", "int"),
         ("place", "int"),
@@ -33,22 +33,16 @@ _OF_SIDES = {
 }
 
 
+class _Tie(Strict):
+    tie: bool = False
+
+
 class _Side(Strict):
     rank: Annotated[int, Field(ge=1, le=10_000)] | None = None
     place: Annotated[int, Field(ge=0, le=10_000)] | None = None
     source: str = ""
     id: Name | None = None
     ratings: Ratings | None = None
-
-
-class _Cut(Strict):
-    prompt_chars: Annotated[int, Field(ge=0)] | None = None
-
-
-class _Texts(NamedTuple):
-    messages: tuple[Message, ...]
-    chosen: str
-    rejected: str
 
 
 @dataclass(frozen=True)
@@ -65,7 +59,7 @@ class Pairs:
     def __post_init__(self) -> None:
         """Derive what it needs and writes."""
         text = "messages" if self.shape == "chat" else "text"
-        names = ("prompt", *_SIDES) if self.explicit else _SIDES
+        names = ("prompt", *SIDES) if self.explicit else SIDES
         exact = {} if self.shape == "chat" else {"prompt_messages": "messages"}
         cut = {} if self.explicit or self.shape == "chat" else {"prompt_chars": "int"}
         columns = {n: text for n in names} | exact | cut | {"tie": "bool"}
@@ -85,19 +79,29 @@ class Pairs:
         return isinstance(chosen, str) and (self.explicit or marked == (self.shape != "text"))
 
     def group(self, row: Row) -> str | None:
-        """The judgment."""
+        """The judgment; without its id, the two rows of a tie still belong together."""
         found = row.get("judgment_id")
+        if found is None and row.get("tie") is True:
+            return repr(_both_ways(row))
         return found if isinstance(found, str) else None
 
     def read(self, rows: Sequence[Row]) -> list[Record]:
-        """One ranking."""
-        first = _texts(rows[0])
+        """One ranking; of ties without an id as many as there are rows one way."""
+        if rows[0].get("judgment_id") is not None or len(rows) == 1:
+            return [self._ranking(rows)]
+        ways: tuple[list[Row], list[Row]] = ([], [])
+        for row in rows:
+            ways[_chosen(row) != _chosen(rows[0])].append(row)
+        return [self._ranking([row]) for row in max(ways, key=len)]
+
+    def _ranking(self, rows: Sequence[Row]) -> Record:
+        first = pair_texts(rows[0])
         prompt = fields.make_prompt(first.messages, "prompt" if self.explicit else "chosen")
         said = fields.shared(rows[0], prompt)
         found = _Gathered()
         for n, row in enumerate(rows):
             try:
-                texts = _texts(row) if n else first
+                texts = pair_texts(row) if n else first
                 if texts.messages != first.messages or (n and fields.shared(row, prompt) != said):
                     raise RowProblem(
                         "judgment_id",
@@ -108,7 +112,7 @@ class Pairs:
             except RowProblem as problem:
                 raise RowProblem(problem.field, problem.reason, n) from problem
         candidates, tiers = found.ranked()
-        return [Record(kind="ranking", candidates=candidates, tiers=tiers, **said)]
+        return Record(kind="ranking", candidates=candidates, tiers=tiers, **said)
 
     def write(self, record: Record) -> list[dict[str, Any]]:
         """One row for each pair; none for what is not a ranking."""
@@ -163,14 +167,17 @@ class _Gathered:
         self.ranks: dict[str, int] = {}
         self.places: dict[str, int] = {}
 
-    def add(self, row: Row, texts: _Texts, *, alone: bool) -> None:
-        for number, side in enumerate(_SIDES):
+    def add(self, row: Row, texts: PairTexts, *, alone: bool) -> None:
+        tie = fields.check(_Tie, row).tie
+        ranks = []
+        for number, side in enumerate(SIDES):
             names = {f: f"{side}_{f}" for f in _Side.model_fields}
             said = fields.check(_Side, row, names)
             if said.rank is None and not alone:
                 raise RowProblem(f"{side}_rank", "is missing, and the judgment has several rows")
             text = texts.chosen if side == "chosen" else texts.rejected
-            rank = number + 1 if said.rank is None else said.rank
+            rank = (1 if tie else number + 1) if said.rank is None else said.rank
+            ranks.append(rank)
             key = said.id or (f"place {said.place}" if said.place is not None else side + text)
             new = Candidate(text, said.source, said.id, said.ratings)
             usual = number if alone else self.places.get(key, len(self.places))
@@ -180,6 +187,8 @@ class _Gathered:
             before = self.ranks.setdefault(key, rank), self.places.setdefault(key, place)
             if before != (rank, place):
                 raise RowProblem(f"{side}_rank", f"{rank}: had another rank or place before")
+        if tie and ranks[0] != ranks[1]:
+            raise RowProblem("tie", f"True, but the ranks are {ranks}: equal ones are a tie")
         if alone and len(self.candidates) == 1:
             raise RowProblem("rejected_id", "is the chosen one's: a pair has two answers")
 
@@ -195,6 +204,20 @@ class _Gathered:
         )
 
 
+def _chosen(row: Row) -> list[object]:
+    return [row.get(f"chosen{mark}") for mark in ("", "_id", "_place")]
+
+
+def _both_ways(row: Row) -> list[object]:
+    """What the two rows of a tie have in common."""
+    sides = sorted(
+        [repr(row.get(side)), *(repr(row.get(f"{side}_{f}")) for f in _Side.model_fields)]
+        for side in SIDES
+    )
+    about = sorted((k, repr(x)) for k, x in row.items() if not k.startswith(SIDES))
+    return [sides, about]
+
+
 def _columns(side: str, candidate: Candidate, place: int, rank: int) -> dict[str, Any]:
     return {
         f"{side}_rank": rank,
@@ -203,85 +226,6 @@ def _columns(side: str, candidate: Candidate, place: int, rank: int) -> dict[str
         f"{side}_id": candidate.id,
         f"{side}_ratings": dict(candidate.ratings) if candidate.ratings else None,
     }
-
-
-def _texts(row: Row) -> _Texts:
-    kinds = {type(row.get(side)) for side in _SIDES}
-    if kinds <= {list, tuple}:
-        return _from_chats(row)
-    chosen, rejected = (fields.required_text(row, side) for side in _SIDES)
-    exact = row.get("prompt_messages")
-    messages = fields.messages_in(exact, "prompt_messages") if exact is not None else None
-    if row.get("prompt") is not None:
-        return _Texts(messages or prompt_in(row["prompt"], "prompt"), chosen, rejected)
-    return _from_wholes(row, messages, chosen, rejected)
-
-
-def _from_chats(row: Row) -> _Texts:
-    """Chats that hold the answer alone, or the prompt as well."""
-    answers = []
-    starts = []
-    for side in _SIDES:
-        *start, last = fields.messages_in(row[side], side) or (None,)
-        if last is None or last.role != "assistant":
-            raise RowProblem(side, f"{row[side]!r:.80}: should end with the assistant's message")
-        starts.append(tuple(start))
-        answers.append(last.content)
-    if starts[0] != starts[1]:
-        raise RowProblem("rejected", "has another prompt before its last message than `chosen`")
-    given = row.get("prompt")
-    if not starts[0] and given is None:
-        raise RowProblem("prompt", "is missing, and `chosen` has no messages before its last one")
-    return _Texts(starts[0] or prompt_in(given, "prompt"), *answers)
-
-
-def _from_wholes(
-    row: Row, messages: tuple[Message, ...] | None, chosen: str, rejected: str
-) -> _Texts:
-    """Texts that hold prompt and answer."""
-    size = fields.check(_Cut, row).prompt_chars
-    if size is None:
-        found = transcripts.shared_turns(chosen, rejected)
-        if found is not None:
-            return _Texts(*found)
-        size = transcripts.common_start(chosen, rejected)
-        start = chosen[:size].rstrip()
-        if not start:
-            raise RowProblem(
-                "rejected",
-                "starts otherwise than `chosen`, and there is no `prompt`: both hold the prompt "
-                "before the answer, or the row has it in a field of its own",
-            )
-        return _Texts(prompt_in(start, "chosen"), chosen[size:], rejected[size:])
-    if chosen[:size] != rejected[:size] or min(len(chosen), len(rejected)) < size:
-        raise RowProblem("prompt_chars", f"{size}: `chosen` and `rejected` differ before that")
-    start = chosen[:size]
-    return _Texts(messages or prompt_in(start, "chosen"), chosen[size:], rejected[size:])
-
-
-def prompt_in(value: object, name: str) -> tuple[Message, ...]:
-    """The messages of a prompt given as text, transcript or chat."""
-    if isinstance(value, str):
-        if not value.strip():
-            raise RowProblem(name, f"{value!r:.80}: has no text that could be the prompt")
-        return transcripts.prompt_messages(value)
-    return fields.messages_in(value, name)
-
-
-def prompt_text(messages: Sequence[Message]) -> str:
-    """A prompt as one text: its own where it is one message, else a transcript."""
-    alone = len(messages) == 1 and messages[0].role == "user"
-    return messages[0].content if alone else transcripts.open_transcript(messages)
-
-
-def plain_messages(messages: Sequence[Message]) -> list[dict[str, str]]:
-    """As JSON."""
-    return [{"role": m.role, "content": m.content} for m in messages]
-
-
-def exact_messages(text: str, messages: tuple[Message, ...]) -> list[dict[str, str]] | None:
-    """The messages, where the text alone would be read as others."""
-    return None if transcripts.prompt_messages(text) == messages else plain_messages(messages)
 
 
 def all_pairs() -> Iterator[Pairs]:

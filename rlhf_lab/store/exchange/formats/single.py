@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rlhf_lab.errors import PromptError
 from rlhf_lab.store.exchange import fields
-from rlhf_lab.store.exchange.formats.pairs import (
+from rlhf_lab.store.exchange.formats.prompts import (
     exact_messages,
     plain_messages,
     prompt_in,
     prompt_text,
 )
 from rlhf_lab.store.exchange.record import Record, Row, RowProblem, What
-from rlhf_lab.store.prompt_files import PROMPT_FIELDS
+from rlhf_lab.store.prompt_files import PROMPT_FIELDS, with_input
 from rlhf_lab.types import Message
 
 # Fields of the other formats.
@@ -60,9 +61,8 @@ class Prompts:
         if name is None:
             raise RowProblem("prompt", "is missing or null")
         value = row[name]
-        more = row.get("input")
-        if name == "instruction" and isinstance(value, str) and more:
-            value = f"{value}\n\n{more}"  # without its input the instruction means nothing
+        if name == "instruction" and isinstance(value, str):
+            value = _instruction(value, row.get("input"))
         prompt = fields.make_prompt(_exact(row) or prompt_in(value, name), name)
         said = fields.shared({f: row.get(f) for f in fields.OF_PROMPTS}, prompt)
         return [Record(kind="prompt", **said)]
@@ -150,6 +150,13 @@ def _columns(messages: tuple[Message, ...], chat: bool) -> dict[str, Any]:
 
 def _prompt_field(row: Row) -> str | None:
     return next((f for f in PROMPT_FIELDS if row.get(f) is not None), None)
+
+
+def _instruction(text: str, more: object) -> str:
+    try:
+        return with_input(text, more)
+    except PromptError as error:
+        raise RowProblem("input", f"{more!r:.80}: should be text") from error
 
 
 def _exact(row: Row) -> tuple[Message, ...] | None:
