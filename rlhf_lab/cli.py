@@ -62,12 +62,13 @@ def import_(
 ) -> None:
     """Import judgments, demonstrations or prompts: all of a file, or nothing."""
     from rlhf_lab.store.exchange import import_data
+    from rlhf_lab.store.paths import as_folder, as_path
     from rlhf_lab.store.place import open_or_make_store
 
-    folder = directory.expanduser().absolute()
     with ExitStack() as stack:
         console = stack.enter_context(_errors_in_words("Nothing was stored."))
-        if not source.expanduser().exists():  # before a lab is made for it
+        folder = as_folder(directory)
+        if not as_path(source).exists():  # before a lab is made for it
             raise ImportFileError(f"{source} is not there: check the path.")
         store = stack.enter_context(open_or_make_store(folder))
         report = import_data(

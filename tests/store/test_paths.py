@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from rlhf_lab import Lab
 from rlhf_lab.cli import app
 from rlhf_lab.errors import ConfigError, StoreError
 from rlhf_lab.store import PreferenceStore, backup_lab, move_lab, open_store, restore_lab
@@ -36,6 +37,8 @@ def test_what_is_no_path_is_said_wherever_one_is_given(directory, tmp_path, text
         for give in (
             lambda: as_path(text),
             lambda: open_store(text),
+            lambda: Lab(text),
+            lambda: Lab(tmp_path / "new", database=text),
             lambda: move_lab(text, "sqlite"),
             lambda: backup_lab(store, directory, text),
             lambda: restore_lab(text, tmp_path / "again"),
@@ -73,6 +76,7 @@ def test_a_file_where_a_folder_is_needed_is_said(directory, tmp_path):
     with open_store(directory) as store:
         for give in (
             lambda: open_store(file),
+            lambda: Lab(file),
             lambda: open_store(file / "lab"),
             lambda: move_lab(file, "sqlite"),
             lambda: backup_lab(store, directory, file / "lab.tar"),
@@ -102,7 +106,7 @@ def test_the_longest_names_are_backed_up_and_restored(directory, tmp_path):
     assert restore_lab(tmp_path / "backup" / name, tmp_path / "again" / name).audit.ok
 
 
-@pytest.mark.parametrize("command", ["audit", "move", "backup", "restore"])
+@pytest.mark.parametrize("command", ["audit", "import", "move", "backup", "restore"])
 def test_the_commands_say_it_in_words(command):
     done = CliRunner().invoke(
         app, [command, "~nobody-of-that-name/x", "sqlite"][: 3 - (command == "audit")]
