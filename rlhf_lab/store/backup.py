@@ -27,6 +27,7 @@ from rlhf_lab.store.copying import copy_rows
 from rlhf_lab.store.database import Database
 from rlhf_lab.store.paths import as_file, as_folder, flush
 from rlhf_lab.store.place import DEFAULT
+from rlhf_lab.store.sealing import unseal_file
 from rlhf_lab.types import utc_now
 
 if TYPE_CHECKING:
@@ -180,6 +181,7 @@ def _snapshot(database: Database, snapshot: Path, progress: bool) -> None:
         # One reading transaction: in WAL mode, writers do not wait for it nor it for them.
         with closing(sqlite3.connect(str(database.url.database), timeout=10)) as connection:
             connection.execute("VACUUM INTO ?", (str(snapshot),))
+        unseal_file(snapshot)  # a move may have been stopped midway; whoever restores goes on
         return
     target = Database(snapshot)
     try:

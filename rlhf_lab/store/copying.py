@@ -50,16 +50,23 @@ def require_empty(session: Session, where: str) -> None:
     Raises:
         StoreError: there is; says what.
     """
+    if found := what_is_in(session):
+        raise StoreError(
+            f"{where} holds {found} already: data is copied into an empty database only. Name a "
+            "new one."
+        )
+
+
+def what_is_in(session: Session) -> str:
+    """The first of what a database holds, such as "3 prompts"; nothing if it is empty."""
     for table in Base.metadata.sorted_tables:
         query = select(func.count()).select_from(table)
         if table.name == SettingRow.__tablename__:
             # A new database has the head of an empty chain.
             query = query.where(table.c.key != chain.SETTING)
         if number := session.scalar(query):
-            raise StoreError(
-                f"{where} holds {number} {table.name} already: data is copied into an empty "
-                "database only. Name a new one."
-            )
+            return f"{number} {table.name}"
+    return ""
 
 
 def count_rows(session: Session) -> int:

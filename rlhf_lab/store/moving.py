@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from rlhf_lab.errors import StoreError
 from rlhf_lab.store import unfinished
 from rlhf_lab.store.audit import AuditReport, audit_session
-from rlhf_lab.store.copying import clear_rows, copy_rows, count_rows
+from rlhf_lab.store.copying import clear_rows, copy_rows, count_rows, what_is_in
 from rlhf_lab.store.database import Database
 from rlhf_lab.store.engine import parse_location
 from rlhf_lab.store.lock import TrainingLock
@@ -30,6 +30,11 @@ from rlhf_lab.store.place import (
     without_password,
 )
 from rlhf_lab.store.sealing import is_sealed, moved_to, seal, unseal
+
+_ALREADY = (
+    "{} was moved to {} already. If that move was stopped, give it again with the same target; if "
+    "it was made from another directory, write the new place into {}."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +119,7 @@ def _move(folder: Path, source: Database, url: URL, progress: bool) -> MoveRepor
                         f"the data does not pass an audit, so the lab stays in {source.where}:\n"
                         f"{report}"
                     )
-            if not is_sealed(from_):
+            if not is_sealed(from_, token):
                 seal(from_, target.where, token)
         note_place(folder, url)
         _finish(target)
@@ -131,18 +136,14 @@ def _copied(
     from_: Session, to: Session, source: Database, target: Database, folder: Path, progress: bool
 ) -> tuple[str, int]:
     """See to it that the target is a marked copy; returns its token and how many rows it has."""
-    mark = unfinished.read(to)
-    if is_sealed(from_):
-        if mark is not None and is_sealed(from_, mark.token):
-            return mark.token, count_rows(from_)  # killed when nothing was left to copy
-        raise StoreError(
-            f"{source.where} was moved to {moved_to(from_)} already. If that move was stopped, "
-            "give it again with the same target; if it was made from another directory, write "
-            f"the new place into {folder / NOTE}."
-        )
-    name = _name(source.url)
+    name, mark = _name(source.url), unfinished.read(to)
+    if mark is not None and is_sealed(from_, mark.token):
+        return mark.token, count_rows(from_)  # killed when nothing was left to copy
     if mark is not None and unfinished.may_be_replaced(to, mark, from_, name):
         clear_rows(to)
+    # Whoever lost or removed the copy before the lab used it may make another in its place.
+    if is_sealed(from_) and (moved_to(from_) != target.where or what_is_in(to)):
+        raise StoreError(_ALREADY.format(source.where, moved_to(from_), folder / NOTE))
     rows = copy_rows(from_, to, where=target.where, progress=progress)
     token = uuid.uuid4().hex
     unfinished.write(to, unfinished.Mark(token, name))

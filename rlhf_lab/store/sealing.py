@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -25,6 +28,8 @@ def seal(session: Session, now_in: str, token: str) -> None:
         now_in: Where the data is, for those who are refused.
         token: Names the copy that counts from now on.
     """
+    if is_sealed(session):
+        unseal(session)  # for the sake of a copy that is gone
     message = f"{MOVED} {now_in}".replace("'", "''")
     if _is_sqlite(session):
         for name, action, of in _triggers():
@@ -54,6 +59,13 @@ def unseal(session: Session) -> None:
             run_ddl(session, f"DROP TRIGGER {name}")
     else:
         run_ddl(session, "DROP FUNCTION lab_has_moved() CASCADE")  # its triggers with it
+
+
+def unseal_file(file: Path) -> None:
+    """The same for an SQLite file that is a copy, sealed or not: it has moved nowhere."""
+    with closing(sqlite3.connect(file)) as connection:
+        for name, _, _ in _triggers():
+            connection.execute(f"DROP TRIGGER IF EXISTS {name}")
 
 
 def is_sealed(session: Session, token: str = "") -> bool:

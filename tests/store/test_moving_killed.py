@@ -10,7 +10,16 @@ from contextlib import closing
 import pytest
 
 from rlhf_lab.errors import StoreError
-from rlhf_lab.store import PreferenceStore, audit, move_lab, moving, open_store, unfinished
+from rlhf_lab.store import (
+    PreferenceStore,
+    audit,
+    backup_lab,
+    move_lab,
+    moving,
+    open_store,
+    restore_lab,
+    unfinished,
+)
 from rlhf_lab.store.place import NOTE
 from tests.store.everything import all_rows, as_multiset, fill_with_everything
 from tests.store.helpers import ranking, start
@@ -99,6 +108,32 @@ def test_after_the_seal_nobody_writes_until_the_move_given_again_has_noted_the_p
     judge(directory, "afterwards")
 
 
+def test_a_copy_that_is_lost_before_the_lab_used_it_is_made_again(directory, tmp_path):
+    before = read(directory)
+    place = tmp_path / "other.sqlite"
+    kill(directory, f"sqlite:///{place}", before="note_place")
+    place.unlink()
+    for step in ("seal", "note_place"):
+        kill(directory, f"sqlite:///{place}", before=step)
+    with pytest.raises(StoreError, match="has moved"):
+        judge(directory, "between")
+    with pytest.raises(StoreError, match=r"was moved to .*other\.sqlite already"):
+        move_lab(directory, "sqlite")
+    move_lab(directory, f"sqlite:///{place}")
+    assert read(directory) == before
+    judge(directory, "afterwards")
+
+
+def test_a_backup_made_in_between_is_restored_to_go_on_with(directory, tmp_path):
+    before = read(directory)
+    kill(directory, "sqlite", before="note_place")
+    with open_store(directory) as store:
+        backup_lab(store, directory, tmp_path / "lab.tar")
+    assert restore_lab(tmp_path / "lab.tar", tmp_path / "again").audit.ok
+    assert read(tmp_path / "again") == before
+    judge(tmp_path / "again", "afterwards")
+
+
 def test_after_the_note_the_move_is_done(directory, target):
     before = read(directory)
     kill(directory, target, before="_finish")
@@ -171,6 +206,20 @@ def test_a_move_given_again_that_fails_leaves_the_lab_usable_where_it_was(
     before = read(directory)
     move_lab(directory, target)
     assert read(directory) == before
+
+
+@pytest.mark.postgres
+def test_a_lab_in_postgresql_that_was_moved_from_another_directory_is_not_moved_again(
+    directory, postgres_url, tmp_path
+):
+    move_lab(directory, postgres_url)
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(directory / NOTE, other / NOTE)
+    move_lab(directory, "sqlite")
+    with pytest.raises(StoreError, match=r"was moved to .*lab/lab-2\.sqlite already"):
+        move_lab(other, "sqlite")
+    assert [f.name for f in other.glob("*.sqlite")] == []
 
 
 @pytest.mark.postgres
