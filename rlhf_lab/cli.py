@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 
 from rlhf_lab.errors import ConfigError, LabError
-from rlhf_lab.types import as_path
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Teach a language model what people prefer."
@@ -64,10 +63,11 @@ def import_(
 ) -> None:
     """Import judgments, demonstrations or prompts: all of a file, or nothing."""
     from rlhf_lab.store.exchange import importing, whole
+    from rlhf_lab.store.paths import as_folder
     from rlhf_lab.store.place import open_or_make_store
 
     with _errors_in_words("Nothing was stored.") as console:
-        folder = as_path(directory).absolute()
+        folder = as_folder(directory)
         job = importing.prepare(
             source,
             format=form,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from rlhf_lab.annotators import RankingQueue, RubricAnnotator, rank_all
@@ -225,6 +224,9 @@ class LabData:
 
         Args:
             expected: A head that was noted elsewhere (`report.head`), which must still hold.
+
+        Raises:
+            ConfigError: what is expected is no head.
         """
         return audit(self.store, expected=expected, progress=self.progress)
 
@@ -257,10 +259,5 @@ class LabData:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

@@ -20,7 +20,8 @@ from rlhf_lab.store import (
     open_or_make_store,
     settle_identity,
 )
-from rlhf_lab.types import START, Annotator, LoraSpec, Sampling, Version
+from rlhf_lab.store.paths import as_folder
+from rlhf_lab.types import START, Annotator, LoraSpec, Sampling, Version, as_path
 
 if TYPE_CHECKING:
     from rlhf_lab.evaluation import EvalReport
@@ -86,11 +87,11 @@ class Lab(LabData):
                 or keeps its data elsewhere; when the model is loaded, also if its weights are
                 others than they were.
             StoreError: the directory cannot be used.
-            ConfigError: keep_states is below 1.
+            ConfigError: keep_states is below 1, or the path is none.
         """
         if keep_states is not None and keep_states < 1:
             raise ConfigError(f"keep_states={keep_states}: at least 1, or None to keep all.")
-        self.path = Path(path).expanduser().absolute()  # a later chdir must not move it
+        self.path = as_folder(path)  # absolute: a later chdir must not move it
         self.seed = seed
         self.progress = progress
         self.sampling = replace(sampling or Sampling(temperature=0.8, max_new_tokens=48), seed=seed)
@@ -330,7 +331,7 @@ class Lab(LabData):
                 f"path={str(path)!r}, push_to_hub={push_to_hub!r}: a policy goes to a folder; pass "
                 "its path, or what='judgments' to share those."
             )
-        return self._bench.export(Path(path).expanduser())
+        return self._bench.export(as_path(path))
 
     # The model
 

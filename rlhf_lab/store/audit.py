@@ -15,11 +15,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from rlhf_lab.store import chain
-from rlhf_lab.store.audit_chain import Walk, walk
+from rlhf_lab.store.audit_chain import Walk, require_head, walk
 from rlhf_lab.store.audit_rest import (
     damaged_file,
     dangling_references,
     items_out_of_step,
+    more_than_asked,
     prompts_altered,
     wrongly_counted,
 )
@@ -45,12 +46,17 @@ class AuditReport:
             up to there was changed since: pass it as `expected`.
         problems: The first 100, in words; those of the chain first, in its order.
         found: How many problems there are.
+        remarks: What is worth knowing and no problem: the first 100 items with more rankings than
+            the plan asks for. All of those count.
+        remarked: How many remarks there are.
     """
 
     judgments: int
     head: str
     problems: tuple[str, ...]
     found: int
+    remarks: tuple[str, ...] = ()
+    remarked: int = 0
 
     @property
     def ok(self) -> bool:
@@ -58,7 +64,7 @@ class AuditReport:
         return self.found == 0
 
     def __str__(self) -> str:
-        """The verdict, and a line for each problem."""
+        """The verdict, and a line for each problem and remark."""
         return "\n".join([self._verdict(), *(f"  - {problem}" for problem in self._lines())])
 
     __repr__ = __str__
@@ -80,10 +86,13 @@ class AuditReport:
         yield from self.problems
         if self.found > len(self.problems):
             yield f"and {self.found - len(self.problems):,} more"
+        yield from (f"remark: {remark}" for remark in self.remarks)
+        if self.remarked > len(self.remarks):
+            yield f"and {self.remarked - len(self.remarks):,} more remarks"
 
 
-class _Problems:
-    """The first problems, and how many there are."""
+class _Findings:
+    """The first of them, and how many there are."""
 
     def __init__(self) -> None:
         self.kept: list[str] = []
@@ -116,6 +125,7 @@ def audit(
 
     Raises:
         StoreError: the database cannot be read at all.
+        ConfigError: what is expected is no head.
     """
     database = store if isinstance(store, Database) else store.database
     with database.read() as session:
@@ -128,9 +138,11 @@ def audit_session(
     """The same within a transaction."""
     from tqdm.auto import tqdm
 
+    if expected is not None:
+        expected = require_head(expected)
     judgments = session.scalar(select(func.count(JudgmentRow.seq))) or 0
     prompts = session.scalar(select(func.count(PromptRow.seq))) or 0
-    problems = _Problems()
+    problems, remarks = _Findings(), _Findings()
     with tqdm(
         total=2 * judgments + prompts, desc="Audit", unit="row", disable=not progress, leave=False
     ) as bar:
@@ -140,9 +152,15 @@ def audit_session(
         problems.gather("what counts", wrongly_counted(session, done))
         problems.gather("prompts", prompts_altered(session, done))
         problems.gather("items and assignments", items_out_of_step(session))
+        remarks.gather("what is more than the plan asks for", more_than_asked(session))
         problems.gather("references", dangling_references(session))
         problems.gather("the file", damaged_file(session))
     head = chain.Head(end.length, end.hash)
     return AuditReport(
-        judgments=judgments, head=str(head), problems=tuple(problems.kept), found=problems.found
+        judgments=judgments,
+        head=str(head),
+        problems=tuple(problems.kept),
+        found=problems.found,
+        remarks=tuple(remarks.kept),
+        remarked=remarks.found,
     )

@@ -12,13 +12,30 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from rlhf_lab.errors import ConfigError
 from rlhf_lab.store import chain, checks
 from rlhf_lab.store.showing import printable
 from rlhf_lab.store.tables import JudgmentRow, ResponseRow, VersionRow
 
 BATCH = 1000
-_HEAD = re.compile(r"^(\d+):([0-9a-f]{64})$")
+# No lab has more judgments than fit into 15 digits; text of any length is no number to compute.
+_HEAD = re.compile(r"([0-9]{1,15}):([0-9a-f]{64})")
 _COLUMNS = JudgmentRow.__table__.c
+
+
+def require_head(text: str) -> str:
+    """The head that somebody noted, without spaces around it.
+
+    Raises:
+        ConfigError: it is none; a slip of the pen must not read like a record that was rewritten.
+    """
+    head = text.strip()
+    if _HEAD.fullmatch(head) is None:
+        raise ConfigError(
+            f"head {text!r:.90}: a head is NUMBER:HASH, a number, a colon and 64 digits of 0-9 and "
+            "a-f, as audit and backup print it. Copy the whole of it."
+        )
+    return head
 
 
 @dataclass
@@ -67,7 +84,7 @@ class _Points:
         self._malformed: list[str] = []
 
     def add(self, what: str, head: str) -> None:
-        found = _HEAD.match(head)
+        found = _HEAD.fullmatch(head)
         if found is None:
             self._malformed.append(
                 f"{what} says {printable(repr(head), 90)}, which is no head (NUMBER:HASH)"

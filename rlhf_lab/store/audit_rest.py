@@ -130,6 +130,21 @@ def _wrong_states(session: Session) -> Iterator[str]:
         )
 
 
+def more_than_asked(session: Session) -> Iterator[str]:
+    """Items with more rankings than the plan asks for: no damage, since all of them count."""
+    overlap = read_plan(session).overlap
+    if overlap is None:
+        return
+    columns = select(ItemRow.seq, ItemRow.id, ItemRow.done)
+    more = (ItemRow.state == "full") & (ItemRow.done > overlap)
+    for row in _stream(session, columns.where(more).order_by(ItemRow.seq)):
+        yield (
+            f"item {row.seq} ({row.id}) has {row.done} rankings that count, and the plan asks for "
+            f"{overlap}: it was judged again by a redo or from outside the queue, or the plan "
+            "asked for more before"
+        )
+
+
 def _wrong_assignments(session: Session) -> Iterator[str]:
     # Grouped once: looked up for each assignment, an annotator's judgments would be read as often
     # as there are assignments of theirs.

@@ -25,7 +25,9 @@ from rlhf_lab.errors import StoreError
 from rlhf_lab.store import chain
 from rlhf_lab.store.copying import copy_rows
 from rlhf_lab.store.database import Database
+from rlhf_lab.store.paths import as_file, as_folder, flush
 from rlhf_lab.store.place import DEFAULT
+from rlhf_lab.store.sealing import unseal_file
 from rlhf_lab.types import utc_now
 
 if TYPE_CHECKING:
@@ -86,14 +88,15 @@ def backup_lab(
 
     Raises:
         StoreError: the file exists or cannot be written; nothing is left behind.
+        ConfigError: one of the two is no path, or a file where a folder is needed.
     """
-    folder = Path(directory).expanduser().absolute()
-    file = Path(file).expanduser().absolute()
+    folder, file = as_folder(directory), as_file(file)
     _refuse_existing(file)
     with _errors_of(file), ExitStack() as stack:
         file.parent.mkdir(parents=True, exist_ok=True)
-        # Beside the file: it is the place that has to have the room anyway.
-        aside = Path(tempfile.mkdtemp(prefix=f".{file.name}.", dir=file.parent))
+        # Beside the file: it is the place that has to have the room anyway. Not named after it:
+        # a name may be as long as the system takes.
+        aside = Path(tempfile.mkdtemp(prefix=".rlhf-lab-backup.", dir=file.parent))
         stack.callback(shutil.rmtree, aside, ignore_errors=True)
         snapshot = aside / DEFAULT
         _snapshot(store.database, snapshot, progress)
@@ -178,6 +181,7 @@ def _snapshot(database: Database, snapshot: Path, progress: bool) -> None:
         # One reading transaction: in WAL mode, writers do not wait for it nor it for them.
         with closing(sqlite3.connect(str(database.url.database), timeout=10)) as connection:
             connection.execute("VACUUM INTO ?", (str(snapshot),))
+        unseal_file(snapshot)  # a move may have been stopped midway; whoever restores goes on
         return
     target = Database(snapshot)
     try:
@@ -256,15 +260,6 @@ def is_inside(path: object) -> bool:
     if not isinstance(path, str) or not path or "\\" in path or "\0" in path or ":" in path[1:2]:
         return False
     return not path.startswith("/") and not {"", ".", ".."} & set(path.split("/"))
-
-
-def flush(path: Path) -> None:
-    """Have the system write a file or folder to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _refuse_existing(file: Path) -> None:

@@ -31,7 +31,7 @@ def copy_rows(source: Session, target: Session, *, where: str, progress: bool = 
     require_empty(target, where)
     target.execute(delete(SettingRow))
     tables = Base.metadata.sorted_tables
-    total = sum(_count(source, table) for table in tables)
+    total = count_rows(source)
     with tqdm(total=total, desc="Copy", unit="row", disable=not progress, leave=False) as bar:
         for table in tables:
             ordered = select(table).order_by(*table.primary_key.columns)
@@ -50,16 +50,56 @@ def require_empty(session: Session, where: str) -> None:
     Raises:
         StoreError: there is; says what.
     """
+    if found := what_is_in(session):
+        raise StoreError(
+            f"{where} holds {found} already: data is copied into an empty database only. Name a "
+            "new one."
+        )
+
+
+def what_is_in(session: Session) -> str:
+    """The first of what a database holds, such as "3 prompts"; nothing if it is empty."""
     for table in Base.metadata.sorted_tables:
         query = select(func.count()).select_from(table)
         if table.name == SettingRow.__tablename__:
             # A new database has the head of an empty chain.
             query = query.where(table.c.key != chain.SETTING)
         if number := session.scalar(query):
-            raise StoreError(
-                f"{where} holds {number} {table.name} already: data is copied into an empty "
-                "database only. Name a new one."
-            )
+            return f"{number} {table.name}"
+    return ""
+
+
+def count_rows(session: Session) -> int:
+    """How many there are, of all tables."""
+    return sum(_count(session, table) for table in Base.metadata.sorted_tables)
+
+
+def clear_rows(session: Session) -> None:
+    """Empty every table of a copy that is to be made anew.
+
+    The record is append-only by triggers, which are put aside for this transaction.
+    """
+    tables = Base.metadata.sorted_tables
+    if session.get_bind().dialect.name == "sqlite":
+        triggers = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+        aside = session.execute(text(triggers)).all()
+        for name, _ in aside:
+            run_ddl(session, f"DROP TRIGGER {name}")
+        for table in reversed(tables):
+            session.execute(delete(table))
+        for _, statement in aside:
+            run_ddl(session, statement)
+        return
+    for table in tables:
+        run_ddl(session, f"ALTER TABLE {table.name} DISABLE TRIGGER USER")
+    run_ddl(session, f"TRUNCATE {', '.join(table.name for table in tables)} RESTART IDENTITY")
+    for table in tables:
+        run_ddl(session, f"ALTER TABLE {table.name} ENABLE TRIGGER USER")
+
+
+def run_ddl(session: Session, statement: str) -> None:
+    """Run a statement as it stands: a colon in it begins no parameter."""
+    session.execute(text(statement.replace(":", "\\:")))
 
 
 def _count(session: Session, table: Table) -> int:

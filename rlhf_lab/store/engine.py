@@ -15,7 +15,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from rlhf_lab.errors import StoreError
+from rlhf_lab.store.showing import printable
 from rlhf_lab.store.tables import has_lone_surrogate, unescaped
+from rlhf_lab.types import as_path
 
 BUSY_SECONDS = 10.0
 # How a database says that its lab is elsewhere now.
@@ -24,6 +26,11 @@ MOVED = "this lab has moved, its data is now in"
 CONTAINS = "rlhf_lab_contains"
 MESSAGES_CONTAIN = "rlhf_lab_messages_contain"
 _WRITES = "rlhf_lab_writes"
+# By database, as URLs name them; the first is the one to write.
+_DRIVERS = {
+    "sqlite": ("sqlite", "sqlite+pysqlite"),
+    "postgresql": ("postgresql+psycopg", "postgresql"),
+}
 # Of pages kept in memory, per connection: as much as the indexes of 100,000 judgments need.
 _CACHE_KIB = 32 * 1024
 _FORGETTABLE = "rlhf_lab_forgettable"
@@ -35,8 +42,9 @@ def parse_location(location: Path | str) -> URL:
     """The database URL for a path to an SQLite file or an SQLAlchemy URL.
 
     Raises:
-        StoreError: neither SQLite nor PostgreSQL, an in-memory database, a folder, or a folder
-            that cannot be made.
+        StoreError: neither SQLite nor PostgreSQL, another driver than the lab's own, an in-memory
+            database, a folder, or a folder that cannot be made.
+        ConfigError: no system has such a path.
     """
     if isinstance(location, str) and "://" in location:
         try:
@@ -47,24 +55,37 @@ def parse_location(location: Path | str) -> URL:
             ) from error
     else:
         url = URL.create("sqlite", database=str(location))
-    backend = url.get_backend_name()
-    if backend == "postgresql":
-        plain = url.drivername == "postgresql"
-        return url.set(drivername="postgresql+psycopg") if plain else url
-    if backend != "sqlite":
-        raise StoreError(f"{backend}: a lab is kept in SQLite or PostgreSQL. Use one of these.")
-    _prepare_file(url.database)
+    url = _with_our_driver(url)
+    if url.get_backend_name() == "postgresql":
+        return url
     # Absolute: what is noted or opened again must not depend on where a process stands.
-    return url.set(database=str(Path(str(url.database)).absolute()))
+    return url.set(database=str(_prepare_file(url.database)))
 
 
-def _prepare_file(database: str | None) -> None:
+def _with_our_driver(url: URL) -> URL:
+    """Refuse other databases, and drivers that would be missing, asynchronous or untested."""
+    backend = url.get_backend_name()
+    if backend not in _DRIVERS:
+        raise StoreError(
+            f"{printable(backend, 40)}: a lab is kept in SQLite or PostgreSQL. Use "
+            "sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME."
+        )
+    plain = url.set(drivername=_DRIVERS[backend][0])
+    if url.drivername not in _DRIVERS[backend]:
+        raise StoreError(
+            f"{printable(url.drivername, 40)}: a lab opens {backend} with a driver of its own "
+            f"choice. Use {plain.difference_update_query(['password'])!r}."
+        )
+    return plain
+
+
+def _prepare_file(database: str | None) -> Path:
     if not database or database == ":memory:" or database.startswith("file:"):
         raise StoreError(
             f"{database or 'no file name'}: judgments must survive the process, so an SQLite lab "
             "is a plain file. Pass its path."
         )
-    path = Path(database)
+    path = as_path(database).absolute()
     if path.is_dir():
         raise StoreError(f"{path} is a folder: pass the database file, such as {path / 'lab.db'}.")
     try:
@@ -73,6 +94,7 @@ def _prepare_file(database: str | None) -> None:
         raise StoreError(
             f"{path.parent} cannot be made ({error.strerror}): choose a folder you may write to."
         ) from error
+    return path
 
 
 def open_engine(url: URL) -> Engine:
@@ -225,7 +247,10 @@ def as_store_error(error: exc.SQLAlchemyError, where: str) -> StoreError:
 
 def _next_step(cause: str) -> str:
     if MOVED in cause:
-        return "Close this lab and open it again."
+        return (
+            "Close this lab and open it again. If it says so again, the move was stopped midway: "
+            "give the same rlhf-lab move again."
+        )
     if "password" in cause:
         return (
             "Put the password where PostgreSQL looks for it: ~/.pgpass, a service file "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from operator import index
+from typing import TYPE_CHECKING, Any, Generic, Self, SupportsIndex, TypeVar, overload
 
 from sqlalchemy import ColumnElement, Select, func, select
 
@@ -24,6 +25,8 @@ T = TypeVar("T")
 _BATCH = 500
 # How much a notebook shows: rows, and characters per cell there and in a terminal.
 _ROWS = 20
+# How far either database counts.
+_MOST = 2**63 - 1
 _CELL, _CELL_IN_TERMINAL = 160, 36
 
 
@@ -67,6 +70,8 @@ class Table(Generic[T]):
         Raises:
             ConfigError: there is nothing to search for.
         """
+        if not isinstance(words, str):
+            raise ConfigError(f"search({words!r:.80}): words are looked for. Give a text.")
         if not words.strip():
             raise ConfigError(f"search({words!r}): nothing to search for. Give a word or more.")
         return self._with(self._spec.text(self._database, words))
@@ -75,12 +80,15 @@ class Table(Generic[T]):
         """The n that were stored last, the last one first.
 
         Raises:
-            ConfigError: n is below 1.
+            ConfigError: n is no whole number, below 1, or more than a database counts to.
         """
-        if n < 1:
-            raise ConfigError(f"newest({n}): at least 1.")
+        number = _number(n)
+        if number is None or number < 1:
+            raise ConfigError(f"newest({n!r}): a whole number of rows, at least 1.")
+        if number > _MOST:
+            raise ConfigError(f"newest({n}): at most {_MOST}. Leave newest out to see all rows.")
         order = self._spec.row.seq.asc() if self._query.backwards else self._spec.row.seq.desc()
-        return self._cut(self._numbers().order_by(order).limit(n), not self._query.backwards)
+        return self._cut(self._numbers().order_by(order).limit(number), not self._query.backwards)
 
     def __len__(self) -> int:
         with self._database.read() as session:
@@ -114,7 +122,14 @@ class Table(Generic[T]):
                 )
             numbers = self._ordered(self._numbers()).offset(start).limit(max(stop - start, 0))
             return self._cut(numbers, self._query.backwards)
-        found = self._read(None, 1, offset=place if place >= 0 else -place - 1, turned=place < 0)
+        number = _number(place)
+        if number is None:
+            raise ConfigError(
+                f"[{place!r:.80}]: rows have numbers, and pieces are cut as in [10:20]. To choose "
+                "by what is in them, use where() or search()."
+            )
+        offset = number if number >= 0 else -number - 1
+        found = self._read(None, 1, offset=offset, turned=number < 0) if offset <= _MOST else []
         if not found:
             raise IndexError(f"row {place} of {len(self)} {self._spec.name}")
         return found[0][1]
@@ -286,6 +301,13 @@ def prompt_table(database: Database) -> Table[Prompt]:
 def response_table(database: Database) -> Table[Response]:
     """All responses, in the order they were stored."""
     return Table(database, RESPONSES)
+
+
+def _number(value: object) -> int | None:
+    """A whole number, also one of NumPy; True is none."""
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        return None
+    return index(value)
 
 
 def _told(place: slice) -> str:

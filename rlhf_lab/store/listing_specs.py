@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
+from operator import attrgetter
 from typing import Any, Generic, TypeVar, get_args
 
-from sqlalchemy import ColumnElement, Text, func, literal, or_, select
+from sqlalchemy import ColumnElement, Text, cast, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from rlhf_lab.errors import ConfigError
@@ -16,7 +17,7 @@ from rlhf_lab.store import rows
 from rlhf_lab.store.database import Database
 from rlhf_lab.store.searching import Words, in_json_list, json_form
 from rlhf_lab.store.showing import moment
-from rlhf_lab.store.tables import ActiveRow, JudgmentRow, PromptRow, ResponseRow
+from rlhf_lab.store.tables import ActiveRow, JudgmentRow, PromptRow, ResponseRow, has_lone_surrogate
 from rlhf_lab.types import (
     EndReason,
     Judgment,
@@ -34,6 +35,8 @@ Filter = str | date | Iterable[str]
 # From a database and the values asked for to a condition on rows.
 Condition = Callable[[Database, list[Any]], ColumnElement[bool]]
 Cell = Callable[[Any, Mapping[str, str]], str]
+# Between two texts of a JSON list, as it is stored.
+_BETWEEN = '", "'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +110,20 @@ def _moment(value: object) -> datetime:
         at_midnight = value.time() == datetime.min.time()
         if value.tzinfo is None and not at_midnight:
             raise ConfigError(f"since={value.isoformat()} has no time zone: add one, as in +00:00.")
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
+        return _in_utc(value if value.tzinfo else value.replace(tzinfo=UTC))
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     raise ConfigError(f"since={value!r}: use a datetime, a date or an ISO text.")
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:  # within a day of the year 1 or 9999
+        raise ConfigError(
+            f"since={value.isoformat()} is no time in UTC: use one from "
+            f"{date.min} to {date.max} there."
+        ) from error
 
 
 def _listed(name: str, wanted: object) -> list[Any]:
@@ -132,12 +145,24 @@ def _since(column: InstrumentedAttribute[datetime]) -> Condition:
 
 
 def _has_tag(database: Database, values: list[Any]) -> ColumnElement[bool]:
-    forms = (literal(json.dumps(value, ensure_ascii=False), Text) for value in values)
-    return or_(*(in_json_list(database, PromptRow.tags, form) for form in forms))
+    # Both as `dump_json` writes a list of tags: escaped if one of them has half a character.
+    forms = {json.dumps(value, ensure_ascii=e) for value in values for e in (False, True)}
+    wanted = (literal(f, Text) for f in forms - {_BETWEEN} if not has_lone_surrogate(f))
+    found = [in_json_list(database, PromptRow.tags, form) for form in wanted]
+    return or_(*found, *([_has_separator()] if _BETWEEN in forms else []))
+
+
+def _has_separator() -> ColumnElement[bool]:
+    """Whether ", " is among the tags: it reads like the end of one tag and the start of the next.
+
+    So it has to be the first, or to come after such an end.
+    """
+    tags = cast(PromptRow.tags, Text)
+    return or_(tags.startswith(f"[{_BETWEEN}"), tags.contains(f'", {_BETWEEN}'))
 
 
 def _of_prompt(column: InstrumentedAttribute[str], condition: Condition) -> Condition:
-    """A filter by what the prompt is."""
+    """A filter by what the prompt of a row is."""
 
     def of_prompt(database: Database, values: list[Any]) -> ColumnElement[bool]:
         return column.in_(select(PromptRow.id).where(condition(database, values)))
@@ -214,6 +239,15 @@ def _judgment_record(judgment: Judgment) -> dict[str, Any]:
     }
 
 
+def _field(name: str) -> Cell:
+    """A cell with the text of a field; an empty one for None."""
+    return lambda value, _: getattr(value, name) or ""
+
+
+def _prompt_text(value: Response | Judgment, prompts: Mapping[str, str]) -> str:
+    return prompts.get(value.prompt_id, "")
+
+
 def _said(judgment: Judgment, prompts: Mapping[str, str]) -> str:
     if judgment.ranking is None:
         return judgment.kind
@@ -226,20 +260,29 @@ _PROMPT_FILTERS: dict[str, Condition] = {
     "tag": _has_tag,
 }
 
+_PROMPT_VALUES = {"split": get_args(Split)}
+
+
+def _filters_by_prompt(column: InstrumentedAttribute[str]) -> dict[str, Condition]:
+    """Of a table whose column names a prompt."""
+    by = {name: _of_prompt(column, condition) for name, condition in _PROMPT_FILTERS.items()}
+    return {"prompt": _is(column), **by}
+
+
 PROMPTS: Spec[Prompt] = Spec(
     name="prompts",
     row=PromptRow,
     convert=rows.to_prompt,
     filters={**_PROMPT_FILTERS, "prompt": _is(PromptRow.id)},
-    values={"split": get_args(Split)},
+    values=_PROMPT_VALUES,
     text=_in_prompt,
-    prompt_id=lambda prompt: prompt.id,
+    prompt_id=attrgetter("id"),
     shown={
-        "prompt": lambda prompt, _: prompt.text,
-        "split": lambda prompt, _: prompt.split,
-        "source": lambda prompt, _: prompt.source,
+        "prompt": _field("text"),
+        "split": _field("split"),
+        "source": _field("source"),
         "tags": lambda prompt, _: ", ".join(prompt.tags),
-        "id": lambda prompt, _: prompt.id,
+        "id": _field("id"),
     },
     fields=("id", "text", "messages", "split", "source", "tags"),
     record=_prompt_record,
@@ -253,24 +296,23 @@ RESPONSES: Spec[Response] = Spec(
         "version": _is(ResponseRow.version),
         "purpose": _is(ResponseRow.purpose),
         "end_reason": _is(ResponseRow.end_reason),
-        "prompt": _is(ResponseRow.prompt_id),
-        **{name: _of_prompt(ResponseRow.prompt_id, of) for name, of in _PROMPT_FILTERS.items()},
+        **_filters_by_prompt(ResponseRow.prompt_id),
         "since": _since(ResponseRow.created_at),
     },
     values={
         "purpose": get_args(Purpose),
         "end_reason": get_args(EndReason),
-        "split": get_args(Split),
+        **_PROMPT_VALUES,
     },
     text=_in_response,
-    prompt_id=lambda response: response.prompt_id,
+    prompt_id=attrgetter("prompt_id"),
     shown={
-        "prompt": lambda response, prompts: prompts.get(response.prompt_id, ""),
-        "response": lambda response, _: response.text,
-        "version": lambda response, _: response.version,
-        "ended by": lambda response, _: response.end_reason,
-        "purpose": lambda response, _: response.purpose,
-        "id": lambda response, _: response.id,
+        "prompt": _prompt_text,
+        "response": _field("text"),
+        "version": _field("version"),
+        "ended by": _field("end_reason"),
+        "purpose": _field("purpose"),
+        "id": _field("id"),
     },
     fields=tuple(f.name for f in fields(Response)),
     record=_response_record,
@@ -286,27 +328,26 @@ JUDGMENTS: Spec[Judgment] = Spec(
         "occasion": _on_occasion,
         "strength": _is(JudgmentRow.strength),
         "version": _shows_version,
-        "prompt": _is(JudgmentRow.prompt_id),
-        **{name: _of_prompt(JudgmentRow.prompt_id, of) for name, of in _PROMPT_FILTERS.items()},
+        **_filters_by_prompt(JudgmentRow.prompt_id),
         "since": _since(JudgmentRow.created_at),
     },
     values={
         "kind": get_args(JudgmentKind),
         "occasion": get_args(Occasion),
         "strength": get_args(Strength),
-        "split": get_args(Split),
+        **_PROMPT_VALUES,
     },
     text=_in_judgment,
-    prompt_id=lambda judgment: judgment.prompt_id,
+    prompt_id=attrgetter("prompt_id"),
     shown={
         "when": lambda judgment, _: moment(judgment.created_at),
-        "annotator": lambda judgment, _: judgment.annotator,
-        "prompt": lambda judgment, prompts: prompts.get(judgment.prompt_id, ""),
+        "annotator": _field("annotator"),
+        "prompt": _prompt_text,
         "said": _said,
-        "strength": lambda judgment, _: judgment.strength or "",
-        "comment": lambda judgment, _: judgment.comment,
-        "occasion": lambda judgment, _: judgment.occasion,
-        "id": lambda judgment, _: judgment.id,
+        "strength": _field("strength"),
+        "comment": _field("comment"),
+        "occasion": _field("occasion"),
+        "id": _field("id"),
     },
     fields=(
         "id", "prompt_id", "annotator", "kind", "shown_order", "tiers", "strength", "criteria",

@@ -15,8 +15,9 @@ from sqlalchemy import URL
 
 from rlhf_lab.errors import LabMismatch, StoreError
 from rlhf_lab.store.engine import parse_location
+from rlhf_lab.store.paths import as_folder, flush
 from rlhf_lab.store.preference_store import PreferenceStore
-from rlhf_lab.types import utc_now
+from rlhf_lab.types import as_path, utc_now
 
 DEFAULT = "lab.sqlite"
 NOTE = "database.url"
@@ -29,8 +30,9 @@ def open_store(
 
     Raises:
         StoreError: the directory is no lab, or its database cannot be used.
+        ConfigError: it is no path, or a file.
     """
-    folder = Path(directory).expanduser().absolute()
+    folder = as_folder(directory)
     if not is_lab(folder):
         raise StoreError(
             f"{folder} is no lab (it holds neither {DEFAULT} nor {NOTE}): name the directory of "
@@ -108,6 +110,7 @@ def note_place(directory: Path, url: URL) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         if is_sqlite(url) and Path(str(url.database)) == directory / DEFAULT:
             note.unlink(missing_ok=True)
+            flush(directory)
             return
         aside.unlink(missing_ok=True)
         with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -115,6 +118,7 @@ def note_place(directory: Path, url: URL) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, note)
+        flush(directory)  # the name as well: who moved here must not wake up at the old place
     except OSError as error:
         raise StoreError(
             f"{note} cannot be written ({error.strerror}): make the lab directory writable for "
@@ -157,7 +161,7 @@ def _as_noted(directory: Path, url: URL) -> str:
 def _absolute(database: str | Path) -> str | Path:
     if isinstance(database, str) and "://" in database:
         return database
-    return Path(database).expanduser().absolute()
+    return as_path(database).absolute()
 
 
 def _require_same(directory: Path, noted: URL, asked: URL) -> None:

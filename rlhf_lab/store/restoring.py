@@ -19,8 +19,9 @@ from sqlalchemy import select
 
 from rlhf_lab.errors import StoreError
 from rlhf_lab.store.audit import AuditReport, audit
-from rlhf_lab.store.backup import FORMAT, MANIFEST, flush, is_inside
+from rlhf_lab.store.backup import FORMAT, MANIFEST, is_inside
 from rlhf_lab.store.database import Database
+from rlhf_lab.store.paths import as_file, as_folder, flush
 from rlhf_lab.store.place import DEFAULT
 from rlhf_lab.store.showing import printable
 from rlhf_lab.store.tables import VersionRow
@@ -67,14 +68,14 @@ def restore_lab(
     Raises:
         StoreError: the directory holds something; the file is no backup, was cut short or altered,
             or would write outside the directory. Nothing is left behind.
+        ConfigError: one of the two is no path, or a file where a folder is needed.
     """
-    file = Path(file).expanduser().absolute()
-    folder = Path(directory).expanduser().absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    file, folder = as_file(file), as_folder(directory)
+    if folder.exists() and any(folder.iterdir()):
         raise StoreError(f"{folder} is not empty: restore into a new directory.")
     with _errors_of(file, folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.restoring")
+        aside = folder.with_name(f".{uuid.uuid4().hex[:8]}.restoring")
         aside.mkdir()
         try:
             with closing(tarfile.open(file, mode="r:")) as tar:

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from rlhf_lab.errors import ConfigError, StoreError
+from rlhf_lab.store.paths import flush
 
 
 @contextmanager
@@ -29,9 +30,9 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside
-        _sync(aside)
+        flush(aside)
         os.replace(aside, path)
-        _sync(path.parent)
+        flush(path.parent)
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
@@ -63,14 +64,14 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield aside
         for folder, _, files in os.walk(aside):
             for name in (*files, "."):
-                _sync(Path(folder) / name)
+                flush(Path(folder) / name)
         if inside:
             # The card after the data: a folder with one is complete.
             for name in sorted(os.listdir(aside), reverse=True):
                 os.replace(aside / name, path / name)
         else:
             os.rename(aside, path)
-        _sync(home)
+        flush(home)
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
@@ -91,14 +92,6 @@ def _remove_parts(home: Path, name: str) -> None:
     for found in os.listdir(home) if os.path.isdir(home) else []:
         if found.startswith(start) and len(found) == len(_part(name)) and _is_part(found):
             shutil.rmtree(home / found, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _unwritable(path: Path, error: OSError) -> StoreError:

@@ -1,0 +1,139 @@
+"""Which judgments fill the places of an item."""
+
+from __future__ import annotations
+
+import pytest
+
+from rlhf_lab.errors import JudgmentError
+from rlhf_lab.store import PreferenceStore, events
+from rlhf_lab.types import Judgment, Ranking, RankingItem
+from tests.store.assignments.sharing import (
+    LEASE,
+    item_rows,
+    judge,
+    make_gold,
+    occasions,
+    offer,
+    take,
+    take_and_judge,
+    text,
+)
+from tests.store.helpers import NOON, prompt
+
+
+def test_a_late_judgment_is_kept_but_is_one_too_many(store, clock):
+    offer(store, "a", overlap=1)
+    item = take(store, "ann")
+    clock.advance(LEASE)
+    judge(store, "bob", take(store, "bob"))
+    late = judge(store, "ann", item)
+    assert [j.occasion for j in store.judgments()] == ["regular", "extra"]
+    assert store.judgments(annotator="ann")[0].ranking == late.ranking
+    assert item_rows(store) == {"a": ("full", 1)}
+    assert store.assignments.next_item("ann") is None
+    assert store.assignments.undo("ann") == item
+    assert item_rows(store) == {"a": ("full", 1)}
+
+
+def test_a_late_judgment_whose_place_is_still_free_counts(store, clock):
+    offer(store, "a", overlap=1)
+    item = take(store, "ann")
+    clock.advance(10 * LEASE)
+    judge(store, "ann", item)
+    assert occasions(store, "ann") == ["regular"]
+    assert item_rows(store) == {"a": ("full", 1)}
+
+
+def test_a_judgment_nobody_asked_for_is_extra_while_others_hold_the_place(store):
+    offer(store, "a", overlap=1)
+    item = take(store, "ann")
+    judge(store, "bob", item)
+    judge(store, "ann", item)
+    assert occasions(store, "bob") == ["extra"]
+    assert occasions(store, "ann") == ["regular"]
+    assert item_rows(store) == {"a": ("full", 1)}
+
+
+def test_a_skip_gives_the_place_to_somebody_else(store):
+    offer(store, "a", overlap=1)
+    judge(store, "ann", take(store, "ann"), kind="skip")
+    assert item_rows(store) == {"a": ("open", 0)}
+    assert store.assignments.next_item("ann") is None
+    judge(store, "bob", take(store, "bob"))
+    assert item_rows(store) == {"a": ("full", 1)}
+
+
+def test_a_correction_counts_once_and_stays_what_it_was_asked_for(store):
+    offer(store, "a", "b", overlap=2, gold_rate=0.9)
+    make_gold(store, "b")
+    for _ in range(2):
+        item, judgment = take_and_judge(store, "ann")
+        reverse = Ranking(tiers=tuple(reversed(judgment.ranking.tiers)))
+        judge(store, "ann", item, ranking=reverse, supersedes=judgment.id)
+    assert sorted(occasions(store, "ann")) == ["gold", "regular"]
+    assert item_rows(store)["a"] == ("open", 1)
+    assert store.assignments.next_item("ann") is None
+
+
+def test_a_ranking_corrected_into_a_skip_gives_its_place_back(store):
+    offer(store, "a", overlap=1)
+    item, judgment = take_and_judge(store, "ann")
+    judge(store, "ann", item, kind="skip", supersedes=judgment.id)
+    assert item_rows(store) == {"a": ("open", 0)}
+    assert text(take(store, "bob")) == "a"
+
+
+def test_rankings_of_several_people_stored_at_once_are_noted_for_each(store):
+    offer(store, "a", "b", overlap=3)
+    shown = ("a-0", "a-1")
+    said = [
+        Judgment(
+            id=f"import-{who}", prompt_id=prompt("a").id, annotator=who, shown_order=shown,
+            ranking=Ranking(tiers=(shown,)),
+        )
+        for who in ("ann", "bob")
+    ]  # fmt: skip
+    with store.database.write() as session:
+        events.append_many(session, said, NOON)
+    assert item_rows(store)["a"] == ("open", 2)
+    assert [text(take(store, who)) for who in ("ann", "bob", "cat")] == ["b", "b", "a"]
+
+
+def full_without(store: PreferenceStore, who: str) -> RankingItem:
+    """One item of three places: `who` skips it, three others rank it."""
+    offer(store, "a", overlap=3)
+    item = take(store, who)
+    judge(store, who, item, kind="skip", id="skip")
+    for other in ("bob", "cat", "dan"):
+        judge(store, other, take(store, other))
+    return item
+
+
+def regular(store: PreferenceStore) -> int:
+    return sum(j.occasion == "regular" for j in store.judgments())
+
+
+def test_undoing_a_skip_gives_no_place_that_others_have_taken(store):
+    item = full_without(store, "ann")
+    store.assignments.undo("ann")
+    assert store.assignments.next_item("ann") is None
+    judge(store, "ann", item)
+    assert (regular(store), len(store.judgments())) == (3, 4)
+
+
+def test_a_ranking_instead_of_a_skip_is_extra_once_the_places_are_taken(store):
+    item = full_without(store, "ann")
+    judge(store, "ann", item, supersedes="skip")
+    assert (regular(store), len(store.judgments())) == (3, 4)
+
+
+def test_a_redo_is_refused_when_others_have_taken_the_place(store, clock):
+    offer(store, "a", overlap=2)
+    for who in ("ann", "bob"):
+        judge(store, who, take(store, who))
+    store.assignments.undo("ann")
+    clock.advance(LEASE + 1)
+    judge(store, "cat", take(store, "cat"))
+    with pytest.raises(JudgmentError, match="others have ranked the item"):
+        store.assignments.redo("ann")
+    assert regular(store) == 2

@@ -1,0 +1,251 @@
+"""A move that is killed, at each of its steps, and given again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from rlhf_lab.errors import StoreError
+from rlhf_lab.store import (
+    PreferenceStore,
+    audit,
+    backup_lab,
+    move_lab,
+    moving,
+    open_store,
+    restore_lab,
+    unfinished,
+)
+from rlhf_lab.store.place import NOTE
+from tests.store.everything import all_rows, as_multiset, fill_with_everything
+from tests.store.helpers import ranking, start
+
+KILLED = """
+    import os, sys
+    from rlhf_lab.store import moving
+    directory, target, step = sys.argv[1:]
+    setattr(moving, step, lambda *rest, **named: os._exit(9))
+    moving.move_lab(directory, target)
+"""
+# Steps of the move, by what they call, before which the old database still takes writes.
+BEFORE_SEAL = ["audit_session", "seal"]
+
+
+@pytest.fixture
+def directory(tmp_path):
+    with PreferenceStore(tmp_path / "lab" / "lab.sqlite") as store:
+        fill_with_everything(store)
+    return tmp_path / "lab"
+
+
+@pytest.fixture(params=["sqlite", "url", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def target(request, tmp_path):
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgres_url")
+    return "sqlite" if request.param == "sqlite" else f"sqlite:///{tmp_path / 'other.sqlite'}"
+
+
+def kill(directory, target, before):
+    """Move the lab in another process, which ends when it comes to this step."""
+    process = start(KILLED, str(directory), target, before)
+    process.communicate(timeout=60)
+    assert process.returncode == 9
+
+
+def read(directory):
+    with open_store(directory) as store:
+        return as_multiset(all_rows(store))
+
+
+def judge(directory, submission):
+    with open_store(directory) as store:
+        store.submit(ranking(submission, store.prompts()[1], annotator=f"by {submission}"))
+
+
+def refuses_writes(directory, place):
+    with PreferenceStore(place) as store, pytest.raises(StoreError, match="has moved"):
+        store.submit(ranking("late", store.prompts()[1], annotator="late"))
+
+
+@pytest.mark.parametrize("step", BEFORE_SEAL)
+def test_before_the_seal_the_lab_goes_on_where_it_was_and_moves_with_what_came_since(
+    directory, target, step
+):
+    kill(directory, target, before=step)
+    assert not (directory / NOTE).exists()
+    judge(directory, "since")
+    before = read(directory)
+
+    report = move_lab(directory, target)
+    assert report.audit.ok
+    assert report.rows == sum(map(len, before.values()))
+    assert (directory / NOTE).exists()
+    assert read(directory) == before
+    refuses_writes(directory, directory / "lab.sqlite")
+    judge(directory, "afterwards")  # as numbered on from the copy
+    with open_store(directory) as store:
+        assert audit(store).ok
+
+
+def test_after_the_seal_nobody_writes_until_the_move_given_again_has_noted_the_place(
+    directory, target
+):
+    before = read(directory)
+    kill(directory, target, before="note_place")
+    assert not (directory / NOTE).exists()
+    with pytest.raises(StoreError, match=r"has moved.* give the same rlhf-lab move again"):
+        judge(directory, "between")
+    assert read(directory) == before
+
+    report = move_lab(directory, target)
+    assert report.rows == sum(map(len, before.values()))
+    assert read(directory) == before
+    refuses_writes(directory, directory / "lab.sqlite")
+    judge(directory, "afterwards")
+
+
+def test_a_copy_that_is_lost_before_the_lab_used_it_is_made_again(directory, tmp_path):
+    before = read(directory)
+    place = tmp_path / "other.sqlite"
+    kill(directory, f"sqlite:///{place}", before="note_place")
+    place.unlink()
+    for step in ("seal", "note_place"):
+        kill(directory, f"sqlite:///{place}", before=step)
+    with pytest.raises(StoreError, match="has moved"):
+        judge(directory, "between")
+    with pytest.raises(StoreError, match=r"was moved to .*other\.sqlite already"):
+        move_lab(directory, "sqlite")
+    move_lab(directory, f"sqlite:///{place}")
+    assert read(directory) == before
+    judge(directory, "afterwards")
+
+
+def test_a_backup_made_in_between_is_restored_to_go_on_with(directory, tmp_path):
+    before = read(directory)
+    kill(directory, "sqlite", before="note_place")
+    with open_store(directory) as store:
+        backup_lab(store, directory, tmp_path / "lab.tar")
+    assert restore_lab(tmp_path / "lab.tar", tmp_path / "again").audit.ok
+    assert read(tmp_path / "again") == before
+    judge(tmp_path / "again", "afterwards")
+
+
+def test_after_the_note_the_move_is_done(directory, target):
+    before = read(directory)
+    kill(directory, target, before="_finish")
+    marked = read(directory)
+    marked["settings"] = [row for row in marked["settings"] if unfinished.SETTING not in row]
+    assert marked == before
+    refuses_writes(directory, directory / "lab.sqlite")
+    judge(directory, "afterwards")
+    with open_store(directory) as store:
+        assert audit(store).ok
+
+
+def test_two_files_are_enough_for_a_move_that_was_killed(directory):
+    for step in ("seal", "seal", "note_place"):
+        kill(directory, "sqlite", before=step)
+    move_lab(directory, "sqlite")
+    assert sorted(f.name for f in directory.glob("*.sqlite")) == ["lab-2.sqlite", "lab.sqlite"]
+
+
+def test_a_copy_that_was_used_since_is_not_replaced(directory, tmp_path):
+    """Although a mark was left on it: its judgment would be gone."""
+    place = tmp_path / "other.sqlite"
+    kill(directory, f"sqlite:///{place}", before="seal")
+    with PreferenceStore(place) as store:
+        store.submit(ranking("theirs", store.prompts()[1], annotator="dee"))
+        kept = all_rows(store)
+    with pytest.raises(StoreError, match="already: data is copied into an empty database only"):
+        move_lab(directory, f"sqlite:///{place}")
+    with PreferenceStore(place) as store:
+        assert all_rows(store) == kept
+    judge(directory, "since")
+
+
+def test_a_copy_of_another_lab_is_not_replaced(directory, tmp_path):
+    place = tmp_path / "other.sqlite"
+    kill(directory, f"sqlite:///{place}", before="seal")
+    shutil.copytree(directory, tmp_path / "twin")
+    with pytest.raises(StoreError, match="already: data is copied into an empty database only"):
+        move_lab(tmp_path / "twin", f"sqlite:///{place}")
+
+
+def test_a_lab_that_was_moved_from_another_directory_is_not_moved_again(directory, tmp_path):
+    """Two directories, as of two machines, may name one database."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / NOTE).write_text(f"{directory / 'lab.sqlite'}\n")
+    move_lab(directory, "sqlite")
+    for target in ("sqlite", f"sqlite:///{directory / 'lab-2.sqlite'}"):
+        with pytest.raises(
+            StoreError, match=rf"was moved to .*lab-2\.sqlite already.* place into {other / NOTE}"
+        ):
+            move_lab(other, target)
+    refuses_writes(other, directory / "lab.sqlite")
+    assert [f.name for f in other.glob("*.sqlite")] == []
+
+
+def test_a_move_given_again_that_fails_leaves_the_lab_usable_where_it_was(
+    directory, target, monkeypatch
+):
+    kill(directory, target, before="note_place")
+
+    def full(*rest):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(moving, "note_place", full)
+    with pytest.raises(OSError, match="No space"):
+        move_lab(directory, target)
+    monkeypatch.undo()
+    judge(directory, "since")
+    before = read(directory)
+    move_lab(directory, target)
+    assert read(directory) == before
+
+
+@pytest.mark.postgres
+def test_a_lab_in_postgresql_that_was_moved_from_another_directory_is_not_moved_again(
+    directory, postgres_url, tmp_path
+):
+    move_lab(directory, postgres_url)
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(directory / NOTE, other / NOTE)
+    move_lab(directory, "sqlite")
+    with pytest.raises(StoreError, match=r"was moved to .*lab/lab-2\.sqlite already"):
+        move_lab(other, "sqlite")
+    assert [f.name for f in other.glob("*.sqlite")] == []
+
+
+@pytest.mark.postgres
+def test_a_killed_move_back_from_postgresql_is_finished(directory, postgres_url):
+    move_lab(directory, postgres_url)
+    before = read(directory)
+    for step in ("seal", "note_place"):
+        kill(directory, "sqlite", before=step)
+    with pytest.raises(StoreError, match="has moved"):
+        judge(directory, "between")
+    move_lab(directory, "sqlite")
+    assert (directory / NOTE).read_text() == "lab-2.sqlite\n"
+    assert read(directory) == before
+    judge(directory, "afterwards")
+    with PreferenceStore(postgres_url) as old, pytest.raises(StoreError, match="has moved"):
+        old.set_setting("a", 1)
+
+
+def test_a_file_that_is_something_else_is_no_copy_left_by_a_move(tmp_path):
+    place = tmp_path / "lab-2.sqlite"
+    place.write_text("notes" * 100)
+    assert not unfinished.is_left_in(place, "sqlite:///x")
+    place.unlink()
+    with closing(sqlite3.connect(place)) as connection:
+        connection.execute("CREATE TABLE settings (key TEXT, value TEXT)")
+        values = [unfinished.SETTING, json.dumps(["x"])]
+        connection.execute("INSERT INTO settings VALUES (?, ?)", values)
+        connection.commit()
+    assert not unfinished.is_left_in(place, "sqlite:///x")
