@@ -24,7 +24,7 @@ from rlhf_lab.store.audit_rest import (
     wrongly_counted,
 )
 from rlhf_lab.store.database import Database
-from rlhf_lab.store.showing import as_html
+from rlhf_lab.store.showing import as_html, in_frame
 from rlhf_lab.store.tables import JudgmentRow, PromptRow
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ class AuditReport:
 
     def _repr_html_(self) -> str:
         listed = "".join(f"<li>{as_html(problem)}</li>" for problem in self._lines())
-        return f"<p>{as_html(self._verdict())}</p>" + (f"<ul>{listed}</ul>" if listed else "")
+        verdict = f"<p>{as_html(self._verdict())}</p>"
+        return in_frame(verdict, f"<ul>{listed}</ul>" if listed else "")
 
     def _verdict(self) -> str:
         if self.ok:

@@ -15,7 +15,7 @@ from rlhf_lab.errors import ConfigError
 from rlhf_lab.store import rows
 from rlhf_lab.store.database import Database
 from rlhf_lab.store.searching import Words, in_json_list, json_form
-from rlhf_lab.store.showing import moment
+from rlhf_lab.store.showing import letter, moment
 from rlhf_lab.store.tables import ActiveRow, JudgmentRow, PromptRow, ResponseRow
 from rlhf_lab.types import (
     EndReason,
@@ -217,7 +217,10 @@ def _judgment_record(judgment: Judgment) -> dict[str, Any]:
 def _said(judgment: Judgment, prompts: Mapping[str, str]) -> str:
     if judgment.ranking is None:
         return judgment.kind
-    return " > ".join(" = ".join(i[:12] for i in tier) for tier in judgment.ranking.tiers)
+    names = {i: letter(place) for place, i in enumerate(judgment.shown_order)}
+    return " > ".join(
+        " = ".join(sorted(names.get(i, i) for i in tier)) for tier in judgment.ranking.tiers
+    )
 
 
 _PROMPT_FILTERS: dict[str, Condition] = {

@@ -87,7 +87,7 @@ def test_a_lab_that_nobody_touched_passes(either):
     assert report.judgments == 5
     assert report.head == either.chain_head()
     assert str(report) == f"ok: 5 judgments, the chain holds; head {either.chain_head()}"
-    assert report._repr_html_() == f"<p>{report}</p>"
+    assert f"<p>{report}</p></div>" in report._repr_html_()
 
 
 def test_an_empty_lab_passes(tmp_path):
@@ -411,8 +411,8 @@ def test_a_trace_tells_where_a_judgment_comes_from_and_what_became_of_it(either)
         "flags:         unsafe",
         "superseded by: r3 (ranking",
         "2 of 5",
-        "1. rank 2  policy@0, two-1: answer 1",
-        "2. rank 1  policy@0, two-0: answer 0",
+        "A. rank 2  policy@0, two-1: answer 1",
+        "B. rank 1  policy@0, two-0: answer 0",
     ):
         assert part in text
     assert "two-0: helpful 4" in str(either.trace("r3"))
