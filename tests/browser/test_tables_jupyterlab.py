@@ -61,10 +61,14 @@ def outputs(open_cells, server):
 
 
 def change_theme(page, name: str) -> None:
+    if page.evaluate("() => document.body.dataset.jpThemeName") == name:
+        return
     page.evaluate(
         "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name
     )
     page.wait_for_function("(name) => document.body.dataset.jpThemeName === name", arg=name)
+    # JupyterLab fades its splash out after that, and fails if a second change comes meanwhile.
+    page.locator("#jupyterlab-splash").wait_for(state="detached")
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
