@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 from rlhf_lab.algorithms import bootstrap_mean
 from rlhf_lab.errors import JudgmentError, NotEnoughData
 from rlhf_lab.evaluation.reward_gain import preference_alarm
+from rlhf_lab.store.showing import as_html, in_frame, text_cell
 from rlhf_lab.types import Alarm, Annotator, Interval, Prompt, Response
 
 Verdict = Literal["better", "unclear", "worse"]
@@ -89,13 +89,13 @@ class EvalReport:
 
     def _repr_html_(self) -> str:
         cards = "".join(_card(s) for s in self.samples[:4])
-        told = html.escape(str(self)).replace("\n", "<br>")
-        return f"<p>{told}</p><table style='width:100%'>{cards}</table>"
+        told = "<br>".join(map(as_html, str(self).split("\n")))
+        return in_frame(f"<p>{told}</p><table style='width:100%'>{cards}</table>")
 
 
 def _card(sample: Sample) -> str:
     cells = (sample.prompt.text, sample.before.text, sample.after.text)
-    return "<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in cells) + "</tr>"
+    return f"<tr>{''.join(map(text_cell, cells))}</tr>"
 
 
 def compare_versions(

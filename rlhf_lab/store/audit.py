@@ -25,7 +25,7 @@ from rlhf_lab.store.audit_rest import (
     wrongly_counted,
 )
 from rlhf_lab.store.database import Database
-from rlhf_lab.store.showing import as_html
+from rlhf_lab.store.showing import as_html, counted, in_frame
 from rlhf_lab.store.tables import JudgmentRow, PromptRow
 
 if TYPE_CHECKING:
@@ -71,15 +71,16 @@ class AuditReport:
 
     def _repr_html_(self) -> str:
         listed = "".join(f"<li>{as_html(problem)}</li>" for problem in self._lines())
-        return f"<p>{as_html(self._verdict())}</p>" + (f"<ul>{listed}</ul>" if listed else "")
+        verdict = f"<p>{as_html(self._verdict())}</p>"
+        return in_frame(verdict, f"<ul>{listed}</ul>" if listed else "")
 
     def _verdict(self) -> str:
+        judgments = counted(self.judgments, "judgments")
         if self.ok:
-            return f"ok: {self.judgments:,} judgments, the chain holds; head {self.head}"
-        number = "1 problem" if self.found == 1 else f"{self.found:,} problems"
+            return f"ok: {judgments}, the chain holds; head {self.head}"
         return (
-            f"NOT ok: {number} in {self.judgments:,} judgments. Keep the lab as it is, and compare "
-            "it with a backup from before: rlhf-lab restore FILE NEW_DIR"
+            f"NOT ok: {counted(self.found, 'problems')} in {judgments}. Keep the lab as it is, and "
+            "compare it with a backup from before: rlhf-lab restore FILE NEW_DIR"
         )
 
     def _lines(self) -> Iterator[str]:

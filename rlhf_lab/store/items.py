@@ -91,8 +91,8 @@ def make_gold(session: Session, judgment_ids: Sequence[str]) -> int:
         found = session.scalar(select(ItemRow).where(ItemRow.id == item))
         if found is None:
             raise JudgmentError(
-                f"{judgment_id!r} ranks responses that were never offered together: offer() their "
-                "version first."
+                f"{judgment_id!r} ranks responses that were never offered together, as imported "
+                "ones are not: use a ranking of what one version wrote."
             )
         found.state, found.answer = "gold", row.tiers
         # Whoever has it in hand now answers a known question, too.

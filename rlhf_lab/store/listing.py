@@ -13,7 +13,15 @@ from rlhf_lab.errors import ConfigError, StoreError
 from rlhf_lab.store import checks, rows
 from rlhf_lab.store.database import Database
 from rlhf_lab.store.listing_specs import JUDGMENTS, PROMPTS, RESPONSES, Filter, Spec, is_active
-from rlhf_lab.store.showing import as_html, printable, whole
+from rlhf_lab.store.showing import (
+    as_html,
+    counted,
+    head_cell,
+    in_frame,
+    printable,
+    text_cell,
+    whole,
+)
 from rlhf_lab.store.tables import PromptRow
 from rlhf_lab.types import Judgment, Prompt, Response
 
@@ -176,22 +184,28 @@ class Table(Generic[T]):
 
     def _repr_html_(self) -> str:
         count, titles, cells = self._preview()
-        left = "style='text-align:left;vertical-align:top'"
-        heads = "".join(f"<th {left}>{title}</th>" for title in titles)
+        longest = (max(map(len, column)) for column in zip(*cells, strict=True))
+        heads = "".join(
+            head_cell(title, "col", most) for title, most in zip(titles, longest, strict=False)
+        )
         body = "".join(
-            "<tr>" + "".join(f"<td {left}>{as_html(cell, _CELL)}</td>" for cell in line) + "</tr>"
-            for line in cells
+            "<tr>" + "".join(text_cell(cell, _CELL) for cell in line) + "</tr>" for line in cells
         )
         caption = as_html(self._heading(count, len(cells)))
         hint = f"where({', '.join(f'{name}=' for name in self._spec.filters)}), search(words)"
-        table = f"<table><tr>{heads}</tr>{body}</table>" if cells else ""
-        return f"<p>{caption}</p>{table}<p><small>{as_html(hint)}</small></p>"
+        table = (
+            f"<table aria-label='{caption}'><thead><tr>{heads}</tr></thead>"
+            f"<tbody>{body}</tbody></table>"
+            if cells
+            else ""
+        )
+        return in_frame(f"<p>{caption}</p>{table}<p><small>{as_html(hint)}</small></p>")
 
     def _heading(self, count: int, shown: int) -> str:
         if not count:
             return f"no {self._spec.name}"
         part = f", the first {shown}" if shown < count else ""
-        return f"{count:,} {self._spec.name}{part}"
+        return f"{counted(count, self._spec.name)}{part}"
 
     def _preview(self) -> tuple[int, list[str], list[list[str]]]:
         values = [value for _, value in self._read(None, _ROWS)]

@@ -16,7 +16,7 @@ from rlhf_lab.errors import ConfigError
 from rlhf_lab.store import rows
 from rlhf_lab.store.database import Database
 from rlhf_lab.store.searching import Words, in_json_list, json_form
-from rlhf_lab.store.showing import moment
+from rlhf_lab.store.showing import letter, moment
 from rlhf_lab.store.tables import ActiveRow, JudgmentRow, PromptRow, ResponseRow, has_lone_surrogate
 from rlhf_lab.types import (
     EndReason,
@@ -251,7 +251,10 @@ def _prompt_text(value: Response | Judgment, prompts: Mapping[str, str]) -> str:
 def _said(judgment: Judgment, prompts: Mapping[str, str]) -> str:
     if judgment.ranking is None:
         return judgment.kind
-    return " > ".join(" = ".join(i[:12] for i in tier) for tier in judgment.ranking.tiers)
+    names = {i: letter(place) for place, i in enumerate(judgment.shown_order)}
+    return " > ".join(
+        " = ".join(sorted(names.get(i, i) for i in tier)) for tier in judgment.ranking.tiers
+    )
 
 
 _PROMPT_FILTERS: dict[str, Condition] = {

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import html
+import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
-# Joiners that scripts and emoji need, and the space that does not break.
-_HARMLESS = frozenset("\u200c\u200d\u00a0")
+# Joiners that scripts and emoji need.
+_HARMLESS = frozenset("\u200c\u200d")
+# JupyterLab aligns cells to the right and breaks no word, be it 10,000 letters long.
+_CELL = "text-align:start;vertical-align:top;white-space:pre-wrap"
+# No column of texts becomes narrower than this many digits: a prompt's id just fits.
+_NARROWEST = 17
 
 
 def printable(text: str, width: int | None = None) -> str:
@@ -33,6 +38,45 @@ def as_html(text: str, width: int | None = None) -> str:
     return html.escape(printable(text, width))
 
 
+def in_frame(*parts: str) -> str:
+    """HTML for a notebook, which leaves its texts alone: between two prices is no formula."""
+    return (
+        "<div class='tex2jax_ignore mathjax_ignore' style='overflow-x:auto;overflow-wrap:anywhere'>"
+        f"{''.join(parts)}</div>"
+    )
+
+
+def head_cell(title: str, scope: str, longest: int = 0) -> str:
+    """The head of a column or row, of which the longest text has so many characters."""
+    width = min(max(longest, len(title)), _NARROWEST)
+    return f"<th scope='{scope}' style='{_CELL};min-width:{width}ch'>{as_html(title)}</th>"
+
+
+def text_cell(text: str, width: int | None = None, *, columns: int = 1, wide: bool = False) -> str:
+    """A cell with what somebody wrote, in the direction of its own script.
+
+    Args:
+        text: What.
+        width: As in `printable`.
+        columns: How many it spans.
+        wide: Keep it from becoming narrow, where no head of a column does.
+    """
+    span = f" colspan='{columns}'" if columns > 1 else ""
+    room = f";min-width:{_NARROWEST}ch" if wide else ""
+    return f"<td dir='auto'{span} style='{_CELL}{room}'>{as_html(text, width)}</td>"
+
+
+def counted(number: int, things: str) -> str:
+    """As in "2 judgments" and "1 judgment"; of several words the first is the one in the plural."""
+    first, *rest = things.split(" ")
+    return " ".join([f"{number:,}", first.removesuffix("s") if number == 1 else first, *rest])
+
+
+def letter(place: int) -> str:
+    """What the response in this place, from 0, is called where people rank it."""
+    return chr(ord("A") + place) if place < 26 else str(place + 1)
+
+
 def moment(when: datetime) -> str:
     """A time, to the second, in UTC."""
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
@@ -52,6 +96,11 @@ def whole(value: Any) -> Any:  # noqa: ANN401 - texts, and lists and dicts of su
 def _visible(character: str) -> str:
     if character == "\n":
         return "⏎"
-    if character.isprintable() or character in _HARMLESS:
+    if character.isprintable() or character in _HARMLESS or _is_space(character):
         return character
     return character.encode("unicode_escape").decode("ascii")
+
+
+def _is_space(character: str) -> bool:
+    """Whether it takes room on the line, as the wide space of Japanese does."""
+    return unicodedata.category(character) == "Zs"

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from rlhf_lab.errors import StoreError
 from rlhf_lab.store import checks, rows
-from rlhf_lab.store.showing import as_html, moment, printable
+from rlhf_lab.store.showing import head_cell, in_frame, letter, moment, printable, text_cell
 from rlhf_lab.store.tables import ActiveRow, JudgmentRow, PromptRow
 from rlhf_lab.types import Judgment, Prompt, Response
 
@@ -50,30 +50,32 @@ class Trace:
         """A line for each thing there is to know."""
         lines = (f"{name + ':':<15}{printable(value, _WIDTH)}" for name, value in self._facts())
         shown = (
-            f"  {place}. {rank:<7} {printable(about, _WIDTH)}: {printable(text, _WIDTH)}"
-            for place, rank, about, text in self._shown()
+            f"  {name}. {rank:<7} {printable(about, _WIDTH)}: {printable(text, _WIDTH)}"
+            for name, rank, about, text in self._shown()
         )
         return "\n".join([*lines, *shown])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        left = "style='text-align:left'"
-        facts = "".join(
-            f"<tr><th {left}>{name}</th><td {left} colspan='3'>{as_html(value, _WIDTH)}</td></tr>"
+        facts = (
+            head_cell(name, "row") + text_cell(value, _WIDTH, columns=2)
             for name, value in self._facts()
         )
-        shown = "".join(
-            f"<tr><th {left}>{place}. {rank}</th><td {left}>{as_html(about)}</td>"
-            f"<td {left} colspan='2'>{as_html(text, 2 * _WIDTH)}</td></tr>"
-            for place, rank, about, text in self._shown()
+        shown = (
+            head_cell(f"{name}. {rank}".rstrip(), "row")
+            + text_cell(about, _WIDTH, wide=True)
+            + text_cell(text, 2 * _WIDTH)
+            for name, rank, about, text in self._shown()
         )
-        return f"<table>{facts}{shown}</table>"
+        body = "".join(f"<tr>{line}</tr>" for line in (*facts, *shown))
+        return in_frame(f"<table aria-label='trace of a judgment'><tbody>{body}</tbody></table>")
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         said = self.judgment
         yield "judgment", f"{said.id} ({said.kind}, {'counts' if self.counts else 'superseded'})"
-        yield "by", f"{said.annotator}, {moment(said.created_at)}, {said.seconds:g} s"
+        took = f", {said.seconds:,.1f} s" if said.seconds else ""  # what was imported may not say
+        yield "by", f"{said.annotator}, {moment(said.created_at)}{took}"
         yield "occasion", said.occasion
         if said.strength:
             yield "strength", said.strength
@@ -87,16 +89,19 @@ class Trace:
             yield "supersedes", _one(self.supersedes)
         for event in self.superseded_by:
             yield "superseded by", _one(event)
-        yield "chain", f"{self.place} of {self.length}, {self.hash} after {self.previous or '-'}"
+        place = f"{self.place:,} of {self.length:,}"
+        yield "chain", f"{place}, {self.hash} after {self.previous or '-'}"
         yield "prompt", f"{self.prompt.id} ({self.prompt.split}, {self.prompt.source})"
         for message in self.prompt.messages:
             yield message.role, message.content
 
-    def _shown(self) -> Iterator[tuple[int, str, str, str]]:
+    def _shown(self) -> Iterator[tuple[str, str, str, str]]:
         ranks = self.judgment.ranking.ranks() if self.judgment.ranking else {}
-        for place, response in enumerate(self.candidates, start=1):
+        names = {i: letter(place) for place, i in enumerate(self.judgment.shown_order)}
+        for response in self.candidates:
             rank = f"rank {ranks[response.id]}" if response.id in ranks else ""
-            yield place, rank, f"{response.version}, {response.id}", response.text
+            about = f"{response.version}, {response.id}"
+            yield names[response.id], rank, about, response.text
 
 
 def trace(session: Session, judgment_id: str) -> Trace:

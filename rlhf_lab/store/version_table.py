@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Sequence
 from typing import Self
 
@@ -41,4 +42,4 @@ class VersionTable(tuple[Version, ...]):
                 yield from self._lines(version.name, depth + 1)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{self!r}</pre>"
+        return f"<pre>{html.escape(repr(self))}</pre>"

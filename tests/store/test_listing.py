@@ -8,6 +8,7 @@ from sqlalchemy import event
 
 from rlhf_lab.errors import ConfigError, StoreError
 from rlhf_lab.store import JudgmentTable, PreferenceStore, prompt_table, response_table
+from rlhf_lab.store.showing import printable
 from rlhf_lab.types import Message, Prompt, Ranking
 from tests.store.helpers import NOON, fill, prompt, ranking, response, skip, undo
 
@@ -292,7 +293,7 @@ def test_hostile_texts_act_neither_on_a_notebook_nor_on_a_terminal(lab):
         for shown in (repr(table), table._repr_html_()):
             shown.encode("utf-8")
             assert not set(shown) & set("\x1b\u202e\0")
-            assert len(shown) < 6000
+            assert len(shown) < 9000
         assert "<script" not in table._repr_html_()
     assert "&lt;script&gt;" in lab.judgments._repr_html_()
     assert "background" not in lab.judgments._repr_html_()
@@ -302,7 +303,7 @@ def test_a_table_says_how_many_rows_it_has_and_shows_them(lab):
     html = lab.judgments._repr_html_()
     assert "<p>3 judgments</p>" in html
     assert ">annotator</th>" in html
-    assert ">one-1 &gt; one-0<" in html
+    assert ">A &gt; B<" in html
     assert "where(annotator=, kind=, occasion=" in html
     lines = repr(lab.prompts).splitlines()
     assert lines[0] == "4 prompts"
@@ -310,6 +311,32 @@ def test_a_table_says_how_many_rows_it_has_and_shows_them(lab):
     assert lines[2].split() == ["one", "train", "user", prompt("one").id]
     assert repr(lab.prompts.search("nothing")) == "no prompts"
     assert "<table" not in lab.prompts.search("nothing")._repr_html_()
+
+
+def test_a_notebook_leaves_texts_alone(lab):
+    """JupyterLab would typeset what is between two prices, and turn cells to the right."""
+    for table in (lab.prompts, lab.responses, lab.judgments, lab.prompts.search("nothing")):
+        html = table._repr_html_()
+        assert html.startswith("<div class='tex2jax_ignore mathjax_ignore' style='overflow-x:auto;")
+        assert "overflow-wrap:anywhere" in html
+        assert html.count("<td ") == html.count("<td dir='auto' style='text-align:start;")
+
+
+def test_a_ranking_reads_in_the_letters_that_were_on_the_screen(tmp_path):
+    with PreferenceStore(tmp_path / "lab.sqlite") as store:
+        (one,) = fill(store, "one", responses=4)
+        ids = [f"one-{n}" for n in range(4)]
+        order, tiers = (ids[2], ids[0], ids[3], ids[1]), ((ids[1],), (ids[3], ids[2]), (ids[0],))
+        store.submit(ranking("r", one, shown_order=order, ranking=Ranking(tiers=tiers)))
+        assert "D > A = C > B" in repr(JudgmentTable(store.database))
+        trace = str(store.trace("r"))
+        assert "A. rank 2  policy@0, one-2" in trace
+        assert "D. rank 1  policy@0, one-1" in trace
+        assert repr(prompt_table(store.database)).startswith("1 prompt\n")
+
+
+def test_spaces_of_other_scripts_are_spaces():
+    assert printable("全角\u3000空白 et 10\u202f% \u200b") == "全角\u3000空白 et 10\u202f% \\u200b"
 
 
 # -- elsewhere

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from rlhf_lab.store.exchange.reports import ExportReport, counted
+from rlhf_lab.store.exchange.reports import ExportReport
+from rlhf_lab.store.showing import counted
 
 _KINDS = {
     "text": "text",

@@ -15,9 +15,10 @@ from rlhf_lab.errors import ConfigError, NotEnoughData, StoreError
 from rlhf_lab.store.exchange import formats, reading, writers
 from rlhf_lab.store.exchange.card import card
 from rlhf_lab.store.exchange.record import Record, What
-from rlhf_lab.store.exchange.reports import ExportReport, counted
+from rlhf_lab.store.exchange.reports import ExportReport
 from rlhf_lab.store.exchange.whole import whole_file, whole_folder
 from rlhf_lab.store.preference_store import PreferenceStore
+from rlhf_lab.store.showing import counted
 from rlhf_lab.types import Split, as_path
 
 Ties = Literal["both", "drop"]

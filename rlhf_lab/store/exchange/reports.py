@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
+from rlhf_lab.store.showing import as_html, counted, head_cell, in_frame
+
 _NAMES = ("prompts", "responses", "judgments", "demonstrations")
-
-
-def counted(n: int, things: str) -> str:
-    """As in "2 judgments" and "1 judgment"; of several words the first is the one in the plural."""
-    first, *rest = things.split(" ")
-    return " ".join([f"{n:,}", first.removesuffix("s") if n == 1 else first, *rest])
 
 
 class Rejection(NamedTuple):
@@ -79,14 +74,16 @@ class ImportReport:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{n}</td><td>{self.new[n]:,}</td><td>{self.known[n]:,}</td></tr>"
+            f"<tr>{head_cell(n, 'row')}<td>{self.new[n]:,}</td><td>{self.known[n]:,}</td></tr>"
             for n in _NAMES
         )
-        table = f"<table><tr><th></th><th>new</th><th>known</th></tr>{rows}</table>"
-        formats = ", ".join(self.formats)
-        head = escape(f"{self.source}: {counted(self.rows, 'rows')}, {formats}")
-        bad = f"<pre>{escape(self.rejected_text(20))}</pre>" if self.rejections else ""
-        return f"<div><p>{head}</p>{table}{bad}</div>"
+        heads = "<td></td><th scope='col'>new</th><th scope='col'>known</th>"
+        table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        form = " and ".join(self.formats) or "no known format"
+        head = f"<bdi>{as_html(self.source)}</bdi>: {counted(self.rows, 'rows')}, {as_html(form)}"
+        lines = map(as_html, self.rejected_text(20).split("\n")) if self.rejections else ()
+        bad = f"<p>{'<br>'.join(lines)}</p>" if self.rejections else ""
+        return in_frame(f"<p>{head}</p>{table}{bad}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,4 +119,4 @@ class ExportReport:
         )
 
     def _repr_html_(self) -> str:
-        return f"<p>{escape(str(self))}</p>"
+        return in_frame(f"<p>{as_html(str(self))}</p>")

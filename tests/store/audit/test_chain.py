@@ -17,7 +17,7 @@ def test_a_lab_that_nobody_touched_passes(either):
     assert report.judgments == 5
     assert report.head == either.chain_head()
     assert str(report) == f"ok: 5 judgments, the chain holds; head {either.chain_head()}"
-    assert report._repr_html_() == f"<p>{report}</p>"
+    assert f"<p>{report}</p></div>" in report._repr_html_()
 
 
 def test_an_empty_lab_passes(tmp_path):

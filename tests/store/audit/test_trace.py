@@ -34,8 +34,8 @@ def test_a_trace_tells_where_a_judgment_comes_from_and_what_became_of_it(either)
         "flags:         unsafe",
         "superseded by: r3 (ranking",
         "2 of 5",
-        "1. rank 2  policy@0, two-1: answer 1",
-        "2. rank 1  policy@0, two-0: answer 0",
+        "A. rank 2  policy@0, two-1: answer 1",
+        "B. rank 1  policy@0, two-0: answer 0",
     ):
         assert part in text
     assert "two-0: helpful 4" in str(either.trace("r3"))

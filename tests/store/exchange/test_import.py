@@ -93,7 +93,20 @@ def test_every_bad_row_is_reported_and_skipped_only_when_asked(store, tmp_path):
     done = import_data(store, path, progress=False, skip_bad=True)
     assert (done.new["judgments"], done.rejections, done.rejected) == (2, 2, report.rejected)
     assert "line 4: field seconds = -1" in str(done)
-    assert "<td>judgments</td><td>2</td>" in done._repr_html_()
+    assert ">judgments</th><td>2</td>" in done._repr_html_()
+
+
+def test_a_notebook_shows_a_report_as_text(store, tmp_path):
+    path = tmp_path / "<b>\u202e.jsonl"
+    path.write_text(json.dumps({**PAIR, "chosen": "<i>\x1b"}) + "\n[]")
+    for report in (
+        import_data(store, path, progress=False, skip_bad=True),
+        export_data(store, tmp_path / "<i>\u202e.jsonl"),
+    ):
+        html = report._repr_html_()
+        assert "mathjax_ignore" in html
+        assert "\\u202e.jsonl" in html
+        assert not any(acts in html for acts in ("<b>", "<i>", "\u202e", "\x1b"))
 
 
 def test_of_many_rejections_a_thousand_are_kept_and_all_are_counted(store):
