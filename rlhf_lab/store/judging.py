@@ -9,7 +9,8 @@ a ranking or skip that is not retracted names it. It is *active* when it is neit
 
 A ranking or skip that names nothing replaces what the same person said last about the same
 candidates, unless they were asked about them again (see `events.append`); and a redo is refused
-when they have said something else about them since.
+when something else that they said about them counts since. Only a correction that names other
+candidates than what it corrects can leave two beside one another.
 
 Only an active event of the same annotator and prompt can be superseded. A redo is refused when
 what it brings back into force would act on something that has been superseded otherwise since.
@@ -165,8 +166,9 @@ def _check_undo_target(
             f"{target.id} is an undo: only another undo can supersede it. Submit a new judgment "
             "without supersedes."
         )
-    order = list(events)
-    since = [events[i] for i in order[order.index(target.id) + 1 :] if i in active]
+    before = list(events.values())[: list(events).index(target.id)]
+    then = {e.id for e in active_events(before)}
+    since = [e for e in events.values() if e.id in active - then and e.kind != "undo"]
     _check_redo(events[str(target.supersedes)], events, active, since)
 
 
@@ -192,16 +194,16 @@ def _check_not_said_since(revived: Event, since: Sequence[Event]) -> None:
     if revived.kind == "undo" or not revived.shown_order:
         return
     for event in since:
-        if event.kind != "undo" and _question(event) == _question(revived):
+        if event.id != revived.supersedes and _question(event) == _question(revived):
             raise JudgmentError(
                 f"redoing {revived.id} would stand beside {event.id}, which says something else "
                 "about the same candidates since: undo that one first, or leave it."
             )
 
 
-def _question(event: Event) -> tuple[str | None, str]:
-    """What was asked: which candidates, and why."""
-    return item_id(event.prompt_id, event.shown_order), event.occasion or "regular"
+def _question(event: Event) -> tuple[str | None, bool]:
+    """What was asked: which candidates, and whether once more, to compare."""
+    return item_id(event.prompt_id, event.shown_order), event.occasion == "repeat"
 
 
 def same_submission(stored: Judgment, judgment: Judgment) -> bool:

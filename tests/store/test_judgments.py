@@ -109,6 +109,18 @@ def test_a_redo_is_refused_beside_what_was_said_since(store, one):
     assert ids(store.judgments()) == ["r1"]
 
 
+def test_a_redo_is_refused_beside_what_another_redo_brought_back(store, one):
+    first, second = ranking("r1", one), ranking("r2", one, best=1)
+    store.submit(first)
+    store.submit(undo("u1", first))
+    store.submit(second)
+    store.submit(undo("u2", second))
+    store.submit(undo("u3", undo("u1", first)))
+    with pytest.raises(JudgmentError, match="redoing r2 would stand beside r1"):
+        store.submit(undo("u4", undo("u2", second)))
+    assert store.judgments() == [first]
+
+
 def test_undo_takes_back_and_undoing_the_undo_redoes(store, one):
     first, takes_back = ranking("r1", one), undo("u1", ranking("r1", one))
     store.submit(first)
@@ -202,7 +214,7 @@ class Model:
         self.open_undos: dict[str, str] = {}  # undo in force: what it took back
         self.undo_targets: dict[str, str] = {}  # the same for every undo there ever was
         self.question: dict[str, object] = {}  # ranking or skip: what it is about, if that is known
-        self.said_before: dict[str, int] = {}  # undo: how many rankings and skips came before it
+        self.active_then: dict[str, set[str]] = {}  # undo: what counted before it
 
     def judge(self, name: str, target: str | None, question: object = None) -> bool:
         if target is None and question is not None:
@@ -225,15 +237,14 @@ class Model:
             return False
         if done:
             self.undo_targets[name] = target
-            self.said_before[name] = len(self.question)
+            self.active_then[name] = set(before[0])
         return done
 
     def _two_opinions(self, back: set[str], target: str) -> bool:
-        """Whether something came back beside an opinion on the same from after the undo."""
+        """Whether something came back beside an opinion on the same that did not count then."""
         if target not in self.undo_targets:
             return False
-        order = list(self.question)
-        since = [e for e in order[self.said_before[target] :] if e in self.active]
+        since = set(self.active) - back - self.active_then[target]
         asked = {self.question[e] for e in back} - {None}
         return any(self.question[e] in asked for e in since)
 
