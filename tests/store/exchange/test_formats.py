@@ -269,6 +269,14 @@ def test_ties_without_an_id_are_ties(store, rows, judgments):
     assert [tiers(store, j) for j in store.judgments()] == [[["a", "b"]]] * judgments
 
 
+def test_a_tie_of_equal_answers_is_one(store):
+    same = {**TIED, "rejected": "a"}
+    other = {**same, "prompt": "p"}
+    read(store, same, same, other, other, other, other)
+    read(store, same, same)
+    assert [tiers(store, j) for j in store.judgments()] == [[["a", "a"]]] * 3
+
+
 def test_ties_of_different_people_are_apart(store):
     read(store, {**TIED, "annotator": "x"}, {**TURNED, "annotator": "y"})
     assert [j.annotator for j in store.judgments()] == ["x", "y"]
