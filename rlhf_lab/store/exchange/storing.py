@@ -262,6 +262,8 @@ def _act_id(
 ) -> str:
     ratings = [dict(c.ratings or {}) for c in record.candidates]
     said = [record.strength, record.comment, record.flags, record.text, ratings]
+    if record.nth:
+        said.append(record.nth)
     return _digest(name, line, record.kind, annotator, prompt_id, ids, record.tiers, said)
 
 
