@@ -6,8 +6,10 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from typer.testing import CliRunner
 
 from rlhf_lab.cli import app
@@ -161,6 +163,37 @@ def test_two_that_write_one_folder_keep_apart_and_the_second_is_told(tmp_path, m
         both()
     assert {p.name: p.read_text() for p in new.iterdir()} == {"lab.sqlite": "second"}
     assert list(tmp_path.iterdir()) == [new]
+
+
+def test_a_part_that_was_taken_for_a_killed_writers_is_made_again(tmp_path, monkeypatch):
+    """By somebody who looked before it was locked."""
+    acquire, removed = FileLock.acquire, []
+
+    def late(lock, *arguments, **options):
+        if not removed:
+            removed.append(Path(lock.lock_file).parent)
+            removed[0].rmdir()
+            raise FileNotFoundError(2, "No such file or directory")
+        return acquire(lock, *arguments, **options)
+
+    monkeypatch.setattr(FileLock, "acquire", late)
+    with whole_folder(tmp_path / "new") as aside:
+        assert aside.parent != removed[0]
+    assert list(tmp_path.iterdir()) == [tmp_path / "new"]
+
+
+def test_a_part_that_cannot_be_filled_is_not_left(tmp_path, monkeypatch):
+    make = Path.mkdir
+
+    def full(path, *arguments, **options):
+        if path.name == "whole":
+            raise OSError(28, "No space left on device")
+        make(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(StoreError, match=r"new: cannot be written .No space left"):
+        whole_folder(tmp_path / "new").__enter__()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_long_names_that_begin_alike_are_written_at_once(tmp_path):
