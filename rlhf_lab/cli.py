@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -76,7 +75,7 @@ def import_(
             annotator=annotator,
         )
         # A lab that is made for an import is there once the import is.
-        new = nullcontext(folder) if os.path.exists(folder) else whole.whole_folder(folder)
+        new = whole.whole_folder(folder) if whole.is_free(folder) else nullcontext(folder)
         with new as place, open_or_make_store(place) as store:
             report = importing.run(store, job, skip_bad=skip_bad)
         _say(console, report)

@@ -26,8 +26,9 @@ def printable(text: str, width: int | None = None) -> str:
         width: Longest result in characters; a longer one ends in "…".
     """
     if width is not None:
-        text = text[: width + 1]  # every character becomes at least one
-    shown = "".join(map(_visible, text.replace("\r\n", "\n")))
+        text = text[: 2 * width + 2]  # every character becomes at least one, and "\r\n" one too
+    text = text.replace("\r\n", "\n")
+    shown = "".join(map(_visible, text if width is None else text[: width + 1]))
     if width is None or len(shown) <= width:
         return shown
     return shown[: max(width - 1, 0)] + "…"

@@ -14,6 +14,9 @@ _LONGEST_NAME = 255
 def as_path(place: object) -> Path:
     """The path that is meant, with the home folder in the place of a leading "~".
 
+    A text that starts with "./~" means a name, and its path is absolute: as any other, a `Path`
+    would forget the "./", and the next one who asks what is meant would go home.
+
     Nothing is looked up but home folders. Whoever asks the system about such a path gets an
     `OSError` at worst, and no `ValueError` or `RuntimeError`.
 
@@ -28,12 +31,11 @@ def as_path(place: object) -> Path:
     if "\0" in str(place):
         raise ConfigError(f"{place!r:.80}: no path has a NUL character in it; take it out.")
     try:
-        path = Path(place).expanduser()
+        path = _path(os.fspath(place))
         longest = max(map(os.fsencode, path.parts), key=len, default=b"")
     except RuntimeError as error:
         raise ConfigError(
-            f"{str(place)!r:.80}: that user has no home folder here; write the path in full, or "
-            "./~ for a name that starts with ~."
+            f"{str(place)!r:.80}: that user has no home folder here; write the path in full."
         ) from error
     except UnicodeEncodeError as error:
         raise ConfigError(
@@ -45,3 +47,10 @@ def as_path(place: object) -> Path:
             f"{_LONGEST_NAME} are possible; choose a shorter one."
         )
     return path
+
+
+def _path(text: str) -> Path:
+    path = Path(text)
+    if text.startswith("~"):
+        return path.expanduser()
+    return path.absolute() if str(path).startswith("~") else path

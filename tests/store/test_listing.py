@@ -339,6 +339,14 @@ def test_spaces_of_other_scripts_are_spaces():
     assert printable("全角\u3000空白 et 10\u202f% \u200b") == "全角\u3000空白 et 10\u202f% \\u200b"
 
 
+@pytest.mark.parametrize("lines", [1, 30, 99, 100, 101, 200])
+def test_a_text_with_line_ends_of_windows_is_cut_with_a_mark(lines):
+    for rest in range(98, 104):
+        text = "\r\n" * lines + "x" * (rest - lines)
+        whole = "⏎" * lines + "x" * (rest - lines)
+        assert printable(text, 100) == (whole if len(whole) <= 100 else whole[:99] + "…")
+
+
 # -- elsewhere
 
 

@@ -71,6 +71,15 @@ def test_a_home_folder_is_looked_up(monkeypatch):
     assert parse_location("~/lab.db").database == "/home/ann/lab.db"
 
 
+def test_a_name_may_start_with_what_means_home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/ann")
+    for text in ("./~root/lab", "./~", ".//~nobody-of-that-name"):
+        meant = tmp_path / text.replace("./", "").lstrip("/")
+        assert as_path(text) == as_path(as_path(text)) == as_path(meant) == meant
+        assert parse_location(text).database == str(meant)
+
+
 def test_a_file_where_a_folder_is_needed_is_said(directory, tmp_path):
     file = tmp_path / "notes.txt"
     file.write_text("mine")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import log10
+from sys import float_info
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -108,6 +110,8 @@ def check(model: type[M], row: Row, names: Mapping[str, str] | None = None) -> M
     """
     names = names or {}
     given = {f: row.get(names.get(f, f)) for f in model.model_fields}
+    for name, value in given.items():
+        _refuse_too_large(names.get(name, name), value)
     try:
         return model.model_validate({f: x for f, x in given.items() if x is not None})
     except ValidationError as error:
@@ -118,8 +122,17 @@ def check(model: type[M], row: Row, names: Mapping[str, str] | None = None) -> M
         if problem["type"] == "missing":
             raise RowProblem(".".join(place), "is missing or null") from error
         raise RowProblem(".".join(place), f"{problem['input']!r:.80}: {problem['msg']}") from error
-    except OverflowError as error:
-        raise RowProblem("seconds", "a number too large to be one") from error
+
+
+def _refuse_too_large(name: str, value: object) -> None:
+    """Before anything reckons with it, or writes it out, which Python refuses for the largest."""
+    if type(value) is int and abs(value) > float_info.max:
+        digits = int(value.bit_length() * log10(2)) + 1
+        raise RowProblem(
+            name,
+            f"a number of {digits:,} digits: at most {float_info.max_10_exp} are possible; "
+            "correct it",
+        )
 
 
 def required_text(row: Row, name: str) -> str:

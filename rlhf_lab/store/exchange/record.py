@@ -40,6 +40,7 @@ class Record:
         annotator: Where the file names one, like the next ones.
         text: What was written, for kind "demonstration" alone.
         edited_from: Id of the response that a demonstration is an edit of.
+        nth: How many of the same row before it say the same, each by somebody else.
     """
 
     kind: Literal["ranking", "skip", "candidates", "demonstration", "prompt"]
@@ -57,6 +58,7 @@ class Record:
     occasion: Occasion = "regular"
     text: str = ""
     edited_from: str | None = None
+    nth: int = 0
 
 
 class RowProblem(Exception):

@@ -261,7 +261,9 @@ def _act_id(
     name: str, line: int, record: Record, prompt_id: str, ids: list[str], annotator: str
 ) -> str:
     ratings = [dict(c.ratings or {}) for c in record.candidates]
-    said = [record.strength, record.comment, record.flags, record.text, ratings]
+    said: list[object] = [record.strength, record.comment, record.flags, record.text, ratings]
+    if record.nth:
+        said.append(record.nth)
     return _digest(name, line, record.kind, annotator, prompt_id, ids, record.tiers, said)
 
 

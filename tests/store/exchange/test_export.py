@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from typer.testing import CliRunner
 
 from rlhf_lab.cli import app
 from rlhf_lab.errors import ConfigError, NotEnoughData, StoreError
 from rlhf_lab.store.exchange import export_data, exporting, push_to_hub
+from rlhf_lab.store.exchange.whole import whole_file, whole_folder
 from tests.store.exchange.helpers import read
 
 TIED = {"prompt": "q", "responses": ["a", "b", "c"], "ranking": [[0], [1, 2]], "annotator": "ann"}
@@ -120,15 +125,125 @@ def test_a_failed_folder_leaves_nothing_and_can_be_tried_again(
 
 @pytest.mark.parametrize("home", ["", "mine"])
 def test_what_a_killed_export_left_is_replaced(judged, tmp_path, home):
-    left = tmp_path / home / ".mine.0123abcd.part" / "data"
-    left.mkdir(parents=True)
-    (left / "train.parquet").write_text("half")
-    others = tmp_path / ".mine.2.0123abcd.part"
-    others.mkdir()
+    code = """
+import os, sys
+from pathlib import Path
+from rlhf_lab.store.exchange.whole import whole_folder
+writing = [whole_folder(Path(sys.argv[1]) / name) for name in ("mine", "mine.2")]
+for one in writing:
+    (one.__enter__() / "half").write_text("half")
+os._exit(9)
+"""
+    (tmp_path / home).mkdir(exist_ok=True)
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert killed.returncode == 9
+    assert len(list(tmp_path.rglob(".mine.*.part/whole/half"))) == 2
     export_data(judged, tmp_path / "mine")
-    assert not left.parent.exists()
-    assert others.exists()
+    (others,) = tmp_path.rglob(".mine*.part")
+    assert others.name.startswith(".mine.2.")
     assert {p.name for p in (tmp_path / "mine").iterdir()} == {"README.md", "data"}
+
+
+@pytest.mark.parametrize("made_before", [False, True])
+def test_two_that_write_one_folder_keep_apart_and_the_second_is_told(tmp_path, made_before):
+    new = tmp_path / "new"
+    if made_before:
+        new.mkdir()
+
+    def both():
+        with whole_folder(new) as first:
+            (first / "lab.sqlite").write_text("first")
+            with whole_folder(new) as second:
+                assert (first / "lab.sqlite").read_text() == "first"
+                (second / "lab.sqlite").write_text("second")
+            (first / "more").write_text("first")
+            assert (new / "lab.sqlite").read_text() == "second"
+
+    with pytest.raises(ConfigError, match=r"new\S* exists by now: .* Choose another name"):
+        both()
+    assert {p.name: p.read_text() for p in new.iterdir()} == {"lab.sqlite": "second"}
+    assert list(tmp_path.iterdir()) == [new]
+
+
+def test_a_part_that_was_taken_for_a_killed_writers_is_made_again(tmp_path, monkeypatch):
+    """By somebody who looked before it was locked."""
+    acquire, removed = FileLock.acquire, []
+
+    def late(lock, *arguments, **options):
+        if not removed:
+            removed.append(Path(lock.lock_file).parent)
+            removed[0].rmdir()
+            raise FileNotFoundError(2, "No such file or directory")
+        return acquire(lock, *arguments, **options)
+
+    monkeypatch.setattr(FileLock, "acquire", late)
+    with whole_folder(tmp_path / "new") as aside:
+        assert aside.parent != removed[0]
+    assert list(tmp_path.iterdir()) == [tmp_path / "new"]
+
+
+def test_a_part_that_cannot_be_filled_is_not_left(tmp_path, monkeypatch):
+    make = Path.mkdir
+
+    def full(path, *arguments, **options):
+        if path.name == "whole":
+            raise OSError(28, "No space left on device")
+        make(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(StoreError, match=r"new: cannot be written .No space left"):
+        whole_folder(tmp_path / "new").__enter__()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_long_names_that_begin_alike_are_written_at_once(tmp_path):
+    one, two = (tmp_path / ("x" * 100 + end) for end in "ab")
+    with whole_folder(one) as first, whole_folder(two) as second:
+        (first / "a").write_text("")
+        (second / "b").write_text("")
+    assert [p.name for d in (one, two) for p in d.iterdir()] == ["a", "b"]
+
+
+def late_for(path) -> None:
+    with whole_file(path, overwrite=False) as aside:
+        aside.write_text("late")
+        path.write_text("mine")
+
+
+def test_a_file_that_somebody_made_meanwhile_is_kept(tmp_path):
+    with pytest.raises(ConfigError, match=r"out\.jsonl exists by now"):
+        late_for(tmp_path / "out.jsonl")
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_folder_is_not_offered_to_be_replaced_by_a_file(judged, tmp_path):
+    (tmp_path / "out.jsonl").mkdir()
+    with pytest.raises(ConfigError, match=r"out\.jsonl is a folder, and a file is needed: name"):
+        export_data(judged, tmp_path / "out.jsonl", overwrite=True)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_said(judged, tmp_path, monkeypatch):
+    def closed(*_):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "mine").mkdir()
+    monkeypatch.setattr("os.listdir", closed)
+    with pytest.raises(StoreError, match=r"cannot be looked into .Permission denied.: make it"):
+        export_data(judged, tmp_path / "mine")
+
+
+def test_a_disk_without_links_and_locks_is_written_all_the_same(judged, tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("os.link", refused)
+    monkeypatch.setattr("filelock.FileLock.acquire", refused)
+    for name in ("out.jsonl", "mine"):
+        export_data(judged, tmp_path / name)
+        with pytest.raises(ConfigError, match="exists"):
+            export_data(judged, tmp_path / name)
+    with pytest.raises(ConfigError, match=r"late\.jsonl exists by now"):
+        late_for(tmp_path / "late.jsonl")
 
 
 def test_a_folder_that_somebody_made_meanwhile_is_kept(judged, tmp_path, monkeypatch):
@@ -139,7 +254,7 @@ def test_a_folder_that_somebody_made_meanwhile_is_kept(judged, tmp_path, monkeyp
         return ""
 
     monkeypatch.setattr(exporting, "card", late)
-    with pytest.raises(StoreError, match="cannot be written"):
+    with pytest.raises(ConfigError, match="mine exists by now"):
         export_data(judged, target)
     assert [p.name for p in target.iterdir()] == ["data"]
 
@@ -233,6 +348,9 @@ def test_an_import_that_fails_makes_no_lab(tmp_path):
         assert done.exit_code == 1, done.output
         assert not done.exception or isinstance(done.exception, SystemExit)
         assert not [p for p in tmp_path.iterdir() if "new" in p.name], arguments
+    lab.mkdir()
+    assert run(app, ["import", str(lab), str(bad)]).exit_code == 1
+    assert list(lab.iterdir()) == []
     assert run(app, ["import", "~nobody-of-this-name/lab", str(good)]).exit_code == 1
     assert run(app, ["import", str(lab), str(good)]).exit_code == 0
     assert run(app, ["import", str(lab), str(bad)]).exit_code == 1

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+from typing import Annotated
 
 import pytest
+from pydantic import Field
 
 from rlhf_lab.errors import ConfigError, ImportFileError
 from rlhf_lab.store.exchange import import_data
+from rlhf_lab.store.exchange.fields import Strict, check
 from rlhf_lab.store.exchange.formats import FORMATS, detect, named, to_write
 from rlhf_lab.store.exchange.record import Candidate, Record, RowProblem
 from rlhf_lab.types import Message, Prompt
@@ -79,6 +82,26 @@ PAIRS = {
         "trl",
         {"prompt": "Sky?", "chosen": [says("Blue.")], "rejected": [USER, says("Red.")]},
         [("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "chats that go on with the user's turn": (
+        "trl",
+        {"prompt": [{"role": "user", "content": "Hi"}, says("Hello!")],
+         "chosen": [USER, says("Blue.")], "rejected": [USER, says("Red.")]},
+        [("user", "Hi"), ("assistant", "Hello!"), ("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "chats that repeat the end of their prompt": (
+        "trl",
+        {"prompt": [BE_BRIEF, USER], "chosen": [USER, says("Blue.")],
+         "rejected": [USER, says("Red.")]},
+        [("system", "Be brief."), ("user", "Sky?")], "Blue.", "Red.",
+    ),
+    "chats that repeat the end of their prompt and go on": (
+        "trl",
+        {"prompt": [BE_BRIEF, {"role": "user", "content": "Hi"}, says("Hello!")],
+         "chosen": [says("Hello!"), USER, says("Blue.")],
+         "rejected": [USER, says("Red.")]},
+        [("system", "Be brief."), ("user", "Hi"), ("assistant", "Hello!"), ("user", "Sky?")],
+        "Blue.", "Red.",
     ),
     "transcripts": (
         "hh",
@@ -159,6 +182,80 @@ def test_a_chat_that_contradicts_its_prompt_is_rejected(side):
     assert caught.value.field == side
 
 
+HI = {"role": "user", "content": "Hi"}
+AMBIGUOUS = {
+    "other answer before": {"prompt": [HI, says("Hello!")], "chosen": [HI, says("Hey!"), USER]},
+    "other system message": {"prompt": [BE_BRIEF, USER, says("Blue.")],
+                             "chosen": [{"role": "system", "content": "Sing."}, SEA]},
+    "no answer before": {"prompt": [HI, says("Hello!")], "chosen": [HI]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_a_chat_that_only_begins_as_its_prompt_is_rejected(row):
+    chat = [*row["chosen"], says("Yes.")]
+    row = {"prompt": row["prompt"], "chosen": chat, "rejected": chat}
+    with pytest.raises(RowProblem, match=r"starts otherwise than `prompt` .*, or go on with the"):
+        detect(row).read([row])
+
+
+EXACT = {"prompt_messages": [BE_BRIEF, USER], "chosen": "Sky? Blue.", "rejected": "Sky? Red."}
+BAD_PAIRS = {
+    "no answer": (
+        {"prompt": "Sky?", "chosen": [USER], "rejected": [says("Red.")]},
+        "chosen", r"^field chosen: \[.*'Sky\?'.*: should end with the assistant's .*; add it, or",
+    ),
+    "two prompts": (
+        {"chosen": [USER, says("Blue.")], "rejected": [SEA, says("Blue.")]},
+        "rejected", r": user 'Sea\?': is message 1 .* `chosen` is user 'Sky\?'; give both the same",
+    ),
+    "one prompt longer": (
+        {"chosen": [BE_BRIEF, USER, says("Blue.")], "rejected": [BE_BRIEF, says("Blue.")]},
+        "rejected", r": nothing: is message 2 before its answer, and that of `chosen` is user 'Sky",
+    ),
+    "no prompt": (
+        {"chosen": [says("Blue.")], "rejected": [says("Red.")]},
+        "prompt", "is missing or empty, and `chosen` .*; put the prompt in either place",
+    ),
+    "nothing in common": (
+        {"chosen": "Blue.", "rejected": "Red."},
+        "rejected", r"'Red\.': starts otherwise than `chosen` \('Blue\.'\).*; put the prompt",
+    ),
+    "too long a prompt": (
+        {**EXACT, "prompt_chars": 6},
+        "prompt_chars", ": 6: `chosen` and `rejected` agree in no more than 5 characters; give a",
+    ),
+    "a prompt longer than an answer": (
+        {"chosen": "Sky? Blue.", "rejected": "Sky? Blue", "prompt_chars": 10},
+        "prompt_chars", ": 10: `chosen` and `rejected` agree in no more than 9 characters; give a",
+    ),
+    "exact messages without their length": (
+        EXACT,
+        "prompt_chars", "is missing, and the row has `prompt_messages`; say how many characters",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "field", "says"), BAD_PAIRS.values(), ids=BAD_PAIRS)
+def test_what_is_wrong_with_a_pair_is_said_with_value_and_next_step(row, field, says):
+    with pytest.raises(RowProblem, match=says) as caught:
+        detect(row).read([row])
+    assert caught.value.field == field
+
+
+def test_a_number_too_large_is_named_by_its_own_field():
+    class Scored(Strict):
+        name: str
+        score: Annotated[float, Field(ge=0)]
+
+    for size in (400, 5000):
+        with pytest.raises(
+            RowProblem,
+            match=rf"^field points: a number of {size:,} digits: at most 308 .*; correct it",
+        ):
+            check(Scored, {"name": "x", "points": 10 ** (size - 1)}, {"score": "points"})
+
+
 TIED = {"prompt": "q", "chosen": "a", "rejected": "b", "tie": True}
 TURNED = {**TIED, "chosen": "b", "rejected": "a"}
 
@@ -170,6 +267,14 @@ TURNED = {**TIED, "chosen": "b", "rejected": "a"}
 def test_ties_without_an_id_are_ties(store, rows, judgments):
     read(store, *rows)
     assert [tiers(store, j) for j in store.judgments()] == [[["a", "b"]]] * judgments
+
+
+def test_a_tie_of_equal_answers_is_one(store):
+    same = {**TIED, "rejected": "a"}
+    other = {**same, "prompt": "p"}
+    read(store, same, same, other, other, other, other)
+    read(store, same, same)
+    assert [tiers(store, j) for j in store.judgments()] == [[["a", "a"]]] * 3
 
 
 def test_ties_of_different_people_are_apart(store):

@@ -257,6 +257,22 @@ def test_replies_without_a_user_are_of_as_many_people(store):
     assert store.counts().rankings == 2
 
 
+def test_replies_without_a_user_may_agree_and_are_known_when_they_come_back(store):
+    ab, ba = ["response-1", "response-2"], ["response-2", "response-1"]
+    row = ranked_in_argilla(*({"value": value} for value in (ab, ba, ab, ab)))
+    version_1 = {**row, "fields": {**row["fields"], "prompt": "p"}}
+    version_1["responses"] = [
+        {"values": {"ranking": {"value": [{"value": name, "rank": 1} for name in ab]}}}
+    ] * 2
+    known = {**ranked_in_argilla(*({"value": ab, "user_id": who} for who in "xy")), "metadata": {}}
+    for new in (8, 0):
+        report = read(store, row, version_1, known)
+        assert (report.new["judgments"], report.known["judgments"]) == (new, 8 - new)
+    assert store.counts().rankings == 8
+    reordered = ranked_in_argilla(*({"value": value} for value in (ba, ab, ab, ab)))
+    assert read(store, reordered).new["judgments"] == 0
+
+
 def test_what_others_ranked_over_there_is_theirs(store, tmp_path):
     read(store, {**PAIR, "annotator": "ann", "comment": "clear"})
     export_data(store, tmp_path / "out.jsonl", format="argilla")

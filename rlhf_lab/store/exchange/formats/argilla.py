@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -88,9 +89,11 @@ class Argilla:
             else self._record(r, of_prompt, unrated, options, _Exact())
             for r in replies
         ]
-        return [r for r in found if r is not None] or [
-            Record(kind="candidates", candidates=candidates, **{**said, "id": None})
-        ]
+        judged = [r for r in found if r is not None]
+        # People without a name may agree: nothing but their number tells them apart.
+        return [
+            r if r.annotator else replace(r, nth=judged[:n].count(r)) for n, r in enumerate(judged)
+        ] or [Record(kind="candidates", candidates=candidates, **{**said, "id": None})]
 
     def _record(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
@@ -53,13 +54,28 @@ def _from_chats(row: Row) -> PairTexts:
     for side in SIDES:
         *before, last = fields.messages_in(row[side], side) or (None,)
         if last is None or last.role != "assistant":
-            raise RowProblem(side, f"{row[side]!r:.80}: should end with the assistant's message")
+            raise RowProblem(
+                side,
+                f"{row[side]!r:.80}: should end with the assistant's message, which is the answer; "
+                "add it, or take out what follows it",
+            )
         starts.append(_start(prompt, tuple(before), side))
         answers.append(last.content)
     if starts[0] != starts[1]:
-        raise RowProblem("rejected", "has another prompt before its last message than `chosen`")
+        n, (ours, theirs) = next(
+            (n, both) for n, both in enumerate(zip_longest(*starts), 1) if both[0] != both[1]
+        )
+        raise RowProblem(
+            "rejected",
+            f"{_shown(theirs)}: is message {n} before its answer, and that of `chosen` is "
+            f"{_shown(ours)}; give both the same ones",
+        )
     if not starts[0]:
-        raise RowProblem("prompt", "is missing, and `chosen` has no messages before its last one")
+        raise RowProblem(
+            "prompt",
+            "is missing or empty, and `chosen` has no messages before its last one; put the "
+            "prompt in either place",
+        )
     return PairTexts(starts[0], *answers)
 
 
@@ -69,20 +85,30 @@ def _start(
     """All that is said before an answer: the prompt, once, and the turns that follow it.
 
     Some datasets repeat the prompt in both chats, perhaps after a system message; in others the
-    chats go on where the prompt ends.
+    chats go on where the prompt ends, perhaps after its last messages.
     """
     ours, theirs = _compared(prompt), _compared(before)
     if theirs[: len(ours)] == ours:
         return before
+    for n in range(1, len(ours)):
+        if theirs[: len(ours) - n] == ours[n:]:
+            return prompt + before[len(ours) - n :]
     if not before or before[0].role == "assistant":
         return prompt + before
     if any(theirs[n : n + len(ours)] == ours for n in range(len(theirs))):
         return before
+    # A turn of the user's is due, and it is none of those that the prompt has.
+    if before[0].role == "user" and prompt[-1].role == "assistant" and theirs[0] not in ours:
+        return prompt + before
     raise RowProblem(
         side,
         f"{before[0].content!r:.80}: starts otherwise than `prompt` ({prompt[0].content!r:.80}); "
-        "repeat the prompt's messages there, or go on with the assistant's",
+        "repeat the prompt's messages there, or go on with the turn that follows them",
     )
+
+
+def _shown(message: Message | None) -> str:
+    return "nothing" if message is None else f"{message.role} {message.content!r:.80}"
 
 
 def _compared(messages: tuple[Message, ...]) -> list[tuple[str, str]]:
@@ -94,6 +120,12 @@ def _from_wholes(
 ) -> PairTexts:
     """Texts that hold prompt and answer."""
     size = fields.check(_Cut, row).prompt_chars
+    if size is None and messages:
+        raise RowProblem(
+            "prompt_chars",
+            "is missing, and the row has `prompt_messages`; say how many characters of "
+            "`chosen` and `rejected` are the prompt, or take `prompt_messages` out",
+        )
     if size is None:
         found = transcripts.shared_turns(chosen, rejected)
         if found is not None:
@@ -103,11 +135,18 @@ def _from_wholes(
         if not start:
             raise RowProblem(
                 "rejected",
-                "starts otherwise than `chosen`, and there is no `prompt`: both hold the prompt "
-                "before the answer, or the row has it in a field of its own",
+                f"{rejected!r:.80}: starts otherwise than `chosen` ({chosen!r:.80}), and there is "
+                "no `prompt`; put the prompt before both answers, or in a field of its own",
             )
         return PairTexts(prompt_in(start, "chosen"), chosen[size:], rejected[size:])
     if chosen[:size] != rejected[:size] or min(len(chosen), len(rejected)) < size:
-        raise RowProblem("prompt_chars", f"{size}: `chosen` and `rejected` differ before that")
+        pairs = enumerate(zip(chosen, rejected, strict=False))
+        shorter = min(len(chosen), len(rejected))
+        same = next((n for n, (a, b) in pairs if a != b), shorter)
+        raise RowProblem(
+            "prompt_chars",
+            f"{size}: `chosen` and `rejected` agree in no more than {same} characters; give a "
+            "number up to that, or leave it out",
+        )
     start = chosen[:size]
     return PairTexts(messages or prompt_in(start, "chosen"), chosen[size:], rejected[size:])

@@ -86,12 +86,17 @@ class Pairs:
         return found if isinstance(found, str) else None
 
     def read(self, rows: Sequence[Row]) -> list[Record]:
-        """One ranking; of ties without an id as many as there are rows one way."""
+        """One ranking; of ties without an id as many as there are rows one way.
+
+        Where nothing tells the two answers of a tie apart, every two rows are one.
+        """
         if rows[0].get("judgment_id") is not None or len(rows) == 1:
             return [self._ranking(rows)]
+        if _of("chosen", rows[0]) == _of("rejected", rows[0]):
+            return [self._ranking([row]) for row in rows[::2]]
         ways: tuple[list[Row], list[Row]] = ([], [])
         for row in rows:
-            ways[_chosen(row) != _chosen(rows[0])].append(row)
+            ways[_of("chosen", row) != _of("chosen", rows[0])].append(row)
         return [self._ranking([row]) for row in max(ways, key=len)]
 
     def _ranking(self, rows: Sequence[Row]) -> Record:
@@ -204,8 +209,8 @@ class _Gathered:
         )
 
 
-def _chosen(row: Row) -> list[object]:
-    return [row.get(f"chosen{mark}") for mark in ("", "_id", "_place")]
+def _of(side: str, row: Row) -> list[object]:
+    return [row.get(f"{side}{mark}") for mark in ("", "_id", "_place")]
 
 
 def _both_ways(row: Row) -> list[object]:
