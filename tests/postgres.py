@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 _number = itertools.count()
 
@@ -37,29 +37,32 @@ def running_server() -> Iterator[str]:
         if user:
             os.chmod(place, 0o755)
             shutil.chown(data, **user)
-        quiet: dict[str, Any] = {
-            "stdout": subprocess.PIPE,
-            "stderr": subprocess.STDOUT,
-            "cwd": place,
-            **user,
-        }
-        arguments = ["-D", str(data), "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync"]
-        subprocess.run([initdb, *arguments], check=True, timeout=60, **quiet)
-        port = _free_port()
-        server = subprocess.Popen(
-            [postgres, "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", ""], **quiet
-        )
-        try:
-            url = f"postgresql+psycopg://tester@127.0.0.1:{port}"
-            _wait_until_up(server, url)
-            yield url
-        finally:
-            server.terminate()
+        # To a file: a pipe that nobody reads is full after some hundred databases, and the server
+        # stands still.
+        with (Path(place) / "messages").open("w+b") as messages:
+            quiet: dict[str, Any] = {
+                "stdout": messages,
+                "stderr": subprocess.STDOUT,
+                "cwd": place,
+                **user,
+            }
+            arguments = ["-D", str(data), "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync"]
+            subprocess.run([initdb, *arguments], check=True, timeout=60, **quiet)
+            port = _free_port()
+            server = subprocess.Popen(
+                [postgres, "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", ""], **quiet
+            )
             try:
-                server.communicate(timeout=20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.communicate()
+                url = f"postgresql+psycopg://tester@127.0.0.1:{port}"
+                _wait_until_up(server, url, messages)
+                yield url
+            finally:
+                server.terminate()
+                try:
+                    server.wait(timeout=20)
+                except subprocess.TimeoutExpired:
+                    server.kill()
+                    server.wait()
 
 
 def new_database(server_url: str) -> str:
@@ -91,7 +94,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_up(server: subprocess.Popen[bytes], url: str) -> None:
+def _wait_until_up(server: subprocess.Popen[bytes], url: str, messages: BinaryIO) -> None:
     import psycopg
 
     deadline = time.monotonic() + 30
@@ -100,8 +103,9 @@ def _wait_until_up(server: subprocess.Popen[bytes], url: str) -> None:
             psycopg.connect(_plain(url) + "/postgres").close()
         except psycopg.OperationalError as error:
             if server.poll() is not None or time.monotonic() > deadline:
-                out = server.communicate()[0].decode() if server.poll() is not None else ""
-                raise RuntimeError(f"PostgreSQL did not start: {error}\n{out}") from error
+                messages.seek(0)
+                said = messages.read().decode(errors="replace")
+                raise RuntimeError(f"PostgreSQL did not start: {error}\n{said}") from error
             time.sleep(0.1)
         else:
             return
