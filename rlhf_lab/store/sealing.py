@@ -74,6 +74,11 @@ def is_sealed(session: Session, token: str = "") -> bool:
     return found is not None and token in found
 
 
+def is_sealed_file(connection: sqlite3.Connection) -> bool:
+    """The same of an SQLite file that is looked at as it is."""
+    return connection.execute(_first_in_sqlite()).fetchone() is not None
+
+
 def moved_to(session: Session) -> str:
     """Where a sealed database says that its data is."""
     found = re.search(f"{MOVED} (.+)'", _first_trigger(session) or "", re.DOTALL)
@@ -83,8 +88,7 @@ def moved_to(session: Session) -> str:
 def _first_trigger(session: Session) -> str | None:
     """The text of one; all are made together."""
     if _is_sqlite(session):
-        name = next(_triggers())[0]
-        query = f"SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = '{name}'"
+        query = _first_in_sqlite()
     else:
         query = (
             "SELECT prosrc FROM pg_proc WHERE proname = 'lab_has_moved' "
@@ -92,6 +96,11 @@ def _first_trigger(session: Session) -> str | None:
         )
     found: str | None = session.scalar(text(query))
     return found
+
+
+def _first_in_sqlite() -> str:
+    name = next(_triggers())[0]
+    return f"SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = '{name}'"
 
 
 def _is_sqlite(session: Session) -> bool:

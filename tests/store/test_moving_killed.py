@@ -6,11 +6,13 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 
 from rlhf_lab.errors import StoreError
 from rlhf_lab.store import (
+    AssignmentPlan,
     PreferenceStore,
     audit,
     backup_lab,
@@ -21,8 +23,9 @@ from rlhf_lab.store import (
     unfinished,
 )
 from rlhf_lab.store.place import NOTE
+from rlhf_lab.types import Demonstration, Version
 from tests.store.everything import all_rows, as_multiset, fill_with_everything
-from tests.store.helpers import ranking, start
+from tests.store.helpers import NOON, fill, prompt, ranking, response, start, undo
 
 KILLED = """
     import os, sys
@@ -59,6 +62,16 @@ def kill(directory, target, before):
 def read(directory):
     with open_store(directory) as store:
         return as_multiset(all_rows(store))
+
+
+def unmarked(rows):
+    return {**rows, "settings": [row for row in rows["settings"] if unfinished.SETTING not in row]}
+
+
+def a_demonstration(store, name="theirs"):
+    return Demonstration(
+        id=name, prompt_id=store.prompts()[0].id, text="So.", annotator="dee", created_at=NOON
+    )
 
 
 def judge(directory, submission):
@@ -137,9 +150,7 @@ def test_a_backup_made_in_between_is_restored_to_go_on_with(directory, tmp_path)
 def test_after_the_note_the_move_is_done(directory, target):
     before = read(directory)
     kill(directory, target, before="_finish")
-    marked = read(directory)
-    marked["settings"] = [row for row in marked["settings"] if unfinished.SETTING not in row]
-    assert marked == before
+    assert unmarked(read(directory)) == before
     refuses_writes(directory, directory / "lab.sqlite")
     judge(directory, "afterwards")
     with open_store(directory) as store:
@@ -153,18 +164,127 @@ def test_two_files_are_enough_for_a_move_that_was_killed(directory):
     assert sorted(f.name for f in directory.glob("*.sqlite")) == ["lab-2.sqlite", "lab.sqlite"]
 
 
-def test_a_copy_that_was_used_since_is_not_replaced(directory, tmp_path):
-    """Although a mark was left on it: its judgment would be gone."""
+@pytest.mark.parametrize("step", ["_move", "_copied", "copy_rows"])
+def test_a_file_in_which_nothing_was_copied_yet_is_taken_by_the_next_move(directory, step):
+    if step == "_move":  # killed while the file was made
+        (directory / "lab-2.sqlite").touch()
+    else:
+        kill(directory, "sqlite", before=step)
+    assert (directory / "lab-2.sqlite").exists()
+    move_lab(directory, "sqlite")
+    assert (directory / NOTE).read_text() == "lab-2.sqlite\n"
+    assert sorted(f.name for f in directory.glob("*.sqlite")) == ["lab-2.sqlite", "lab.sqlite"]
+
+
+def test_a_lab_in_which_there_is_nothing_moves_and_is_kept(tmp_path):
+    directory = tmp_path / "lab"
+    PreferenceStore(directory / "lab.sqlite").close()
+    for name in ("lab-2.sqlite", "lab-3.sqlite"):  # neither itself nor what it was moved out of
+        move_lab(directory, "sqlite")
+        assert (directory / NOTE).read_text() == f"{name}\n"
+    refuses = pytest.raises(StoreError, match="has moved")
+    for name in ("lab.sqlite", "lab-2.sqlite"):
+        with PreferenceStore(directory / name) as old, refuses:
+            old.set_setting("a", 1)
+
+
+def test_a_file_with_a_row_or_of_another_program_is_not_free(tmp_path):
+    place = tmp_path / "lab-2.sqlite"
+    with PreferenceStore(place) as store:
+        assert unfinished.holds_nothing(place)
+        store.set_setting("a", 1)
+    assert not unfinished.holds_nothing(place)
+    place.unlink()
+    with closing(sqlite3.connect(place)) as connection:
+        assert unfinished.holds_nothing(place)
+        connection.execute("CREATE TABLE theirs (key TEXT)")
+    assert not unfinished.holds_nothing(place)
+    place.write_text("notes" * 100)
+    assert not unfinished.holds_nothing(place)
+
+
+@pytest.mark.parametrize(
+    ("add", "holds"),
+    [
+        (lambda s: s.submit(ranking("theirs", s.prompts()[1], annotator="dee")),
+         r"number 7 of its judgments \('theirs'\)"),
+        (lambda s: s.add_demonstration(a_demonstration(s)),
+         r"number 3 of its demonstrations \('theirs'\)"),
+        (lambda s: s.add_prompts([prompt("theirs")]), r"number 5 of its prompts \('[0-9a-f]+'\)"),
+        (lambda s: s.add_responses([response(s.prompts()[0], 9)]),
+         r"number 10 of its responses \('one-9'\)"),
+        (lambda s: s.add_version(Version(name="reward@1", parent=None, path="checkpoints/r")),
+         r"number 4 of its versions \('reward@1'\)"),
+        (lambda s: s.log_metrics("ppo", "policy@1", 4, {"kl": 0.1}), "number 2 of its metrics"),
+    ],
+    ids=["judgment", "demonstration", "prompt", "response", "version", "figures"],
+)  # fmt: skip
+def test_a_copy_that_was_used_since_is_not_replaced(directory, tmp_path, add, holds):
+    """Although a mark was left on it: what was added would be gone."""
     place = tmp_path / "other.sqlite"
     kill(directory, f"sqlite:///{place}", before="seal")
     with PreferenceStore(place) as store:
-        store.submit(ranking("theirs", store.prompts()[1], annotator="dee"))
+        add(store)
         kept = all_rows(store)
-    with pytest.raises(StoreError, match="already: data is copied into an empty database only"):
+    with pytest.raises(
+        StoreError,
+        match=rf"was used since: it holds {holds}, which .*lab\.sqlite does not\. .*Name",
+    ):
         move_lab(directory, f"sqlite:///{place}")
     with PreferenceStore(place) as store:
         assert all_rows(store) == kept
     judge(directory, "since")
+
+
+@pytest.mark.postgres
+def test_a_copy_in_postgresql_that_was_used_since_is_not_replaced(directory, postgres_url):
+    kill(directory, postgres_url, before="seal")
+    with PreferenceStore(postgres_url) as store:
+        store.add_demonstration(a_demonstration(store))
+        kept = all_rows(store)
+    with pytest.raises(StoreError, match="it holds number 3 of its demonstrations"):
+        move_lab(directory, postgres_url)
+    with PreferenceStore(postgres_url) as store:
+        assert all_rows(store) == kept
+
+
+def test_the_same_number_with_something_else_is_not_replaced(directory, tmp_path):
+    """Both go on counting from where the copy was made."""
+    place = tmp_path / "other.sqlite"
+    kill(directory, f"sqlite:///{place}", before="seal")
+    with PreferenceStore(place) as store:
+        store.add_demonstration(a_demonstration(store))
+    with open_store(directory) as store:
+        for name in ("mine", "mine too"):
+            store.add_demonstration(a_demonstration(store, name))
+    with pytest.raises(StoreError, match="it holds number 3 of its demonstrations"):
+        move_lab(directory, f"sqlite:///{place}")
+
+
+def test_leases_and_corrections_in_the_lab_do_not_make_its_copy_one_that_was_used(tmp_path):
+    """Rows of both go again: the last of the copy's is not in the lab then."""
+    directory, now = tmp_path / "lab", [NOON]
+    with PreferenceStore(directory / "lab.sqlite", clock=lambda: now[0]) as store:
+        one, two = fill(store, "one", "two")
+        store.assignments.offer()
+        store.assignments.plan = AssignmentPlan(overlap=1, lease_seconds=60)
+        said = ranking("r1", one, annotator="bob")
+        store.submit(said)
+        assert store.assignments.next_item("ann").prompt == two
+    kill(directory, "sqlite", before="seal")
+    with PreferenceStore(directory / "lab.sqlite", clock=lambda: now[0]) as store:
+        now[0] += timedelta(seconds=61)
+        store.submit(ranking("r2", two, annotator="dee"))
+        store.submit(undo("u1", said, annotator="bob"))
+        store.assignments.next_item("ann")
+        lab = all_rows(store)
+    with PreferenceStore(directory / "lab-2.sqlite") as store:
+        copy = all_rows(store)
+    for table in ("assignments", "active_judgments"):
+        assert copy[table][-1][0] not in [row[0] for row in lab[table]]
+    before = read(directory)
+    move_lab(directory, "sqlite")
+    assert read(directory) == before
 
 
 def test_a_copy_of_another_lab_is_not_replaced(directory, tmp_path):
@@ -190,22 +310,64 @@ def test_a_lab_that_was_moved_from_another_directory_is_not_moved_again(director
     assert [f.name for f in other.glob("*.sqlite")] == []
 
 
-def test_a_move_given_again_that_fails_leaves_the_lab_usable_where_it_was(
-    directory, target, monkeypatch
+@pytest.mark.parametrize("step", ["audit_session", "note_place"])
+def test_a_move_given_again_that_is_interrupted_leaves_all_as_it_was_found(
+    directory, target, monkeypatch, step
 ):
+    """Its copy may have been used: whoever opened it by its name has had no error."""
     kill(directory, target, before="note_place")
+    place = directory / "lab-2.sqlite" if target == "sqlite" else target
+    with PreferenceStore(place) as store:
+        store.add_demonstration(a_demonstration(store))
+        kept = as_multiset(all_rows(store))
 
-    def full(*rest):
-        raise OSError(28, "No space left on device")
+    def interrupted(*rest, **named):
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(moving, "note_place", full)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr(moving, step, interrupted)
+    with pytest.raises(KeyboardInterrupt):
         move_lab(directory, target)
     monkeypatch.undo()
-    judge(directory, "since")
-    before = read(directory)
+    refuses_writes(directory, directory / "lab.sqlite")
+    with PreferenceStore(place) as store:
+        assert as_multiset(all_rows(store)) == kept
+
     move_lab(directory, target)
+    assert unmarked(kept) == read(directory)
+    judge(directory, "afterwards")
+
+
+def test_a_move_given_again_whose_copy_is_damaged_says_how_to_make_another(directory, tmp_path):
+    before = read(directory)
+    place = tmp_path / "other.sqlite"
+    kill(directory, f"sqlite:///{place}", before="note_place")
+    with closing(sqlite3.connect(place)) as connection:
+        connection.execute("DROP TRIGGER judgments_no_update")
+        connection.execute("UPDATE judgments SET comment = 'x' WHERE id = 's1'")
+        connection.commit()
+    with pytest.raises(StoreError, match=r"(?s)remove that copy and give the same move .*id 's1'"):
+        move_lab(directory, f"sqlite:///{place}")
+    refuses_writes(directory, directory / "lab.sqlite")
+    place.unlink()
+    move_lab(directory, f"sqlite:///{place}")
     assert read(directory) == before
+
+
+def test_a_move_that_fails_keeps_a_copy_that_somebody_used_meanwhile(directory, monkeypatch):
+    place = directory / "lab-2.sqlite"
+
+    def used_and_full(*rest):
+        with PreferenceStore(place) as store:
+            store.add_demonstration(a_demonstration(store))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(moving, "note_place", used_and_full)
+    with pytest.raises(OSError, match="No space"):
+        move_lab(directory, "sqlite")
+    monkeypatch.undo()
+    judge(directory, "since")
+    with PreferenceStore(place) as store:
+        assert [one.id for one in store.demonstrations()][-1] == "theirs"
 
 
 @pytest.mark.postgres
