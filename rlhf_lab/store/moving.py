@@ -120,6 +120,7 @@ def _move(folder: Path, source: Database, url: URL, progress: bool) -> MoveRepor
     that is left to do. The mark on the copy and the seal, which names it, tell the two apart.
     """
     target = Database(url_text(url))
+    place = _place(target)
     copy: _Copy | None = None
     try:
         with source.write() as from_:
@@ -133,7 +134,7 @@ def _move(folder: Path, source: Database, url: URL, progress: bool) -> MoveRepor
                         else _BROKEN.format(target.where, source.where, report)
                     )
             if copy.is_new:
-                seal(from_, target.where, copy.token)
+                seal(from_, place, copy.token)
         note_place(folder, url)
         _finish(target)
     except BaseException:
@@ -143,7 +144,7 @@ def _move(folder: Path, source: Database, url: URL, progress: bool) -> MoveRepor
         raise
     finally:
         target.close()
-    return MoveReport(source=source.where, target=target.where, rows=copy.rows, audit=report)
+    return MoveReport(source=_place(source), target=place, rows=copy.rows, audit=report)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +169,7 @@ def _copied(
             raise StoreError(_USED.format(target.where, added, source.where))
         clear_rows(to)
     # Whoever lost or removed the copy before the lab used it may make another in its place.
-    if is_sealed(from_) and (moved_to(from_) != target.where or what_is_in(to)):
+    if is_sealed(from_) and (moved_to(from_) != _place(target) or what_is_in(to)):
         raise StoreError(_ALREADY.format(source.where, moved_to(from_), folder / NOTE))
     rows = copy_rows(from_, to, where=target.where, progress=progress)
     token = uuid.uuid4().hex
@@ -204,6 +205,11 @@ def _is_used(folder: Path, url: URL) -> bool:
 
 def _name(url: URL) -> str:
     return url_text(without_password(url))
+
+
+def _place(database: Database) -> str:
+    """For people, and for the next move to know it by, whether or not it is given a password."""
+    return str(database.url.database) if database.is_sqlite else _name(database.url)
 
 
 def _free_file(folder: Path, source: URL) -> Path:

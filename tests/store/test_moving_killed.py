@@ -22,6 +22,7 @@ from rlhf_lab.store import (
     restore_lab,
     unfinished,
 )
+from rlhf_lab.store.copying import clear_rows
 from rlhf_lab.store.place import NOTE
 from rlhf_lab.types import Demonstration, Version
 from tests.store.everything import all_rows, as_multiset, fill_with_everything
@@ -145,6 +146,34 @@ def test_a_backup_made_in_between_is_restored_to_go_on_with(directory, tmp_path)
     assert restore_lab(tmp_path / "lab.tar", tmp_path / "again").audit.ok
     assert read(tmp_path / "again") == before
     judge(tmp_path / "again", "afterwards")
+
+
+def test_a_mark_that_was_left_is_in_no_backup(directory, target, tmp_path):
+    before = read(directory)
+    kill(directory, target, before="_finish")
+    with open_store(directory) as store:
+        assert unfinished.SETTING in [row[0] for row in all_rows(store)["settings"]]
+        backup_lab(store, directory, tmp_path / "lab.tar")
+    restore_lab(tmp_path / "lab.tar", tmp_path / "again")
+    assert read(tmp_path / "again") == before
+
+
+@pytest.mark.postgres
+def test_a_move_to_a_server_is_given_again_without_the_password(directory, postgres_url):
+    """A URL that had one named the same place."""
+    before = read(directory)
+    server, _, name = postgres_url.rpartition("@")
+    for with_password in (f"{server}:secret@{name}", f"{postgres_url}?password=secret"):
+        kill(directory, with_password, before="note_place")
+        with pytest.raises(StoreError, match="has moved, its data is now in") as refused:
+            judge(directory, "between")
+        assert f"{postgres_url}." in str(refused.value)
+        with PreferenceStore(with_password) as store:
+            assert "secret" not in store.database.where
+        with PreferenceStore(postgres_url) as store, store.database.write() as copy:
+            clear_rows(copy)  # lost before the lab used it
+    assert move_lab(directory, postgres_url).target == postgres_url
+    assert read(directory) == before
 
 
 def test_after_the_note_the_move_is_done(directory, target):
