@@ -104,14 +104,14 @@ class _Findings:
         if self.found <= KEPT:
             self.kept.append(problem)
 
-    def gather(self, what: str, problems: Iterator[str]) -> None:
-        """Add all; a check that cannot be finished is a problem as well."""
+    def gather(self, found: Iterator[str], what: str, problems: _Findings) -> None:
+        """Add all; a check that cannot be finished is a problem, whatever it looks for."""
         try:
-            for problem in problems:
-                self.add(problem)
+            for finding in found:
+                self.add(finding)
         except _UNREADABLE as error:
             cause = getattr(error, "orig", None) or error
-            self.add(f"{what} cannot be checked any further: {cause}")
+            problems.add(f"{what} cannot be checked any further: {cause}")
 
 
 def audit(
@@ -149,13 +149,16 @@ def audit_session(
     ) as bar:
         done: Callable[[int], object] = bar.update
         end = Walk()
-        problems.gather("the chain", walk(session, end, expected, done))
-        problems.gather("what counts", wrongly_counted(session, done))
-        problems.gather("prompts", prompts_altered(session, done))
-        problems.gather("items and assignments", items_out_of_step(session))
-        remarks.gather("what is more than the plan asks for", more_than_asked(session))
-        problems.gather("references", dangling_references(session))
-        problems.gather("the file", damaged_file(session))
+        for what, findings, found in (
+            ("the chain", problems, walk(session, end, expected, done)),
+            ("what counts", problems, wrongly_counted(session, done)),
+            ("prompts", problems, prompts_altered(session, done)),
+            ("items and assignments", problems, items_out_of_step(session)),
+            ("what is more than the plan asks for", remarks, more_than_asked(session)),
+            ("references", problems, dangling_references(session)),
+            ("the file", problems, damaged_file(session)),
+        ):
+            findings.gather(found, what, problems)
     head = chain.Head(end.length, end.hash)
     return AuditReport(
         judgments=judgments,

@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
 from rlhf_lab.errors import StoreError
-from rlhf_lab.store import chain
+from rlhf_lab.store import chain, unfinished
 from rlhf_lab.store.copying import copy_rows
 from rlhf_lab.store.database import Database
 from rlhf_lab.store.paths import as_file, as_folder, flush
@@ -181,14 +181,17 @@ def _snapshot(database: Database, snapshot: Path, progress: bool) -> None:
         # One reading transaction: in WAL mode, writers do not wait for it nor it for them.
         with closing(sqlite3.connect(str(database.url.database), timeout=10)) as connection:
             connection.execute("VACUUM INTO ?", (str(snapshot),))
-        unseal_file(snapshot)  # a move may have been stopped midway; whoever restores goes on
-        return
-    target = Database(snapshot)
-    try:
-        with database.read() as from_, target.write() as to:
-            copy_rows(from_, to, where=str(snapshot), progress=progress)
-    finally:
-        target.close()
+    else:
+        target = Database(snapshot)
+        try:
+            with database.read() as from_, target.write() as to:
+                copy_rows(from_, to, where=str(snapshot), progress=progress)
+        finally:
+            target.close()
+    # A move may have been stopped midway, or not have removed its mark: whoever restores goes on.
+    with closing(sqlite3.connect(snapshot)) as connection, connection:
+        unseal_file(connection)
+        connection.execute("DELETE FROM settings WHERE key = ?", (unfinished.SETTING,))
 
 
 def _write(tar_file: Path, contents: _Contents, progress: bool) -> None:

@@ -31,7 +31,8 @@ class Database:
         """Open it."""
         self.url = parse_location(location)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.where = str(self.url.database) if self.is_sqlite else repr(self.url)
+        shown = self.url.difference_update_query(["password"])  # `repr` hides the usual one
+        self.where = str(self.url.database) if self.is_sqlite else repr(shown)
         self.closed = False
         self.engine = open_engine(self.url)
         self._writer = writer(self.engine)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -28,8 +26,7 @@ def seal(session: Session, now_in: str, token: str) -> None:
         now_in: Where the data is, for those who are refused.
         token: Names the copy that counts from now on.
     """
-    if is_sealed(session):
-        unseal(session)  # for the sake of a copy that is gone
+    unseal(session)  # it may have been sealed for the sake of a copy that is gone
     message = f"{MOVED} {now_in}".replace("'", "''")
     if _is_sqlite(session):
         for name, action, of in _triggers():
@@ -53,25 +50,29 @@ def seal(session: Session, now_in: str, token: str) -> None:
 
 
 def unseal(session: Session) -> None:
-    """Let it be written to again."""
+    """Let it be written to again, whether or not it was sealed."""
     if _is_sqlite(session):
-        for name, _, _ in _triggers():
-            run_ddl(session, f"DROP TRIGGER {name}")
+        for statement in _unsealing():
+            run_ddl(session, statement)
     else:
-        run_ddl(session, "DROP FUNCTION lab_has_moved() CASCADE")  # its triggers with it
+        run_ddl(session, "DROP FUNCTION IF EXISTS lab_has_moved() CASCADE")  # its triggers with it
 
 
-def unseal_file(file: Path) -> None:
-    """The same for an SQLite file that is a copy, sealed or not: it has moved nowhere."""
-    with closing(sqlite3.connect(file)) as connection:
-        for name, _, _ in _triggers():
-            connection.execute(f"DROP TRIGGER IF EXISTS {name}")
+def unseal_file(connection: sqlite3.Connection) -> None:
+    """The same for an SQLite file that is a copy: it has moved nowhere."""
+    for statement in _unsealing():
+        connection.execute(statement)
 
 
 def is_sealed(session: Session, token: str = "") -> bool:
     """Whether it refuses writes; with a token, whether for the sake of that copy."""
     found = _first_trigger(session)
     return found is not None and token in found
+
+
+def is_sealed_file(connection: sqlite3.Connection) -> bool:
+    """The same of an SQLite file that is looked at as it is."""
+    return connection.execute(_first_in_sqlite()).fetchone() is not None
 
 
 def moved_to(session: Session) -> str:
@@ -83,8 +84,7 @@ def moved_to(session: Session) -> str:
 def _first_trigger(session: Session) -> str | None:
     """The text of one; all are made together."""
     if _is_sqlite(session):
-        name = next(_triggers())[0]
-        query = f"SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = '{name}'"
+        query = _first_in_sqlite()
     else:
         query = (
             "SELECT prosrc FROM pg_proc WHERE proname = 'lab_has_moved' "
@@ -92,6 +92,15 @@ def _first_trigger(session: Session) -> str | None:
         )
     found: str | None = session.scalar(text(query))
     return found
+
+
+def _unsealing() -> Iterator[str]:
+    return (f"DROP TRIGGER IF EXISTS {name}" for name, _, _ in _triggers())
+
+
+def _first_in_sqlite() -> str:
+    name = next(_triggers())[0]
+    return f"SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = '{name}'"
 
 
 def _is_sqlite(session: Session) -> bool:

@@ -16,10 +16,17 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from rlhf_lab.store import chain
-from rlhf_lab.store.sealing import is_sealed
-from rlhf_lab.store.tables import JudgmentRow, SettingRow
+from rlhf_lab.store.sealing import is_sealed, is_sealed_file
+from rlhf_lab.store.showing import printable
+from rlhf_lab.store.tables import ActiveRow, AssignmentRow, Base, SettingRow
 
 SETTING = "unfinished_move"
+_OURS = frozenset(Base.metadata.tables)
+_OF_LIBRARIES = {"alembic_version", "sqlite_sequence"}
+# Rows that go again while people judge: what these say is in the record or was only a lease.
+_COME_AND_GO = {ActiveRow.__tablename__, AssignmentRow.__tablename__}
+# Columns that tell a row from another with its number, and that nothing changes.
+_LASTING = {"seq", "id", "name", "hash", "kind", "version", "step", "created_at"}
 
 
 @dataclass(frozen=True)
@@ -53,19 +60,31 @@ def remove(session: Session) -> None:
     session.execute(delete(SettingRow).where(SettingRow.key == SETTING))
 
 
-def may_be_replaced(copy: Session, mark: Mark, source: Session, source_url: str) -> bool:
-    """Whether a marked copy is of this source, and holds no judgment that the source has not.
+def is_copy_of(copy: Session, mark: Mark, source_url: str) -> bool:
+    """Whether a marked copy is of this source, and has not been moved on from."""
+    return mark.source == source_url and not is_sealed(copy)
 
-    The mark alone should do. But a crash may leave it on a copy that has been in use since, and
-    what is replaced is gone.
+
+def added_since(copy: Session, source: Session) -> str:
+    """The first thing that a marked copy holds and its source does not; nothing if there is none.
+
+    The mark alone should say that nobody uses the copy. But it can be opened by its own name, and
+    a crash may leave the mark on a copy that the lab uses; what is replaced is gone. Both number
+    their rows alike, and what is added comes last.
     """
-    if mark.source != source_url or is_sealed(copy):
-        return False
-    head = chain.read_head(copy)
-    if not head.length:
-        return True
-    hashes = select(JudgmentRow.hash).order_by(JudgmentRow.seq)
-    return source.scalar(hashes.offset(head.length - 1).limit(1)) == head.hash
+    for table in Base.metadata.sorted_tables:
+        if "seq" not in table.c or table.name in _COME_AND_GO:
+            continue
+        columns = [column for column in table.c if column.name in _LASTING]
+        last = copy.execute(select(*columns).order_by(table.c.seq.desc()).limit(1)).first()
+        if last is None:
+            continue
+        same = source.execute(select(*columns).where(table.c.seq == last.seq)).first()
+        if same is None or tuple(same) != tuple(last):
+            name = getattr(last, "id", None) or getattr(last, "name", None)
+            known = f" ({printable(repr(name), 60)})" if name else ""
+            return f"number {last.seq} of its {table.name}{known}"
+    return ""
 
 
 def is_left_in(file: Path, source_url: str) -> bool:
@@ -76,4 +95,26 @@ def is_left_in(file: Path, source_url: str) -> bool:
             found = connection.execute(query, (SETTING,)).fetchone()
         return found is not None and Mark(**json.loads(found[0])).source == source_url
     except (sqlite3.Error, ValueError, TypeError):  # something else
+        return False
+
+
+def holds_nothing(file: Path) -> bool:
+    """Whether an SQLite file is new, or has a lab's tables without a row; not upgraded either.
+
+    A lab that was moved away is something, whatever it held.
+    """
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            if is_sealed_file(connection):
+                return False
+            query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+            tables = {name for (name,) in connection.execute(query)} - _OF_LIBRARIES
+            # A new database has the head of an empty chain.
+            counted = {name: f"SELECT 1 FROM {name}" for name in tables & _OURS}
+            if SettingRow.__tablename__ in counted:
+                counted[SettingRow.__tablename__] += f" WHERE key != '{chain.SETTING}'"
+            return tables <= _OURS and not any(
+                connection.execute(f"{query} LIMIT 1").fetchone() for query in counted.values()
+            )
+    except sqlite3.Error:  # something else, or in use
         return False

@@ -20,17 +20,11 @@ from rlhf_lab.store import (
     restore_lab,
     unfinished,
 )
+from rlhf_lab.store.copying import clear_rows
 from rlhf_lab.store.place import NOTE
 from tests.store.everything import all_rows, as_multiset, fill_with_everything
-from tests.store.helpers import ranking, start
+from tests.store.killed_moves import a_demonstration, judge, kill, read, refuses_writes, unmarked
 
-KILLED = """
-    import os, sys
-    from rlhf_lab.store import moving
-    directory, target, step = sys.argv[1:]
-    setattr(moving, step, lambda *rest, **named: os._exit(9))
-    moving.move_lab(directory, target)
-"""
 # Steps of the move, by what they call, before which the old database still takes writes.
 BEFORE_SEAL = ["audit_session", "seal"]
 
@@ -47,28 +41,6 @@ def target(request, tmp_path):
     if request.param == "postgresql":
         return request.getfixturevalue("postgres_url")
     return "sqlite" if request.param == "sqlite" else f"sqlite:///{tmp_path / 'other.sqlite'}"
-
-
-def kill(directory, target, before):
-    """Move the lab in another process, which ends when it comes to this step."""
-    process = start(KILLED, str(directory), target, before)
-    process.communicate(timeout=60)
-    assert process.returncode == 9
-
-
-def read(directory):
-    with open_store(directory) as store:
-        return as_multiset(all_rows(store))
-
-
-def judge(directory, submission):
-    with open_store(directory) as store:
-        store.submit(ranking(submission, store.prompts()[1], annotator=f"by {submission}"))
-
-
-def refuses_writes(directory, place):
-    with PreferenceStore(place) as store, pytest.raises(StoreError, match="has moved"):
-        store.submit(ranking("late", store.prompts()[1], annotator="late"))
 
 
 @pytest.mark.parametrize("step", BEFORE_SEAL)
@@ -134,12 +106,38 @@ def test_a_backup_made_in_between_is_restored_to_go_on_with(directory, tmp_path)
     judge(tmp_path / "again", "afterwards")
 
 
+def test_a_mark_that_was_left_is_in_no_backup(directory, target, tmp_path):
+    before = read(directory)
+    kill(directory, target, before="_finish")
+    with open_store(directory) as store:
+        assert unfinished.SETTING in [row[0] for row in all_rows(store)["settings"]]
+        backup_lab(store, directory, tmp_path / "lab.tar")
+    restore_lab(tmp_path / "lab.tar", tmp_path / "again")
+    assert read(tmp_path / "again") == before
+
+
+@pytest.mark.postgres
+def test_a_move_to_a_server_is_given_again_without_the_password(directory, postgres_url):
+    """A URL that had one named the same place."""
+    before = read(directory)
+    server, _, name = postgres_url.rpartition("@")
+    for with_password in (f"{server}:secret@{name}", f"{postgres_url}?password=secret"):
+        kill(directory, with_password, before="note_place")
+        with pytest.raises(StoreError, match="has moved, its data is now in") as refused:
+            judge(directory, "between")
+        assert f"{postgres_url}." in str(refused.value)
+        with PreferenceStore(with_password) as store:
+            assert "secret" not in store.database.where
+        with PreferenceStore(postgres_url) as store, store.database.write() as copy:
+            clear_rows(copy)  # lost before the lab used it
+    assert move_lab(directory, postgres_url).target == postgres_url
+    assert read(directory) == before
+
+
 def test_after_the_note_the_move_is_done(directory, target):
     before = read(directory)
     kill(directory, target, before="_finish")
-    marked = read(directory)
-    marked["settings"] = [row for row in marked["settings"] if unfinished.SETTING not in row]
-    assert marked == before
+    assert unmarked(read(directory)) == before
     refuses_writes(directory, directory / "lab.sqlite")
     judge(directory, "afterwards")
     with open_store(directory) as store:
@@ -153,18 +151,43 @@ def test_two_files_are_enough_for_a_move_that_was_killed(directory):
     assert sorted(f.name for f in directory.glob("*.sqlite")) == ["lab-2.sqlite", "lab.sqlite"]
 
 
-def test_a_copy_that_was_used_since_is_not_replaced(directory, tmp_path):
-    """Although a mark was left on it: its judgment would be gone."""
-    place = tmp_path / "other.sqlite"
-    kill(directory, f"sqlite:///{place}", before="seal")
+@pytest.mark.parametrize("step", ["_move", "_copied", "copy_rows"])
+def test_a_file_in_which_nothing_was_copied_yet_is_taken_by_the_next_move(directory, step):
+    if step == "_move":  # killed while the file was made
+        (directory / "lab-2.sqlite").touch()
+    else:
+        kill(directory, "sqlite", before=step)
+    assert (directory / "lab-2.sqlite").exists()
+    move_lab(directory, "sqlite")
+    assert (directory / NOTE).read_text() == "lab-2.sqlite\n"
+    assert sorted(f.name for f in directory.glob("*.sqlite")) == ["lab-2.sqlite", "lab.sqlite"]
+
+
+def test_a_lab_in_which_there_is_nothing_moves_and_is_kept(tmp_path):
+    directory = tmp_path / "lab"
+    PreferenceStore(directory / "lab.sqlite").close()
+    for name in ("lab-2.sqlite", "lab-3.sqlite"):  # neither itself nor what it was moved out of
+        move_lab(directory, "sqlite")
+        assert (directory / NOTE).read_text() == f"{name}\n"
+    refuses = pytest.raises(StoreError, match="has moved")
+    for name in ("lab.sqlite", "lab-2.sqlite"):
+        with PreferenceStore(directory / name) as old, refuses:
+            old.set_setting("a", 1)
+
+
+def test_a_file_with_a_row_or_of_another_program_is_not_free(tmp_path):
+    place = tmp_path / "lab-2.sqlite"
     with PreferenceStore(place) as store:
-        store.submit(ranking("theirs", store.prompts()[1], annotator="dee"))
-        kept = all_rows(store)
-    with pytest.raises(StoreError, match="already: data is copied into an empty database only"):
-        move_lab(directory, f"sqlite:///{place}")
-    with PreferenceStore(place) as store:
-        assert all_rows(store) == kept
-    judge(directory, "since")
+        assert unfinished.holds_nothing(place)
+        store.set_setting("a", 1)
+    assert not unfinished.holds_nothing(place)
+    place.unlink()
+    with closing(sqlite3.connect(place)) as connection:
+        assert unfinished.holds_nothing(place)
+        connection.execute("CREATE TABLE theirs (key TEXT)")
+    assert not unfinished.holds_nothing(place)
+    place.write_text("notes" * 100)
+    assert not unfinished.holds_nothing(place)
 
 
 def test_a_copy_of_another_lab_is_not_replaced(directory, tmp_path):
@@ -190,21 +213,46 @@ def test_a_lab_that_was_moved_from_another_directory_is_not_moved_again(director
     assert [f.name for f in other.glob("*.sqlite")] == []
 
 
-def test_a_move_given_again_that_fails_leaves_the_lab_usable_where_it_was(
-    directory, target, monkeypatch
+@pytest.mark.parametrize("step", ["audit_session", "note_place"])
+def test_a_move_given_again_that_is_interrupted_leaves_all_as_it_was_found(
+    directory, target, monkeypatch, step
 ):
+    """Its copy may have been used: whoever opened it by its name has had no error."""
     kill(directory, target, before="note_place")
+    place = directory / "lab-2.sqlite" if target == "sqlite" else target
+    with PreferenceStore(place) as store:
+        store.add_demonstration(a_demonstration(store))
+        kept = as_multiset(all_rows(store))
 
-    def full(*rest):
-        raise OSError(28, "No space left on device")
+    def interrupted(*rest, **named):
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(moving, "note_place", full)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr(moving, step, interrupted)
+    with pytest.raises(KeyboardInterrupt):
         move_lab(directory, target)
     monkeypatch.undo()
-    judge(directory, "since")
-    before = read(directory)
+    refuses_writes(directory, directory / "lab.sqlite")
+    with PreferenceStore(place) as store:
+        assert as_multiset(all_rows(store)) == kept
+
     move_lab(directory, target)
+    assert unmarked(kept) == read(directory)
+    judge(directory, "afterwards")
+
+
+def test_a_move_given_again_whose_copy_is_damaged_says_how_to_make_another(directory, tmp_path):
+    before = read(directory)
+    place = tmp_path / "other.sqlite"
+    kill(directory, f"sqlite:///{place}", before="note_place")
+    with closing(sqlite3.connect(place)) as connection:
+        connection.execute("DROP TRIGGER judgments_no_update")
+        connection.execute("UPDATE judgments SET comment = 'x' WHERE id = 's1'")
+        connection.commit()
+    with pytest.raises(StoreError, match=r"(?s)remove that copy and give the same move .*id 's1'"):
+        move_lab(directory, f"sqlite:///{place}")
+    refuses_writes(directory, directory / "lab.sqlite")
+    place.unlink()
+    move_lab(directory, f"sqlite:///{place}")
     assert read(directory) == before
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 from typer.testing import CliRunner
@@ -83,6 +84,23 @@ def test_a_remark_leaves_the_exit_status_alone(tmp_path):
     done = CliRunner().invoke(app, ["audit", str(tmp_path)])
     assert done.exit_code == 0
     assert "remark: item 1" in done.output
+
+
+def test_remarks_that_cannot_be_made_are_a_problem(crowded, monkeypatch):
+    """Else an audit that did not look would say that all is well."""
+
+    def broken(session):
+        yield "item 1"
+        raise ValueError("no plan")
+
+    # By its name: the package has a function of the same one.
+    monkeypatch.setattr(import_module("rlhf_lab.store.audit"), "more_than_asked", broken)
+    report = audit(crowded)
+    assert not report.ok
+    assert report.problems == (
+        "what is more than the plan asks for cannot be checked any further: no plan",
+    )
+    assert report.remarks == ("item 1",)
 
 
 # -- heads that were written down wrongly
