@@ -127,14 +127,15 @@ def test_a_judge_that_ranks_something_else_is_refused_and_no_result_is_kept(taug
 
 
 def test_contradicting_judgments_are_kept_and_told_not_refused(taught: Lab):
-    """Of several people, and of one; nobody is corrected who did not ask for it."""
+    """Of several people; one person's later ranking replaces their earlier one."""
     said = judged(taught)
     best, worst = said.shown_order[:2]
     count = taught.store.counts().rankings
     for name, annotator, order in (
         ("one", "me", [best, worst]),
-        ("other", "me", [worst, best]),
-        ("third", "you", [worst, best]),
+        ("other", "you", [best, worst]),
+        ("third", "they", [best, worst]),
+        ("again", "they", [worst, best]),
     ):
         assert taught.store.submit(replace(said, id=name, annotator=annotator, **of(order)))
     assert taught.store.counts().rankings == count + 3

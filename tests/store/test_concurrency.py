@@ -41,7 +41,8 @@ def test_threads_share_one_store(store):
     for thread in threads:
         thread.join()
     assert errors == []
-    assert len({j.id for j in store.judgments()}) == 80
+    assert len({j.id for j in store.judgments(include_superseded=True)}) == 80
+    assert [j.id for j in store.judgments(annotator="t0")] == ["t0-19"]  # one opinion on one item
     assert len(store.prompts()) == 21
 
 
@@ -55,7 +56,8 @@ def test_two_processes_write_at_once_and_a_third_reads(store, database):
         w.communicate(timeout=10)
         assert w.returncode == 0
     for name in ("ann", "bob"):
-        assert [j.id for j in store.judgments(annotator=name)] == [f"{name}-{n}" for n in range(40)]
+        said = store.judgments(annotator=name, include_superseded=True)
+        assert [j.id for j in said] == [f"{name}-{n}" for n in range(40)]
 
 
 def test_processes_that_create_the_same_lab_at_once_all_succeed(database):
@@ -108,7 +110,7 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(database):
         acknowledged += writer.stdout.read().split("\n")[:-1]  # whole lines that were under way
         writer.communicate()
         with PreferenceStore(database) as store:
-            stored = [j.id for j in store.judgments()]
+            stored = [j.id for j in store.judgments(include_superseded=True)]
         assert len(stored) == len(set(stored))
         assert set(acknowledged) <= set(stored)
     if "://" not in str(database):
