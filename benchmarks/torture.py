@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from benchmarks.forked import in_child, send
 from benchmarks.places import place
+from rlhf_lab.errors import JudgmentError
 from rlhf_lab.store import PreferenceStore, audit
 from rlhf_lab.store.plan import AssignmentPlan
 from rlhf_lab.types import Judgment, Message, Prompt, Ranking, Response
@@ -215,7 +216,10 @@ class _Annotator:
     def _store_act(self, act: Act) -> bool:
         if act["kind"] in ("undo", "redo"):
             take_back = getattr(self._store.assignments, act["kind"])
-            return take_back(self._name, submission=act["id"]) is not None
+            try:
+                return take_back(self._name, submission=act["id"]) is not None
+            except JudgmentError:  # a redo, after others have taken the place
+                return False
         tiers = act["tiers"]
         self._store.submit(
             Judgment(
