@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -72,26 +72,36 @@ def fill(store: PreferenceStore, judgments: int) -> None:
     draw = random.Random(0)
     words = ["".join(draw.choices("etaoinshrdlu", k=draw.randint(2, 9))) for _ in range(500)]
     texts = [" ".join(draw.choices(words, k=WORDS)) for _ in range(1_000)]
-    ranked = -(-judgments // PER_ITEM)
-    numbers = iter(range(ranked * 5 // 4 + 1))
+    items = -(-judgments // PER_ITEM) * 5 // 4 + 1
+    chunks = [range(n, min(n + CHUNK, items)) for n in range(0, items, CHUNK)]
+
+    def shown(name: str, things: Sequence[Any]) -> Iterable[Any]:
+        return tqdm(things, desc=f"filling: {name}", file=sys.stderr)
+
+    for chunk in shown("responses", chunks):
+        answers = _answered(chunk, texts)
+        store.add_prompts(answers)
+        store.add_responses(itertools.chain.from_iterable(answers.values()))
+    store.assignments.offer(START)  # once, as for a version that has answered all
     left = judgments
-    with tqdm(total=judgments, desc="filling", unit="judgment", file=sys.stderr) as bar:
-        while chunk := list(itertools.islice(numbers, CHUNK)):
-            prompts = [_prompt(f"{n}: {draw.choice(texts)[:200]}?") for n in chunk]
-            answers = [_answers(prompt, texts, draw) for prompt in prompts]
-            store.add_prompts(prompts)
-            store.add_responses(itertools.chain.from_iterable(answers))
-            store.assignments.offer(START)
-            said = [
-                _judgment(who, prompt.id, [a.id for a in of], draw)
-                for number, prompt, of in zip(chunk, prompts, answers, strict=True)
-                if number % 5 != 4
-                for who in draw.sample(ANNOTATORS, PER_ITEM)
-            ][:left]
-            with store.database.write() as session:
-                events.append_many(session, said, LONG_AGO)
-            left -= len(said)
-            bar.update(len(said))
+    for chunk in shown("judgments", chunks):
+        draw = random.Random(-1 - chunk.start)
+        said = [
+            _judgment(who, prompt.id, [a.id for a in of], draw)
+            for number, (prompt, of) in zip(chunk, _answered(chunk, texts).items(), strict=True)
+            if number % 5 != 4
+            for who in draw.sample(ANNOTATORS, PER_ITEM)
+        ][:left]
+        with store.database.write() as session:
+            events.append_many(session, said, LONG_AGO)
+        left -= len(said)
+
+
+def _answered(chunk: range, texts: Sequence[str]) -> dict[Prompt, list[Response]]:
+    """Prompts of these numbers with their responses, the same each time."""
+    draw = random.Random(chunk.start)
+    prompts = [_prompt(f"{n}: {draw.choice(texts)[:200]}?") for n in chunk]
+    return {prompt: _answers(prompt, texts, draw) for prompt in prompts}
 
 
 def _prompt(text: str) -> Prompt:
