@@ -50,7 +50,10 @@ def in_frame(*parts: str) -> str:
 def head_cell(title: str, scope: str, longest: int = 0) -> str:
     """The head of a column or row, of which the longest text has so many characters."""
     width = min(max(longest, len(title)), _NARROWEST)
-    return f"<th scope='{scope}' style='{_CELL};min-width:{width}ch'>{as_html(title)}</th>"
+    # A bold name may be wider than its number of digits.
+    whole_name = ";white-space:nowrap" if scope == "col" else ""
+    style = f"{_CELL};min-width:{width}ch{whole_name}"
+    return f"<th scope='{scope}' style='{style}'>{as_html(title)}</th>"
 
 
 def text_cell(text: str, width: int | None = None, *, columns: int = 1, wide: bool = False) -> str:
