@@ -14,8 +14,9 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+WIDGETS = ("ranker",)
 SOURCES = ("src", "package.json", "package-lock.json", "build.mjs", "tsconfig.json")
-BUNDLE = ("ranker.js", "ranker.css")
+BUNDLE = tuple(f"{widget}.{kind}" for widget in WIDGETS for kind in ("js", "css"))
 
 
 def newest_source(widgets: Path) -> float:

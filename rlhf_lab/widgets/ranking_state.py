@@ -1,32 +1,28 @@
 """The ranking widget without a widget: what is shown, and what an event does to it.
 
-Knows no browser and no widget library, so that every host shares it and tests need neither.
 The truth is in the `RankingSource`; this holds only the item that is on the screen.
 
-Events come from the front end as plain dictionaries:
+An event of the types "submit", "skip" and "undo" has, beside what every event has,
 
-    {"seq": 7, "id": "<uuid>", "type": "submit", "item": "<key>", "ranks": [1, 2, 2, 4],
-     "seconds": 12.5}
+    {"item": "<key>", "ranks": [1, 2, 2, 4], "seconds": 12.5}
 
-`seq` orders the events of a page and acknowledges them; `id` makes a re-sent event the same
-event (and is the id of the judgment in the store); `item` is the key of the item that was on the
-screen, so that an event from a second, outdated page cannot judge what its reader never saw.
-Types: "submit", "skip", "undo", and "refresh", which asks the source again.
+`item` is the key of the item that was on the screen, so that an event from a second, outdated page
+cannot judge what its reader never saw. The id of a "submit" or "skip" is the id of the judgment in
+the store. "refresh" asks the source again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import re
 import secrets
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, TypedDict
+from dataclasses import replace
+from typing import Final, Literal, TypedDict
 
-from rlhf_lab.errors import JudgmentError, LabError
+from rlhf_lab.errors import JudgmentError
 from rlhf_lab.types import Judgment, Progress, Ranking, RankingItem, RankingSource
 from rlhf_lab.widgets.rendering import render_markdown
+from rlhf_lab.widgets.state import Event, WidgetState, reason
 
 MIN_CANDIDATES: Final = 2
 MAX_CANDIDATES: Final = 9
@@ -60,139 +56,78 @@ class ItemView(TypedDict):
     ranks: list[int] | None
 
 
-class Notice(TypedDict):
-    """Something to tell the person; `id` grows, so that the same text twice is told twice."""
-
-    id: int
-    tone: Literal["info", "error"]
-    text: str
-
-
 class View(TypedDict):
     """All that the front end needs, as JSON."""
 
     phase: Phase
     item: ItemView | None
     progress: dict[str, int]
-    notice: Notice | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """A well-formed event; whether it fits the item on the screen is another question."""
-
-    seq: int
-    id: str
-    type: str
-    item: str
-    ranks: tuple[int, ...]
-    seconds: float
-
-    @classmethod
-    def parse(cls, raw: Mapping[str, Any], seq: int) -> Event:
-        """Read what a front end sent.
-
-        Raises:
-            JudgmentError: a field is missing or has the wrong type.
-        """
-        event_id, ranks, seconds = raw.get("id"), raw.get("ranks", []), raw.get("seconds", 0.0)
-        if not isinstance(event_id, str) or not re.fullmatch(r"[\w-]{8,64}", event_id):
-            raise JudgmentError(f"event {seq} has id {event_id!r:.40}: 8 to 64 letters are needed.")
-        if not isinstance(ranks, list) or not all(type(r) is int for r in ranks):
-            raise JudgmentError(f"event {seq} has ranks {ranks!r:.60}: whole numbers are needed.")
-        if not isinstance(seconds, int | float) or not math.isfinite(seconds):
-            seconds = 0.0  # a clock that went wrong is no reason to lose a judgment
-        return cls(
-            seq=seq,
-            id=event_id,
-            type=str(raw.get("type")),
-            item=str(raw.get("item") or ""),
-            ranks=tuple(ranks),
-            seconds=max(0.0, float(seconds)),
-        )
-
-
-class RankingState:
-    """Shows one item after the other and stores each judgment before it moves on.
-
-    Attributes:
-        acked_seq: All events up to this number have been dealt with.
-        view: What to show now; a new object after each change.
-    """
+class RankingState(WidgetState):
+    """Shows one item after the other and stores each judgment before it moves on."""
 
     def __init__(self, source: RankingSource) -> None:
+        super().__init__()
         self._source = source
         # Keys tell items apart on the screen. Salted, so that they cannot be matched with ids.
         self._salt = secrets.token_bytes(16)
-        self._seen: set[str] = set()
         self._submitted: dict[str, tuple[int, ...]] = {}
         self._failed: Judgment | None = None
         self._item: RankingItem | None = None
         self._key = ""
         self._progress = Progress(done=0, total=0)
-        self._notices = 0
-        self.acked_seq = 0
         self._advance()
-        self.view = self._make_view(None)
+        self._update()
 
     @property
     def done(self) -> bool:
         """Whether there were items and every one has been ranked or skipped."""
-        return self.view["phase"] == "finished"
+        return bool(self.view["phase"] == "finished")
 
     @property
     def progress(self) -> Progress:
         """How far the annotator is, as of the latest event."""
         return self._progress
 
-    def apply(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """Apply events in the order of their numbers, each id once, however often it comes.
-
-        Errors never leave here: they become the view's notice, and the item stays.
-        """
-        numbered = [(_seq(raw), raw) for raw in events]
-        for seq, raw in sorted(numbered, key=lambda pair: pair[0]):
-            if raw.get("id") not in self._seen:
-                self._apply_one(seq, raw)
-            self.acked_seq = max(self.acked_seq, seq)
-
     def refresh(self) -> None:
         """Ask the source again, for instance after new responses were generated."""
-        notice = None
-        try:
-            self._advance()
-        except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
-            notice = self._notice("error", f"The next item could not be read. {_reason(error)}")
-        self.view = self._make_view(notice)
+        self._next()
+        self.changed()
 
-    def _apply_one(self, seq: int, raw: Mapping[str, Any]) -> None:
-        try:
-            event = Event.parse(raw, seq)
-        except JudgmentError as error:
-            self.view = self._make_view(self._notice("error", f"Not saved: {error}"))
-            return
-        self._seen.add(event.id)
+    def handle(self, event: Event) -> None:
+        """Judge, skip, take back or ask again; what fails leaves the item where it is."""
         if event.type == "refresh":
-            self.refresh()
-        elif event.item != self._key:
-            text = "Nothing was changed: this item was already dealt with in another view."
-            self.view = self._make_view(self._notice("info", text))
+            self._next()
+        elif event.text("item") != self._key:
+            self.tell(
+                "info", "Nothing was changed: this item was already dealt with in another view."
+            )
         elif event.type == "undo":
             self._undo()
         else:
             self._judge(event)
+
+    def _next(self) -> None:
+        failed = False
+        try:
+            self._advance()
+        except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
+            failed = True
+            self.tell("error", f"The next item could not be read. {reason(error)}")
+        self._update(failed=failed)
 
     def _judge(self, event: Event) -> None:
         try:
             self._failed = self._or_failed(self._judgment(event))
             self._source.submit(self._failed)
         except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
-            text = f"Not saved, so it is still here; submit it again. {_reason(error)}"
-            self.view = self._make_view(self._notice("error", text))
+            text = f"Not saved, so it is still here; submit it again. {reason(error)}"
+            self.tell("error", text)
             return
         self._failed = None
-        self._submitted[self._key] = event.ranks
-        self.refresh()
+        self._submitted[self._key] = _ranks(event)
+        self._next()
 
     def _judgment(self, event: Event) -> Judgment:
         if self._item is None:
@@ -200,8 +135,9 @@ class RankingState:
         ids = tuple(response.id for response in self._item.candidates)
         ranking = None
         if event.type == "submit":
-            _check_ranks(event.ranks, len(ids))
-            ranking = Ranking.from_ranks(dict(zip(ids, event.ranks, strict=True)))
+            ranks = _ranks(event)
+            _check_ranks(ranks, len(ids))
+            ranking = Ranking.from_ranks(dict(zip(ids, ranks, strict=True)))
         elif event.type != "skip":
             raise JudgmentError(f"{event.type!r:.40} is no event: submit, skip, undo or refresh.")
         return Judgment(
@@ -211,7 +147,7 @@ class RankingState:
             kind="skip" if ranking is None else "ranking",
             shown_order=ids,
             ranking=ranking,
-            seconds=event.seconds,
+            seconds=_seconds(event),
         )
 
     def _or_failed(self, judgment: Judgment) -> Judgment:
@@ -228,17 +164,16 @@ class RankingState:
         return failed if again == failed else judgment
 
     def _undo(self) -> None:
-        notice = None
         try:
             item = self._source.undo()
             if item is None:
-                notice = self._notice("info", "There is nothing to undo.")
+                self.tell("info", "There is nothing to undo.")
             else:
                 self._show(item)
                 self._progress = self._source.progress()
         except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
-            notice = self._notice("error", f"Not undone. {_reason(error)}")
-        self.view = self._make_view(notice)
+            self.tell("error", f"Not undone. {reason(error)}")
+        self._update()
 
     def _advance(self) -> None:
         self._show(None)
@@ -253,22 +188,17 @@ class RankingState:
         names = [item.prompt.id, *(response.id for response in item.candidates)]
         return hashlib.sha256(self._salt + "\0".join(names).encode()).hexdigest()[:16]
 
-    def _notice(self, tone: Literal["info", "error"], text: str) -> Notice:
-        self._notices += 1
-        return Notice(id=self._notices, tone=tone, text=text)
-
-    def _make_view(self, notice: Notice | None) -> View:
+    def _update(self, *, failed: bool = False) -> None:
         done, total = self._progress.done, self._progress.total
         phase: Phase = "ranking"
         if self._item is None:
-            failed = notice is not None and notice["tone"] == "error"
             phase = "error" if failed else "finished" if total else "empty"
-        return View(
-            phase=phase,
-            item=self._item_view(self._item) if self._item else None,
-            progress={"done": done, "total": total},
-            notice=notice,
-        )
+        view: View = {
+            "phase": phase,
+            "item": self._item_view(self._item) if self._item else None,
+            "progress": {"done": done, "total": total},
+        }
+        self.view = dict(view)
 
     def _item_view(self, item: RankingItem) -> ItemView:
         ranks = self._submitted.get(self._key)
@@ -285,9 +215,19 @@ class RankingState:
         )
 
 
-def _seq(raw: Mapping[str, Any]) -> int:
-    seq = raw.get("seq")
-    return seq if type(seq) is int else 0
+def _ranks(event: Event) -> tuple[int, ...]:
+    ranks = event.fields.get("ranks", [])
+    if not isinstance(ranks, list) or not all(type(r) is int for r in ranks):
+        raise JudgmentError(f"event {event.seq} has ranks {ranks!r:.60}: whole numbers are needed.")
+    return tuple(ranks)
+
+
+def _seconds(event: Event) -> float:
+    seconds = event.fields.get("seconds", 0.0)
+    # A clock that went wrong is no reason to lose a judgment.
+    if not isinstance(seconds, int | float) or not math.isfinite(seconds):
+        return 0.0
+    return max(0.0, float(seconds))
 
 
 def _check_ranks(ranks: tuple[int, ...], candidates: int) -> None:
@@ -301,8 +241,3 @@ def _check_ranks(ranks: tuple[int, ...], candidates: int) -> None:
             f"ranks {list(ranks)} for {candidates} candidates: each needs one from 1 to "
             f"{candidates}."
         )
-
-
-def _reason(error: Exception) -> str:
-    """The message of an error of ours; other errors with their type, which says more."""
-    return str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"

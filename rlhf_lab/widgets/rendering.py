@@ -59,9 +59,9 @@ _ATTRIBUTES = {
 }
 # Only names that the style sheet knows; a text cannot dress up as a part of the widget.
 _CLASSES = {
-    "span": {"rr-md-url", "rr-md-image", "rr-md-math"},
-    "div": {"rr-md-math"},
-    "code": {"rr-md-math"},
+    "span": {"rw-md-url", "rw-md-image", "rw-md-math"},
+    "div": {"rw-md-math"},
+    "code": {"rw-md-math"},
 }
 _ALIGN = {
     tag: {"style": {"text-align:left", "text-align:center", "text-align:right"}}
@@ -148,8 +148,8 @@ def _math(latex: str, *, display: bool, tag: str = "span") -> str:
         except Exception:  # noqa: BLE001 - half-written LaTeX fails in many ways; its source is shown
             mathml = ""
         if mathml:
-            return f'<{tag} class="rr-md-math">{mathml}</{tag}>'
-    return f'<code class="rr-md-math">{escape(latex)}</code>'
+            return f'<{tag} class="rw-md-math">{mathml}</{tag}>'
+    return f'<code class="rw-md-math">{escape(latex)}</code>'
 
 
 def _mathml(latex: str, *, display: bool) -> str:
@@ -200,9 +200,9 @@ def _link_close(
     address = str(tokens[start].attrGet("href") or "")
     if tokens[start].info == "auto" or not address:
         return ""
-    return f' <span class="rr-md-url">({escape(address)})</span>'
+    return f' <span class="rw-md-url">({escape(address)})</span>'
 
 
 def _image(self: RendererHTML, tokens: _Tokens, idx: int, options: OptionsDict, env: _Env) -> str:
     description = tokens[idx].content or "no description"
-    return f'<span class="rr-md-image">[image: {escape(description)}]</span>'
+    return f'<span class="rw-md-image">[image: {escape(description)}]</span>'

@@ -83,7 +83,7 @@ def test_a_person_ranks_ties_skips_and_undoes_with_keys_alone(notebook, database
     expect(notebook.card("A")).to_be_focused()
 
     press(notebook, "1", "1", "Enter")
-    expect(notebook.widget.locator(".rr-message")).to_have_text("Not ranked yet: C and D.")
+    expect(notebook.widget.locator(".rw-message")).to_have_text("Not ranked yet: C and D.")
     expect(notebook.card("C")).to_be_focused()
     press(notebook, "s")
     wait_for_position(notebook, "3 of 4")
@@ -198,7 +198,7 @@ def test_an_answer_given_while_the_kernel_is_busy_is_kept_visible_and_then_saved
     gate.touch()
     wait_for_position(notebook, "2 of 4")
     assert len(lab_source.stored(database)) == 1
-    expect(notebook.widget.locator(".rr-message")).to_have_text("")
+    expect(notebook.widget.locator(".rw-message")).to_have_text("")
 
 
 def test_what_a_model_printed_runs_nothing(notebook):

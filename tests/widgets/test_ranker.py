@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from rlhf_lab.errors import LabError
-from rlhf_lab.widgets import RankingWidget, ranker
+from rlhf_lab.widgets import RankingWidget, bundle
 from tests.browser.sample_items import sample_source
 
 
@@ -51,7 +51,7 @@ def test_nothing_synced_unblinds(widget):
 
 
 def test_a_missing_bundle_says_how_to_build_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(ranker, "_STATIC", tmp_path)
+    monkeypatch.setattr(bundle, "STATIC", tmp_path)
     with pytest.raises(LabError, match=r"ranker\.js is missing.*pip install -e"):
         RankingWidget(sample_source())
 

@@ -155,8 +155,8 @@ def test_an_event_about_an_item_that_is_gone_changes_nothing_and_says_so(source,
     state.apply([{**late, "seq": 2}])
     assert len(source.stored) == 1
     assert state.acked_seq == 2
-    assert state.view["notice"]
-    assert "another view" in state.view["notice"]["text"]
+    assert state.notice
+    assert "another view" in state.notice["text"]
 
 
 def test_an_undo_pressed_twice_takes_back_one_judgment(source, state):
@@ -182,7 +182,7 @@ def test_undo_brings_the_item_back_in_its_order_with_its_ranks(source, state):
 def test_undo_with_nothing_to_undo_keeps_the_item(state):
     state.apply([event(state, "undo")])
     assert "First?" in prompt_shown(state)
-    assert state.view["notice"] == {"id": 1, "tone": "info", "text": "There is nothing to undo."}
+    assert state.notice == {"id": 1, "tone": "info", "text": "There is nothing to undo."}
 
 
 def test_a_skip_has_the_order_shown_and_no_ranking(source, state):
@@ -199,7 +199,7 @@ def test_a_judgment_that_cannot_be_stored_is_told_and_the_item_stays(source, sta
     assert source.stored == []
     assert state.acked_seq == 1
     assert "First?" in prompt_shown(state)
-    notice = state.view["notice"]
+    notice = state.notice
     assert notice
     assert notice["tone"] == "error"
     assert "disk full: free 2 MB." in notice["text"]
@@ -207,7 +207,7 @@ def test_a_judgment_that_cannot_be_stored_is_told_and_the_item_stays(source, sta
     source.failures.clear()
     state.apply([event(state, ranks=[1, 2, 3, 4])])
     assert len(source.stored) == 1
-    assert state.view["notice"] is None
+    assert state.notice is None
 
 
 def test_a_store_that_fails_after_writing_has_the_same_judgment_once(source, state):
@@ -234,8 +234,8 @@ def test_a_saved_judgment_stays_saved_when_the_next_item_cannot_be_read(source, 
     state.apply([sent])
     assert len(source.stored) == 1
     assert state.view["phase"] == "error"
-    assert state.view["notice"]
-    assert "OSError: database is locked" in state.view["notice"]["text"]
+    assert state.notice
+    assert "OSError: database is locked" in state.notice["text"]
 
     source.failures.clear()
     state.apply([event(state, "refresh")])
@@ -265,8 +265,8 @@ def test_a_malformed_event_is_told_acknowledged_and_stores_nothing(source, state
     state.apply([event(state, **{"ranks": [1, 2, 3, 4], **wrong})])
     assert source.stored == []
     assert state.acked_seq == 1
-    assert state.view["notice"]
-    assert state.view["notice"]["tone"] == "error"
+    assert state.notice
+    assert state.notice["tone"] == "error"
     assert "First?" in prompt_shown(state)
 
 
@@ -311,8 +311,8 @@ def test_an_item_that_digits_cannot_rank_is_refused_and_can_be_skipped(count):
     state = RankingState(source)
     state.apply([event(state, ranks=[1] * count)])
     assert source.stored == []
-    assert state.view["notice"]
-    assert "Skip it" in state.view["notice"]["text"]
+    assert state.notice
+    assert "Skip it" in state.notice["text"]
     state.apply([event(state, "skip")])
     assert state.done
 

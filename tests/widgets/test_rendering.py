@@ -97,9 +97,9 @@ def test_an_attack_becomes_harmless_text(attack, around):
         assert name in ALLOWED_ATTRIBUTES
         assert name != "style" or value in {f"text-align:{s}" for s in ("left", "center", "right")}
         assert name != "class" or set((value or "").split()) <= {
-            "rr-md-url",
-            "rr-md-image",
-            "rr-md-math",
+            "rw-md-url",
+            "rw-md-image",
+            "rw-md-math",
         }
 
 
@@ -131,7 +131,7 @@ def test_markdown_keeps_its_structure():
 def test_a_link_is_its_label_and_its_address_as_text():
     html = render_markdown("See [the docs](https://docs.example/a?b=1&c=2).")
     assert "<a" not in html
-    assert 'the docs <span class="rr-md-url">(https://docs.example/a?b=1&amp;c=2)</span>' in html
+    assert 'the docs <span class="rw-md-url">(https://docs.example/a?b=1&amp;c=2)</span>' in html
 
 
 def test_an_address_alone_is_not_shown_twice():
@@ -140,7 +140,7 @@ def test_an_address_alone_is_not_shown_twice():
 
 def test_an_image_is_its_description():
     html = render_markdown("![a cat](https://evil.example/cat.png)")
-    assert html == '<p><span class="rr-md-image">[image: a cat]</span></p>\n'
+    assert html == '<p><span class="rw-md-image">[image: a cat]</span></p>\n'
 
 
 @pytest.mark.parametrize("source", [r"$\frac{a}{b}$", r"\(\frac{a}{b}\)"])
@@ -172,7 +172,7 @@ def test_money_is_not_math():
 
 @pytest.mark.parametrize("source", [r"$\frac{$", r"$\begin{matrix}$", "$" + "x+" * 2000 + "x$"])
 def test_math_that_cannot_be_shown_is_shown_as_source(source):
-    assert '<code class="rr-md-math">' in render_markdown(source)
+    assert '<code class="rw-md-math">' in render_markdown(source)
 
 
 def test_code_is_not_math():

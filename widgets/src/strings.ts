@@ -1,11 +1,19 @@
-// Every word the front end shows, in one place.
+// Every word the front end shows, in one place; one object for each widget, so that a bundle holds
+// its own words alone.
 
 const list = (letters: readonly string[]): string =>
   letters.length < 2
     ? letters.join("")
     : `${letters.slice(0, -1).join(", ")} and ${letters.at(-1) ?? ""}`;
 
-export const strings = {
+export const shared = {
+  saving: "Saving …",
+  waiting: (count: number) =>
+    `The kernel is busy: ${count} ${count === 1 ? "answer waits" : "answers wait"} to be saved. ` +
+    "Keep this page open. If the kernel was restarted, run the cell again.",
+} as const;
+
+export const ranker = {
   widget: "Rank responses",
   title: "Rank the responses",
   rule: "1 is best. Equal numbers tie.",
@@ -45,10 +53,6 @@ export const strings = {
   complete: "All ranked. Enter submits.",
   outOfRange: (count: number) => `Ranks go from 1 to ${count}.`,
   missing: (letters: readonly string[]) => `Not ranked yet: ${list(letters)}.`,
-  saving: "Saving …",
-  waiting: (count: number) =>
-    `The kernel is busy: ${count} ${count === 1 ? "answer waits" : "answers wait"} to be saved. ` +
-    "Keep this page open. If the kernel was restarted, run the cell again.",
   stillSaving: "Still saving the last answer.",
   nothingToDo: "There is nothing to rank now.",
   saveKey: "Every answer is saved as you submit it.",

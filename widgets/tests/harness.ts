@@ -1,20 +1,32 @@
 // A model as a host offers it, a notebook around the widget, and a person at the keyboard.
 
-import type { Item, Model, RankerEvent, Traits, View } from "../src/protocol";
-import { render } from "../src/ranker";
+import ranker from "../src/ranker";
+import type { Content, Item, RankerEvent, View } from "../src/ranker/protocol";
+import type { Model, Notice, Traits, WidgetEvent } from "../src/shared/protocol";
 
 /** Values with change events, as anywidget and Panel have them. Nothing acknowledges by itself. */
-export class FakeModel implements Model {
-  readonly sent: RankerEvent[][] = [];
+export class FakeModel<View, Content, Sent extends WidgetEvent>
+  implements Model<View, Content, Sent>
+{
+  readonly sent: Sent[][] = [];
+  private readonly values: Traits<View, Content, Sent>;
   private readonly callbacks = new Map<string, Set<() => void>>();
 
-  constructor(private readonly values: Traits) {}
+  constructor(
+    start: Pick<Traits<View, Content, Sent>, "view" | "content"> &
+      Partial<Traits<View, Content, Sent>>,
+  ) {
+    this.values = { notice: null, acked_seq: 0, events: [], ...start };
+  }
 
-  get<K extends keyof Traits>(key: K): Traits[K] {
+  get<K extends keyof Traits<View, Content, Sent>>(key: K): Traits<View, Content, Sent>[K] {
     return this.values[key];
   }
 
-  set<K extends keyof Traits>(key: K, value: Traits[K]): void {
+  set<K extends keyof Traits<View, Content, Sent>>(
+    key: K,
+    value: Traits<View, Content, Sent>[K],
+  ): void {
     this.values[key] = value;
     for (const callback of this.callbacks.get(`change:${key}`) ?? []) callback();
   }
@@ -48,24 +60,24 @@ export function item(key: string, count = 4, ranks: number[] | null = null): Ite
 
 export function view(changes: Partial<View> = {}): View {
   const progress = { done: 2, total: 16 };
-  return { phase: "ranking", item: item("one"), progress, notice: null, ...changes };
+  return { phase: "ranking", item: item("one"), progress, ...changes };
 }
 
 export class Screen {
-  readonly model: FakeModel;
+  readonly model: FakeModel<View, Content, RankerEvent>;
   readonly root: HTMLElement;
   readonly stop: () => void;
   /** Keys that a notebook around the widget would have seen. */
   readonly leaked: string[] = [];
 
-  constructor(start: View = view(), traits: Partial<Traits> = {}) {
-    this.model = new FakeModel({ view: start, acked_seq: 0, events: [], ...traits });
+  constructor(start: View = view(), traits: Partial<Traits<View, Content, RankerEvent>> = {}) {
+    this.model = new FakeModel({ view: start, content: {}, ...traits });
     const notebook = document.createElement("div");
     document.body.replaceChildren(notebook);
     for (const type of ["keydown", "keypress", "keyup"]) {
       notebook.addEventListener(type, (event) => this.leaked.push((event as KeyboardEvent).key));
     }
-    this.stop = render({ model: this.model, el: notebook });
+    this.stop = ranker.render({ model: this.model, el: notebook });
     this.root = notebook.querySelector<HTMLElement>(".rlhf-ranker") ?? notebook;
   }
 
@@ -107,7 +119,7 @@ export class Screen {
   }
 
   get message(): string {
-    return this.get(".rr-message").textContent ?? "";
+    return this.get(".rw-message").textContent ?? "";
   }
 
   get announced(): string {
@@ -119,9 +131,10 @@ export class Screen {
   }
 
   /** What Python does: acknowledge all, then show the next item. */
-  answer(next: View): void {
+  answer(next: View, notice: Notice | null = null): void {
     const last = this.events.at(-1)?.seq ?? this.model.get("acked_seq");
     this.model.set("view", next);
+    if (notice) this.model.set("notice", notice);
     this.model.set("acked_seq", last);
   }
 }

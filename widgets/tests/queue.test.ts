@@ -1,11 +1,12 @@
 import { expect, it } from "vitest";
-import { EventQueue, uuid } from "../src/queue";
+import type { Content, RankerEvent, View } from "../src/ranker/protocol";
+import { EventQueue, uuid } from "../src/shared/queue";
 import { FakeModel, view } from "./harness";
 
 const skip = { type: "skip" as const, item: "one", ranks: [], seconds: 1 };
 
 function start(acked_seq = 0) {
-  const model = new FakeModel({ view: view(), acked_seq, events: [] });
+  const model = new FakeModel<View, Content, RankerEvent>({ view: view(), content: {}, acked_seq });
   return { model, queue: new EventQueue(model) };
 }
 

@@ -240,7 +240,7 @@ describe("what it shows", () => {
     screen.card("A").focus();
     screen.press("1", "2", "3", "4", "Enter");
     const notice = { id: 1, tone: "error" as const, text: "Not saved: disk full." };
-    screen.answer(view({ notice }));
+    screen.answer(view(), notice);
     expect(screen.message).toBe("Not saved: disk full.");
     expect(screen.get("[role=alert]").textContent).toBe("Not saved: disk full.");
     screen.press("Enter");
@@ -250,7 +250,7 @@ describe("what it shows", () => {
 
   it("offers to try again when the next item could not be read", () => {
     const notice = { id: 1, tone: "error" as const, text: "The next item could not be read." };
-    const screen = new Screen(view({ phase: "error", item: null, notice }));
+    const screen = new Screen(view({ phase: "error", item: null }), { notice });
     screen.button("Try again").click();
     expect(screen.events[0]).toMatchObject({ type: "refresh" });
   });
@@ -299,7 +299,7 @@ describe("while the kernel is busy", () => {
 
 it("ends without leaving a listener on the model", () => {
   const screen = new Screen();
-  expect(screen.model.listeners).toBe(2);
+  expect(screen.model.listeners).toBe(4);
   screen.stop();
   expect(screen.model.listeners).toBe(0);
 });

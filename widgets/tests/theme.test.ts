@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from "vitest";
-import { isDark } from "../src/theme";
+import { isDark } from "../src/shared/theme";
 
 let inner: HTMLElement;
 

@@ -1,21 +1,27 @@
 // The outgoing queue. It lives in a synced value, so it survives a busy kernel: the host sends the
 // latest value when the kernel is free, and Python acknowledges by number what it has dealt with.
 
-import type { Model, RankerEvent } from "./protocol";
+import type { Model, WidgetEvent } from "./protocol";
 
-export class EventQueue {
-  constructor(private readonly model: Model) {}
+/** What a widget says of an event; its number and id are the queue's. */
+export type Unsent<Sent extends WidgetEvent> = Sent extends WidgetEvent
+  ? Omit<Sent, "seq" | "id">
+  : never;
+
+export class EventQueue<Sent extends WidgetEvent> {
+  constructor(private readonly model: Model<unknown, unknown, Sent>) {}
 
   /** Events that Python has not acknowledged. */
-  get pending(): RankerEvent[] {
+  get pending(): Sent[] {
     const acked = this.model.get("acked_seq");
     return this.model.get("events").filter((event) => event.seq > acked);
   }
 
-  push(event: Omit<RankerEvent, "seq" | "id">): void {
+  push(event: Unsent<Sent>): void {
     const pending = this.pending;
     const last = Math.max(this.model.get("acked_seq"), ...pending.map((e) => e.seq));
-    this.store([...pending, { ...event, seq: last + 1, id: uuid() }]);
+    const numbered = { ...event, seq: last + 1, id: uuid() } as unknown as Sent;
+    this.store([...pending, numbered]);
   }
 
   /** Drop what was acknowledged. */
@@ -24,7 +30,7 @@ export class EventQueue {
     if (pending.length < this.model.get("events").length) this.store(pending);
   }
 
-  private store(events: RankerEvent[]): void {
+  private store(events: Sent[]): void {
     this.model.set("events", events);
     this.model.save_changes();
   }

@@ -1,4 +1,4 @@
-// From a key press to what it means. JupyterLab would otherwise take single letters as commands.
+// From a key press to what it means while ranking.
 
 export type Command =
   | { name: "rank"; rank: number }
@@ -38,15 +38,4 @@ export function commandOf(event: KeyboardEvent): Command | null {
     return { name: "rank", rank: Number(digit) };
   }
   return event.shiftKey ? null : (FIXED[event.key] ?? FIXED[event.key.toLowerCase()] ?? null);
-}
-
-/**
- * Keep all key presses in `root`. Bubbling is stopped at the root, after our own handlers: the
- * notebook listens further up. Shift+Enter and Ctrl+Enter too: running the cell would make a new
- * widget under the person's hands. The browser's own shortcuts do not bubble and keep working.
- */
-export function keepKeysInside(root: HTMLElement): void {
-  for (const type of ["keydown", "keypress", "keyup"]) {
-    root.addEventListener(type, (event) => event.stopPropagation());
-  }
 }

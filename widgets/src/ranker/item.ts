@@ -1,10 +1,10 @@
 // The item on the screen: the prompt, its cards, and the ranks given so far.
 
+import { focusedIn, fromSafeHtml, h, uniqueId } from "../shared/dom";
+import { ranker as strings } from "../strings";
 import { Card } from "./card";
-import { focusedIn, fromSafeHtml, h, uniqueId } from "./dom";
 import { Draft } from "./draft";
 import type { Item } from "./protocol";
-import { strings } from "./strings";
 
 export interface ItemHost {
   /** Tell a screen reader. */
@@ -190,7 +190,7 @@ function promptOf(item: Item): HTMLElement {
       "div",
       { class: "rr-turn", "data-role": turn.role },
       h("div", { class: "rr-role" }, role),
-      fromSafeHtml("rr-md", turn.html),
+      fromSafeHtml("rw-md", turn.html),
     );
   });
   return h("div", { class: "rr-prompt", role: "group", "aria-label": strings.prompt }, ...turns);

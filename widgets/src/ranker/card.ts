@@ -1,8 +1,8 @@
 // One candidate: its letter, its text, its rank.
 
-import { fromSafeHtml, h } from "./dom";
+import { fromSafeHtml, h } from "../shared/dom";
+import { ranker as strings } from "../strings";
 import type { CardData } from "./protocol";
-import { strings } from "./strings";
 
 export class Card {
   readonly element: HTMLElement;
@@ -17,9 +17,9 @@ export class Card {
     describedBy: string,
     onRank: (rank: number) => void,
   ) {
-    this.body = fromSafeHtml("rr-body rr-md", data.html);
+    this.body = fromSafeHtml("rr-body rw-md", data.html);
     if (!this.body.textContent?.trim() && !this.body.children.length) {
-      this.body.append(h("p", { class: "rr-muted" }, strings.emptyAnswer));
+      this.body.append(h("p", { class: "rw-muted" }, strings.emptyAnswer));
     }
     this.radios = Array.from({ length: count }, (_, i) => this.radio(i + 1, onRank));
     this.element = h(

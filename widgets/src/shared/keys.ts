@@ -1,0 +1,22 @@
+// Keys that belong to a widget. JupyterLab would otherwise take single letters as commands.
+
+/**
+ * Keep all key presses in `root`. Bubbling is stopped at the root, after our own handlers: the
+ * notebook listens further up. Shift+Enter and Ctrl+Enter too: running the cell would make a new
+ * widget under the person's hands. The browser's own shortcuts do not bubble and keep working.
+ */
+export function keepKeysInside(root: HTMLElement): void {
+  for (const type of ["keydown", "keypress", "keyup"]) {
+    root.addEventListener(type, (event) => event.stopPropagation());
+  }
+}
+
+/** Whether keys typed here are text: then no letter or digit is a command. */
+export function takesText(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLTextAreaElement ||
+    target instanceof HTMLSelectElement ||
+    (target instanceof HTMLInputElement &&
+      !["button", "checkbox", "radio", "range", "submit"].includes(target.type))
+  );
+}
