@@ -12,8 +12,8 @@ export const shared = {
     `The kernel is busy: ${count} ${count === 1 ? "answer waits" : "answers wait"} to be saved. ` +
     "Keep this page open. If the kernel was restarted, run the cell again.",
   diffSame: "No word differs.",
-  diffRemoved: (words: number) => `${words} ${words === 1 ? "word" : "words"} out`,
-  diffAdded: (words: number) => `${words} ${words === 1 ? "word" : "words"} in`,
+  diffRemoved: (words: number) => `− ${words} ${words === 1 ? "word" : "words"}`,
+  diffAdded: (words: number) => `+ ${words} ${words === 1 ? "word" : "words"}`,
 } as const;
 
 /** "A is much better" and so on, from the first of a pair to the second. */

@@ -20,9 +20,9 @@ it("marks what went and what came, word by word", () => {
 });
 
 it("counts words", () => {
-  expect(summary("a b c d", "a x y d")).toBe("2 words out 2 words in");
+  expect(summary("a b c d", "a x y d")).toBe("− 2 words + 2 words");
   expect(summary("same", "same")).toBe("No word differs.");
-  expect(summary("", "one")).toBe("0 words out 1 word in");
+  expect(summary("", "one")).toBe("− 0 words + 1 word");
 });
 
 it("knows words beyond Latin letters", () => {
@@ -51,6 +51,6 @@ it("puts texts in as text", () => {
 it("gives an answer for long texts in which everything differs", () => {
   const long = (word: string) => Array.from({ length: 20_000 }, (_, n) => word + n).join(" ");
   const started = performance.now();
-  expect(summary(long("a"), long("b"))).toBe("20000 words out 20000 words in");
+  expect(summary(long("a"), long("b"))).toBe("− 20000 words + 20000 words");
   expect(performance.now() - started).toBeLessThan(4000);
 });

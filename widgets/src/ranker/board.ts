@@ -6,6 +6,8 @@ import { h, uniqueId } from "../shared/dom";
 import { ranker as strings } from "../strings";
 import type { Draft } from "./draft";
 
+const WORDS_FIT = 4;
+
 export class Board {
   readonly element: HTMLElement;
   private readonly chips: HTMLButtonElement[];
@@ -72,7 +74,9 @@ export class Board {
   }
 
   private place(slot: HTMLElement, rank: number | null): HTMLElement {
-    const name = rank === null ? strings.tray : String(rank);
+    // Many letters leave no room for words; the sign is that of cards without a rank.
+    const tray = this.draft.count > WORDS_FIT ? strings.noRank : strings.tray;
+    const name = rank === null ? tray : String(rank);
     const kind = rank === null ? "rr-place rr-tray" : "rr-place";
     const label = h("span", { class: "rr-place-name", "aria-hidden": "true" }, name);
     return h("div", { class: kind }, label, slot);

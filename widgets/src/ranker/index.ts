@@ -8,23 +8,20 @@ import { Widget, widgetModule } from "../shared/widget";
 import { ranker as strings } from "../strings";
 import { closing, phaseOf } from "./closing";
 import { Desk } from "./desk";
-import { Drawer, type Sheet } from "./drawer";
+import { Extras, type ExtrasHost } from "./extras";
 import { Header } from "./header";
 import { type ItemHost, ItemPanel } from "./item";
 import { Keep, sortLeftovers } from "./keep";
-import { type Command, commandOf, type Plain, repeats } from "./keys";
+import { aboutItem, type Command, commandOf, type Plain, repeats } from "./keys";
 import { ALL_BAD, type Content, type RankerEvent, type RankerModel, type View } from "./protocol";
-import { compareSheet, editSheet, helpSheet, notesSheet } from "./sheets";
 import { Stage } from "./stage";
-import { Tools } from "./tools";
 
-class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost {
+class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, ExtrasHost {
   private readonly desk = new Desk();
   private readonly keep: Keep;
   private readonly header = new Header();
   private readonly stage = new Stage();
-  private readonly drawer = new Drawer(() => this.closeDrawer());
-  private readonly tools = new Tools((command) => this.runPlain(command));
+  private readonly extras = new Extras(this);
   private readonly reveal = h("div", { class: "rr-reveal", "aria-live": "polite" });
   private readonly submitButton = this.button(strings.submit, "rw-primary", "Enter", () =>
     this.submit(),
@@ -32,10 +29,8 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost {
   private readonly skipButton = this.button(strings.skip, "", "S", () => this.skip());
   private readonly undoButton = this.button(strings.undo, "", "U", () => this.back());
   private readonly moreButton = this.button(strings.more, "rr-more", "", () => this.showMore());
-  private panel: ItemPanel | null = null;
-  private readonly edits = new Map<number, string>();
+  panel: ItemPanel | null = null;
   private readonly failed = new Set<string>();
-  private rating = false;
   private started = false;
   private restored = false;
   /** The shown order was submitted once, and not changed since. */
@@ -55,24 +50,38 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost {
         this.skipButton,
         this.undoButton,
         this.moreButton,
-        this.tools.element,
+        this.extras.tools.element,
       ),
     );
     // After the line that says what happens: what opens there moves nothing else.
-    this.root.append(this.reveal, this.drawer.element);
+    this.root.append(this.reveal, this.extras.drawer.element);
   }
 
-  // ------------------------------------------------------------------ what an item asks of its host
+  // ------------------------------------------------------------- what an item and its extras ask for
+
+  get settings(): Content {
+    return this.content;
+  }
 
   moved(): void {
-    this.showTools();
+    this.extras.show();
   }
 
   changed(): void {
     this.warned = false;
     this.untell();
     this.showReady();
-    this.showTools();
+    this.extras.show();
+  }
+
+  demonstrate(card: number, text: string): void {
+    if (!this.panel) return;
+    const { item, seconds } = this.panel;
+    this.post({ type: "demonstrate", item: item.key, card, text, seconds });
+  }
+
+  override resized(): void {
+    this.stage.resized();
   }
 
   // --------------------------------------------------------------------------------------- showing
@@ -133,17 +142,13 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost {
     this.panel?.destroy();
     this.panel = panel;
     this.warned = false;
-    this.edits.clear();
-    if (this.drawer.kind !== "help") this.drawer.close();
     this.clearMessage();
     this.header.showRule(panel?.count ?? 0);
     this.submitButton.hidden = this.skipButton.hidden = this.moreButton.hidden = !panel;
     this.undoButton.hidden = !panel && this.view.phase === "empty";
-    this.tools.offer(this.content, panel !== null);
+    this.extras.itemChanged();
     if (!panel) return;
-    panel.showRatings(this.rating);
     this.stage.showItem(panel);
-    this.showTools();
     if (this.failed.delete(panel.item.key)) this.tellFailure();
   }
 
@@ -167,17 +172,6 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost {
     this.submitButton.toggleAttribute("data-ready", this.panel?.draft.complete != null);
   }
 
-  private showTools(): void {
-    if (!this.panel) return;
-    const { comment, flags } = this.panel.draft;
-    this.tools.show(this.panel.letter, {
-      comment: comment !== "",
-      flag: flags.length > 0,
-      rate: this.rating,
-      help: this.drawer.kind === "help",
-    });
-  }
-
   private showReveal(): void {
     const { reveal } = this.view;
     this.reveal.replaceChildren();
@@ -189,10 +183,6 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost {
   private showMore(): void {
     const shown = this.root.toggleAttribute("data-more");
     this.moreButton.setAttribute("aria-expanded", String(shown));
-  }
-
-  protected override resized(): void {
-    this.stage.resized();
   }
 
   // --------------------------------------------------------------------------------------- sending
@@ -290,79 +280,6 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost {
     if (told.length) this.tell(told.join(" "));
   }
 
-  // ---------------------------------------------------------------------------------------- sheets
-
-  private open(sheet: Sheet): void {
-    if (this.drawer.shows(sheet.kind, sheet.about)) this.closeDrawer();
-    else this.drawer.open(sheet);
-    this.showTools();
-  }
-
-  private closeDrawer(): void {
-    const wasOpen = this.drawer.kind !== null;
-    this.drawer.close();
-    if (wasOpen || this.hasFocus) this.panel?.focus();
-    this.showTools();
-  }
-
-  private notes(start: "comment" | "flag"): void {
-    const { panel } = this;
-    const { flags } = this.content;
-    if (start === "flag" && flags.length === 0) this.tell(strings.noFlags);
-    else if (panel) this.open(notesSheet(panel.draft, flags, start, () => this.changed()));
-  }
-
-  private rate(fromKey: boolean): void {
-    if (!this.panel) return;
-    if (this.content.criteria.length === 0) {
-      this.tell(strings.noCriteria);
-      return;
-    }
-    this.rating = !this.rating || fromKey;
-    this.panel.showRatings(this.rating);
-    if (this.rating) this.panel.focusRatings();
-    else this.panel.focus();
-    this.stage.resized();
-    this.showTools();
-  }
-
-  private edit(): void {
-    const { panel } = this;
-    const card = panel?.item.cards[panel.at];
-    if (!panel || !card) return;
-    if (!this.content.editing) {
-      this.tell(strings.noEditing);
-      return;
-    }
-    const at = panel.at;
-    const save = (text: string) => this.demonstrate(panel, at, text);
-    const keep = (text: string) => this.edits.set(at, text);
-    const start = this.edits.get(at) ?? card.text;
-    this.open(editSheet(card, start, { keep, save, cancel: () => this.closeDrawer() }));
-  }
-
-  private demonstrate(panel: ItemPanel, card: number, text: string): void {
-    if (!text.trim()) {
-      this.tell(strings.editEmpty);
-      return;
-    }
-    const { item, seconds } = panel;
-    this.post({ type: "demonstrate", item: item.key, card, text, seconds });
-    this.closeDrawer();
-    this.tell(strings.editSent(panel.draft.letter(card)));
-  }
-
-  private compare(): void {
-    const { panel } = this;
-    const to = panel?.item.cards[panel.at];
-    const from = panel?.item.cards[panel.draft.neighbour(panel.at)];
-    if (from && to) this.open(compareSheet(from, to));
-  }
-
-  private help(): void {
-    if (this.panel) this.open(helpSheet(this.panel.count, this.content));
-  }
-
   // ------------------------------------------------------------------------------------------ keys
 
   protected override onKey(event: KeyboardEvent): void {
@@ -370,14 +287,14 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost {
     if (takesText(event.target)) {
       const isSave = command?.name === "saveKey";
       if (isSave) this.tell(strings.saveKey);
-      if (isSave || this.drawer.onTextKey(event)) event.preventDefault();
+      if (isSave || this.extras.drawer.onTextKey(event)) event.preventDefault();
       return;
     }
     if (!command || this.leftToBrowser(command, event)) return;
     event.preventDefault();
     // A key held down must not rank one card after the other, nor send twice.
     if (event.repeat && !repeats(command)) return;
-    if (!this.drawer.run(command, event.target)) this.run(command, event);
+    if (!this.extras.drawer.run(command, event.target)) this.run(command);
   }
 
   private leftToBrowser(command: Command, event: KeyboardEvent): boolean {
@@ -385,35 +302,33 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost {
     const reading = this.panel?.readingText ?? false;
     const onControl = target?.matches("button, input") ?? false;
     const onChoice = target?.matches("[role=radio], .rr-chip, input") ?? false;
-    if (this.drawer.leavesToBrowser(command, target)) return true;
+    if (this.extras.drawer.leavesToBrowser(command, target)) return true;
     if (command.name === "submit") return onControl && !onChoice;
     if (command.name === "scroll") return onControl || reading;
     return command.name === "row" && reading;
   }
 
-  private run(command: Command, event: KeyboardEvent): void {
-    if ("by" in command || "rank" in command || "last" in command || "pages" in command) {
-      this.panel?.run(command);
-    } else if (command.name === "clear") this.panel?.run(command);
+  private run(command: Command): void {
+    if (command.name === "rate") this.extras.rate(true);
     else if (command.name === "saveKey") this.tell(strings.saveKey);
-    else if (command.name === "rate") this.rate(event instanceof KeyboardEvent);
+    else if (aboutItem(command)) this.panel?.run(command);
     else this.runPlain(command.name);
   }
 
-  private runPlain(name: Plain): void {
+  runPlain(name: Plain): void {
     const actions: Partial<Record<Plain, () => void>> = {
       submit: () => this.submit(),
       skip: () => this.skip(),
       undo: () => this.back(),
       redo: () => this.again(),
-      rate: () => this.rate(false),
-      comment: () => this.notes("comment"),
-      flag: () => this.notes("flag"),
       allBad: () => this.allBad(),
-      edit: () => this.edit(),
-      compare: () => this.compare(),
-      help: () => this.help(),
-      close: () => this.closeDrawer(),
+      rate: () => this.extras.rate(false),
+      comment: () => this.extras.notes("comment"),
+      flag: () => this.extras.notes("flag"),
+      edit: () => this.extras.edit(),
+      compare: () => this.extras.compare(),
+      help: () => this.extras.help(),
+      close: () => this.extras.close(),
     };
     actions[name]?.();
   }

@@ -6,7 +6,7 @@ import { ranker as strings } from "../strings";
 import { Board } from "./board";
 import { Card } from "./card";
 import type { Draft } from "./draft";
-import type { Command } from "./keys";
+import type { ItemCommand } from "./keys";
 import type { Item } from "./protocol";
 import { Scale } from "./scale";
 
@@ -92,7 +92,7 @@ export class ItemPanel {
   }
 
   /** Do what a key says, where it is about cards and ranks. */
-  run(command: Command): void {
+  run(command: ItemCommand): void {
     const target = focusedIn(this.element);
     if (this.cards[this.current]?.ratings.indexOf(target) != null) this.runInRatings(command);
     else if (this.board?.indexOf(target) != null) this.runOnChip(command);
@@ -226,7 +226,7 @@ export class ItemPanel {
   }
 
   /** On a chip arrows to the side move it between the slots, and up and down go to another chip. */
-  private runOnChip(command: Command): void {
+  private runOnChip(command: ItemCommand): void {
     const index = this.current;
     if (command.name === "step" || command.name === "raise") this.raise(index, command.by);
     else if (command.name === "row") this.current = Math.max(0, index + command.by);
@@ -249,7 +249,7 @@ export class ItemPanel {
     this.paint();
   }
 
-  private runInRatings(command: Command): void {
+  private runInRatings(command: ItemCommand): void {
     const ratings = this.cards[this.current]?.ratings;
     const target = focusedIn(this.element);
     const at = ratings?.indexOf(target);

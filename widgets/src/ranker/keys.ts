@@ -6,7 +6,6 @@ export type Plain =
   | "skip"
   | "undo"
   | "redo"
-  | "clear"
   | "rate"
   | "comment"
   | "flag"
@@ -17,12 +16,15 @@ export type Plain =
   | "close"
   | "saveKey";
 
-export type Command =
+/** Commands that mean the cards of the item. */
+export type ItemCommand =
   | { name: "rank"; rank: number }
   | { name: "step" | "row" | "raise"; by: number }
   | { name: "edge"; last: boolean }
   | { name: "scroll"; pages: number }
-  | { name: Plain };
+  | { name: "clear" };
+
+export type Command = ItemCommand | { name: Plain };
 
 const FIXED: Record<string, Command> = {
   ArrowLeft: { name: "step", by: -1 },
@@ -80,4 +82,9 @@ export function commandOf(event: KeyboardEvent): Command | null {
 /** Whether a key held down may repeat this: nothing that ranks or sends. */
 export function repeats(command: Command): boolean {
   return ["step", "row", "scroll"].includes(command.name);
+}
+
+export function aboutItem(command: Command): command is ItemCommand {
+  const names = ["rank", "step", "row", "raise", "edge", "scroll", "clear"];
+  return names.includes(command.name);
 }

@@ -70,8 +70,9 @@ function summaryOf(parts: Part[]): HTMLElement {
   const added = wordsIn(parts, "added");
   if (!removed && !added) summary.append(strings.diffSame);
   else {
-    const out = h("del", {}, strings.diffRemoved(removed));
-    summary.append(out, " ", h("ins", {}, strings.diffAdded(added)));
+    const out = h("span", { class: "rw-diff-out" }, strings.diffRemoved(removed));
+    const into = h("span", { class: "rw-diff-in" }, strings.diffAdded(added));
+    summary.append(out, " ", into);
   }
   return summary;
 }
