@@ -143,10 +143,10 @@ export const ranker = {
   help: (count: number, has: { criteria: boolean; flags: boolean; editing: boolean }) => {
     const pair = count === 2;
     const keys: [string, string, boolean][] = [
-      ["1 – 4", "the first is better: much, clearly, slightly, negligibly", pair],
+      ["1–4", "the first is better: much, clearly, slightly, negligibly", pair],
       ["5", "both are equal", pair],
-      ["6 – 9", "the second is better: negligibly, slightly, clearly, much", pair],
-      [`1 – ${count}`, "rank this response and go to the next; the same number ties", !pair],
+      ["6–9", "the second is better: negligibly, slightly, clearly, much", pair],
+      [`1–${count}`, "rank this response and go to the next; the same number ties", !pair],
       ["Enter", "submit", true],
       ["← →", "go to another response", true],
       ["+ -", "one rank better or worse; also Alt with ↑ ↓", !pair],

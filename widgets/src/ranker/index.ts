@@ -299,13 +299,14 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
 
   private leftToBrowser(command: Command, event: KeyboardEvent): boolean {
     const target = event.target instanceof Element ? event.target : null;
-    const reading = this.panel?.readingText ?? false;
+    const reading = this.panel?.reading ?? null;
     const onControl = target?.matches("button, input") ?? false;
     const onChoice = target?.matches("[role=radio], .rr-chip, input") ?? false;
     if (this.extras.drawer.leavesToBrowser(command, target)) return true;
     if (command.name === "submit") return onControl && !onChoice;
-    if (command.name === "scroll") return onControl || reading;
-    return command.name === "row" && reading;
+    if (command.name === "scroll") return onControl || reading !== null;
+    if (command.name === "step") return reading === "wide";
+    return command.name === "row" && reading !== null;
   }
 
   private run(command: Command): void {
