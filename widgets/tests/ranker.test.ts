@@ -290,10 +290,10 @@ describe("what it shows", () => {
     const reveal = { item: "zero", order: "B > A = C", agrees: 0.8, text: "" };
     screen.model.set("view", view({ reveal }));
     expect(screen.get(".rr-reveal").textContent).toBe(
-      "The one before Reward model: B > A = C. You agree on 80% of the pairs.",
+      "Last answer: Reward model: B > A = C. You agree on 80% of the pairs.",
     );
     screen.model.set("view", view({ reveal: { ...reveal, text: "<b>As you</b>." } }));
-    expect(screen.get(".rr-reveal").textContent).toBe("The one before <b>As you</b>.");
+    expect(screen.get(".rr-reveal").textContent).toBe("Last answer: <b>As you</b>.");
   });
 
   it("says what to do when there is nothing to rank", () => {

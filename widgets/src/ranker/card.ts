@@ -57,9 +57,9 @@ export class Card {
   }
 
   /** Show, for one of two, what the scale says of it. */
-  showVerdict(words: string, ahead: boolean): void {
-    this.element.setAttribute("aria-label", strings.pairLabel(this.data.letter, words));
-    this.element.toggleAttribute("data-ranked", ahead);
+  showVerdict(chosen: boolean, words: string): void {
+    this.element.setAttribute("aria-label", strings.pairLabel(this.data.letter, chosen, words));
+    this.element.toggleAttribute("data-ranked", words !== "");
     this.tie.textContent = words;
   }
 

@@ -315,14 +315,14 @@ export class ItemPanel {
   }
 
   private paint(): void {
-    const verdicts = this.isPair ? strings.verdicts(this.draft.choice) : null;
+    const { choice } = this.draft;
+    const verdicts = this.isPair ? strings.verdicts(choice) : null;
     this.cards.forEach((card, index) => {
-      const verdict = verdicts?.[index];
-      if (verdicts) card.showVerdict(verdict ?? "", this.draft.choice !== null && !!verdict);
+      if (verdicts) card.showVerdict(choice !== null, verdicts[index] ?? "");
       else card.showRank(this.draft.rank(index), this.draft.tiedWith(index));
       card.ratings.show((criterion) => this.draft.rating(index, criterion));
     });
-    this.scale?.show(this.draft.choice);
+    this.scale?.show(choice);
     this.markCurrent();
     this.host.changed();
   }
