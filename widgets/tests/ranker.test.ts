@@ -292,7 +292,11 @@ describe("what it shows", () => {
     expect(screen.get(".rr-reveal").textContent).toBe(
       "Last answer: Reward model: B > A = C. You agree on 80% of the pairs.",
     );
-    screen.model.set("view", view({ reveal: { ...reveal, text: "<b>As you</b>." } }));
+    const told = screen.get(".rr-reveal").firstChild;
+    screen.model.set("view", view({ reveal }));
+    expect(screen.get(".rr-reveal").firstChild).toBe(told);
+    const hostile = { ...reveal, item: "one", text: "<b>As you</b>." };
+    screen.model.set("view", view({ reveal: hostile }));
     expect(screen.get(".rr-reveal").textContent).toBe("Last answer: <b>As you</b>.");
   });
 

@@ -174,6 +174,10 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
 
   private showReveal(): void {
     const { reveal } = this.view;
+    const key = reveal ? reveal.item + reveal.order : "";
+    // Said once: what is put in again is read out again.
+    if (this.reveal.dataset.of === key) return;
+    this.reveal.dataset.of = key;
     this.reveal.replaceChildren();
     if (!reveal) return;
     const words = reveal.text || strings.reveal(reveal.order, reveal.agrees);
