@@ -72,7 +72,7 @@ class Assignments:
         seed: int = 0,
         leave_ranked: bool = False,
     ) -> RankingItem | None:
-        """Hand out an item, or the one they hold; None when there is nothing for them."""
+        """Hand out an item, or the one they hold; None when there is nothing: `upcoming` of 1."""
         found = self.upcoming(annotator, version, 1, seed=seed, leave_ranked=leave_ranked)
         return found[0] if found else None
 

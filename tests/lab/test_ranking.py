@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rlhf_lab import Lab
+from rlhf_lab.annotators import RubricAnnotator, rank_all
 from rlhf_lab.errors import ConfigError, NotEnoughData
 from rlhf_lab.evaluation.reward_gain import _scores
 from rlhf_lab.lab.revealing import item_scores, reward_scorer
@@ -12,10 +13,9 @@ from rlhf_lab.types import RankingItem
 from tests.lab.labs import HELDOUT, REWARD, TRAIN
 
 
-def vote(lab: Lab, seq: int = 1, **options):
+def vote(lab: Lab, **options):
     widget = lab.rank("somebody", ahead=2, **options)
-    ranks = list(range(1, len(widget.content["items"][0]["cards"]) + 1))
-    sent = {"seq": seq, "id": f"vote-number-{seq}", "type": "submit", "ranks": ranks}
+    sent = {"seq": 1, "id": "vote-number-1", "type": "submit", "ranks": [1, 2, 3]}
     widget.events = [{**sent, "item": widget.view["current"], "seconds": 1}]
     widget.close()
     return widget
@@ -67,8 +67,7 @@ def test_a_later_reward_model_is_asked_as_soon_as_it_is_there(taught: Lab):
     [item] = taught.queue("somebody").upcoming(1)
     score = reward_scorer(taught._bench)
     before = score(item)
-    for number in range(2):
-        vote(taught, number + 1)
+    rank_all(taught.queue("somebody"), RubricAnnotator(noise=0.5))
     taught.update_reward(REWARD)
     assert score(item) != before
     taught.checkout("reward@0")
