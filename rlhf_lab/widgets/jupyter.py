@@ -7,8 +7,9 @@ from typing import Any, Generic, TypeVar
 import anywidget
 import traitlets
 
-from rlhf_lab.types import Progress, RankingSource
+from rlhf_lab.types import ComparisonReport, ComparisonSource, Progress, RankingSource
 from rlhf_lab.widgets.bundle import bundle
+from rlhf_lab.widgets.comparison_state import ComparisonState
 from rlhf_lab.widgets.ranking_state import RankingState
 from rlhf_lab.widgets.state import WidgetState
 
@@ -93,4 +94,37 @@ class RankingWidget(LabWidget[RankingState]):
 
     def refresh(self) -> None:
         """Ask the source again, for instance after `lab.generate()`."""
+        self.state.refresh()
+
+
+class ComparisonWidget(LabWidget[ComparisonState]):
+    """Compares two versions on the same prompts, blind, two keys for each pair.
+
+    A judgment is durable in the source before it is acknowledged. The page goes on while the
+    kernel is busy.
+
+    Args:
+        source: Where pairs come from and judgments go.
+    """
+
+    def __init__(self, source: ComparisonSource) -> None:
+        super().__init__(ComparisonState(source), "comparer")
+
+    @property
+    def done(self) -> bool:
+        """Whether every pair has been compared or skipped."""
+        return self.state.done
+
+    @property
+    def progress(self) -> Progress:
+        """How many pairs are compared or skipped, of how many."""
+        return self.state.progress
+
+    @property
+    def report(self) -> ComparisonReport:
+        """What was said so far. It names the versions: do not look while comparing."""
+        return self.state.report
+
+    def refresh(self) -> None:
+        """Look again for responses, for instance after `lab.evaluate()`."""
         self.state.refresh()

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import param
 from panel.custom import AnyWidgetComponent
 
-from rlhf_lab.types import RankingSource
+from rlhf_lab.types import ComparisonSource, RankingSource
 from rlhf_lab.widgets.bundle import STATIC
+from rlhf_lab.widgets.comparison_state import ComparisonState
 from rlhf_lab.widgets.ranking_state import RankingState
 from rlhf_lab.widgets.state import WidgetState
 
@@ -51,3 +52,13 @@ class RankingPane(LabPane):
 
     def __init__(self, source: RankingSource, **params: Any) -> None:  # noqa: ANN401 - Panel's own
         super().__init__(RankingState(source), **params)
+
+
+class ComparisonPane(LabPane):
+    """Compares two versions of a source, as `ComparisonWidget` does."""
+
+    _bundle: ClassVar = STATIC / "comparer.js"
+    _stylesheets: ClassVar[list[Any]] = [STATIC / "comparer.css"]
+
+    def __init__(self, source: ComparisonSource, **params: Any) -> None:  # noqa: ANN401 - Panel's own
+        super().__init__(ComparisonState(source), **params)
