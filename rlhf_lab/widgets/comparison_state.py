@@ -104,12 +104,14 @@ class Result(TypedDict):
 class View(TypedDict):
     """What may change with every event.
 
-    `answered` has the keys of pairs judged or skipped, the latest last. `drafts` has what was
-    chosen, for pairs that are to be judged again. `lead` is the win rate of whichever leads.
+    `answered` has the keys of pairs judged or skipped, the latest last: what an undo takes back;
+    `undone` those that a redo brings back. `drafts` has what was chosen, for pairs that are to be
+    judged again. `lead` is the win rate of whichever leads.
     """
 
     phase: Phase
     answered: list[str]
+    undone: list[str]
     drafts: dict[str, Choice]
     back: Back | None
     progress: dict[str, int]
@@ -130,6 +132,7 @@ class ComparisonState(WidgetState):
         self._views: dict[str, ItemView] = {}
         self._handed: list[str] = []
         self._answered: list[str] = []
+        self._undone: list[str] = []
         self._choices: dict[str, Choice] = {}
         self._back: Back | None = None
         self._failed: dict[str, Judgment] = {}
@@ -166,10 +169,9 @@ class ComparisonState(WidgetState):
     def handle(self, event: Event) -> None:
         """Compare, skip, take back, ask again or show names; what fails changes nothing."""
         unsaved, self._unsaved = self._unsaved, ""
+        self._revealed = event.type == "reveal" or (self._revealed and event.type == "refresh")
         if event.type == "refresh":
             self._look_again()
-        elif event.type == "reveal":
-            self._revealed = True
         elif event.type == "undo" and unsaved:
             # What the person takes back is what the page shows last, and that is not stored.
             self._to_front(unsaved, event.id)
@@ -180,7 +182,7 @@ class ComparisonState(WidgetState):
             self._redo(event.id)
         elif event.type in ("submit", "skip"):
             self._judge(event)
-        else:
+        elif event.type != "reveal":
             raise JudgmentError(
                 f"{event.type!r:.40} is no event: submit, skip, undo, redo, refresh or reveal."
             )
@@ -208,7 +210,7 @@ class ComparisonState(WidgetState):
             return
         del self._failed[key]
         self._answered.append(key)
-        self._revealed = False
+        self._undone = []
 
     def _judgment(self, event: Event, pair: RankingItem, choice: Choice | None) -> Judgment:
         ids = tuple(response.id for response in pair.candidates)
@@ -252,8 +254,8 @@ class ComparisonState(WidgetState):
         key = self._know(pair)
         if key in self._answered:
             self._answered.remove(key)
+        self._undone.append(key)
         self._to_front(key, submission)
-        self._revealed = False
 
     def _redo(self, submission: str) -> None:
         try:
@@ -267,7 +269,7 @@ class ComparisonState(WidgetState):
         key = self._know(pair)
         if key not in self._answered:
             self._answered.append(key)
-        self._revealed = False
+        self._undone = self._undone[:-1]
 
     def _look_again(self) -> None:
         self._handed = []
@@ -331,6 +333,7 @@ class ComparisonState(WidgetState):
         return {
             "phase": phase,
             "answered": self._answered[-max(REMEMBERED, len(self._handed)) :],
+            "undone": self._undone[-REMEMBERED:],
             "drafts": drafts,
             "back": self._back,
             "progress": {"done": report.done, "total": report.total},

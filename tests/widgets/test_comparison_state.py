@@ -241,6 +241,7 @@ def test_undo_and_redo_fifty_deep_and_what_was_chosen_comes_back(tmp_path):
         assert state.view["back"] == {"item": key, "event": sent["id"]}
         assert state.view["drafts"][key] == choice
         assert key in open_keys(state)
+    assert state.view["undone"] == keys[::-1]
     assert state.view["progress"] == {"done": 0, "total": 52}
     do(state, "undo")
     assert state.notice
@@ -249,6 +250,7 @@ def test_undo_and_redo_fifty_deep_and_what_was_chosen_comes_back(tmp_path):
         do(state, "redo")
         assert key not in open_keys(state)
     assert state.done
+    assert state.view["undone"] == []
     do(state, "redo")
     assert state.notice["text"] == "There is nothing to do again."
     kinds = [e.kind for e in stored(path)]
@@ -277,6 +279,7 @@ def test_a_batch_may_judge_and_take_back_the_same_pair(database, state):
     assert [e.kind for e in stored(database)] == ["ranking", "undo", "ranking"]
     assert state.view["progress"]["done"] == 1
     assert state.view["answered"] == [key]
+    assert state.view["undone"] == []
 
 
 def test_a_state_made_again_resumes(database, state):
