@@ -202,6 +202,16 @@ def test_names_are_shown_before_the_end_when_asked_for_and_hidden_by_the_next_an
     assert state.view["result"] is None
 
 
+def test_names_are_hidden_again_also_by_what_was_not_saved_but_not_by_looking_again(source, state):
+    prefer(state, NEW, OLD)
+    do(state, "reveal")
+    do(state, "refresh")
+    assert state.view["result"]
+    source.failures["submit"] = OSError("disk full")
+    do(state, "submit")
+    assert state.view["result"] is None
+
+
 def test_an_event_sent_again_is_applied_once(database, state):
     sent = event(state, "submit")
     for _ in range(3):
