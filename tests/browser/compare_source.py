@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rlhf_lab.annotators import ComparisonQueue
 from rlhf_lab.store import PreferenceStore
-from rlhf_lab.types import Judgment, Message, Prompt, Ranking, Response, Sampling
+from rlhf_lab.types import Judgment, Message, Prompt, Ranking, RankingItem, Response, Sampling
 from tests.browser.sample_items import MERGE_ANSWERS, MERGE_PROMPT
 
 NEW, OLD = "policy@1", "policy@0"
@@ -62,46 +63,57 @@ def winner(judgment: Judgment) -> str:
     return "tie" if len(best) == 2 else best[0].rpartition("-")[2]
 
 
-def picture(database: Path | str, outcomes: str = "") -> ComparisonQueue:
-    """What the pictures show: a prompt with two long answers last, the others judged before it.
+def shown(folder: Path | str, *, hostile: bool = False) -> ComparisonQueue:
+    """A queue over the store in a folder: the same store when it is asked for again."""
+    path = Path(folder) / "compared.db"
+    if not path.exists():
+        with PreferenceStore(path) as store:
+            fill(store, 4, hostile=hostile)
+    return queue(path)
+
+
+def picture(outcomes: str = "nnotnnno") -> ComparisonQueue:
+    """What the pictures show: a pair of real answers, after others that were judged before.
 
     Args:
-        database: Where; made anew.
-        outcomes: Of the others: "n" for the new version, "o" for the old one, "t" for a tie.
+        outcomes: Of those: "n" where the new version won, "o" the old one, "t" for a tie.
     """
-    store = PreferenceStore(Path(database))
-    last = Prompt(messages=(Message(role="user", content=MERGE_PROMPT),), split="heldout")
+    store = PreferenceStore(Path(tempfile.mkdtemp()) / "picture.db")
     fill(store, 24)
-    ours = queue_of(store)
+    ours = ComparisonQueue(store, (NEW, OLD), annotator=ANNOTATOR, seed=5)
     for number, outcome in enumerate(outcomes):
         (pair,) = ours.waiting(1)
-        by = {c.version: c.id for c in pair.candidates}
-        tiers = {
-            "n": ((by[NEW],), (by[OLD],)),
-            "o": ((by[OLD],), (by[NEW],)),
-            "t": ((by[NEW], by[OLD]),),
-        }[outcome]
+        wins = {"n": (NEW,), "o": (OLD,), "t": (NEW, OLD)}[outcome]
+        ranks = {c.id: 1 if c.version in wins else 2 for c in pair.candidates}
         ours.submit(
             Judgment(
                 id=f"picture-{number}",
                 prompt_id=pair.prompt.id,
                 annotator=ANNOTATOR,
-                shown_order=tuple(c.id for c in pair.candidates),
-                ranking=Ranking(tiers=tiers),
+                shown_order=tuple(ranks),
+                ranking=Ranking.from_ranks(ranks),
             )
         )
-    if len(outcomes) < 24:
-        store.add_prompts([last])
-        store.add_responses(
-            [response(last, NEW, MERGE_ANSWERS[0]), response(last, OLD, MERGE_ANSWERS[3])]
-        )
-    return queue_of(store, only=None if len(outcomes) < 24 else 24)
+    if len(outcomes) == 24:
+        return ours
+    message = Message(role="user", content=MERGE_PROMPT)
+    real = Prompt(messages=(message,), split="heldout")
+    store.add_prompts([real])
+    store.add_responses([response(real, v, t) for v, t in zip((NEW, OLD), _REAL, strict=True)])
+    return RealFirst(store, (NEW, OLD), annotator=ANNOTATOR, seed=5, real=real)
 
 
-def queue_of(store: PreferenceStore, only: int | None = None) -> ComparisonQueue:
-    """The queue of an open store."""
-    return ComparisonQueue(store, (NEW, OLD), annotator=ANNOTATOR, seed=5, prompts=only)
+_REAL = (MERGE_ANSWERS[0], MERGE_ANSWERS[3])
 
 
-if __name__ == "__main__":
-    fill(PreferenceStore(Path(sys.argv[1])), int(sys.argv[2]))
+class RealFirst(ComparisonQueue):
+    """A queue that shows one prompt before the others."""
+
+    def __init__(self, *arguments: Any, real: Prompt, **options: Any) -> None:
+        self._real = real
+        super().__init__(*arguments, **options)
+
+    def waiting(self, count: int) -> list[RankingItem]:
+        """As always, but for the order."""
+        every = super().waiting(1000)
+        return sorted(every, key=lambda pair: pair.prompt.id != self._real.id)[:count]

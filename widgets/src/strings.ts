@@ -82,6 +82,7 @@ interface Rate {
 export const comparer = {
   widget: "Compare two versions",
   title: "Which response is better?",
+  titleAtEnd: "Which version is better?",
   rule: "You do not see which version wrote which.",
   lead: ({ estimate, low, high, n }: Rate) =>
     estimate === 0.5
@@ -155,9 +156,8 @@ export const comparer = {
       : verdict === "unclear"
         ? "No difference shown"
         : `${winner} is preferred`,
-  nothingCompared: { text: "There is no win rate without a comparison." },
+  nothingCompared: "There is no win rate without a comparison.",
   prefers: (name: string) => `${name} better`,
-  preferred: (name: string) => name,
   tied: "ties",
   skipped: "skipped",
   scaleLabel: (name: string, { estimate, low, high }: Rate) =>

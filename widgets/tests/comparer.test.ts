@@ -421,7 +421,7 @@ describe("the end", () => {
     expect(text).toContain("takes about 246 pairs");
     expect(text).toContain("A tie counts as half a win");
     const counts = screen.all(".rc-counts > div").map((row) => row.textContent);
-    expect(counts).toEqual(["policy@112", "policy@09", "ties3", "skipped1"]);
+    expect(counts).toEqual(["policy@09", "policy@112", "ties3", "skipped1"]);
     expect(screen.get(".rc-scale").getAttribute("aria-label")).toBe(
       "Win rate of policy@1: 56%, 95% interval 37% to 74%",
     );
@@ -481,6 +481,7 @@ describe("stopping to see", () => {
     expect(screen.said).toEqual(["reveal"]);
     screen.answer({ ...some, result: result({ done: 1, total: 4 }) });
     expect(screen.root.dataset.phase).toBe("result");
+    expect(screen.position).toBe("1 of 4");
   });
 
   it("forgets the question when the person goes on", () => {

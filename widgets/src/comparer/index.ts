@@ -15,6 +15,7 @@ type Scene = "pair" | "result" | "waiting" | "empty" | "error";
 
 class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost {
   private readonly stage = h("div", { class: "rc-stage" });
+  private readonly title = h("div", { class: "rw-title" });
   private readonly rule = h("div", { class: "rc-rule" });
   private readonly position = h("span", { class: "rc-position" });
   private readonly bar = h("progress", { "aria-label": strings.progress });
@@ -49,7 +50,7 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
       h(
         "header",
         { class: "rw-top" },
-        h("div", { class: "rw-title" }, strings.title),
+        this.title,
         this.rule,
         h("div", { class: "rc-progress" }, this.bar, this.position),
       ),
@@ -83,8 +84,8 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
     const { view } = this;
     const pending = this.queue.pending;
     this.order.update(this.content, view, pending);
-    this.showProgress(view);
     const scene = this.sceneOf(view, pending);
+    this.showProgress(view, scene);
     const shown =
       scene === "pair"
         ? `${scene} ${this.order.current?.key}`
@@ -142,14 +143,15 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
     }
   }
 
-  private showProgress({ phase, progress: { total }, lead }: View): void {
+  private showProgress({ progress: { total }, lead }: View, scene: Scene): void {
     const done = Math.min(this.order.done, total);
-    const position = phase === "comparing" ? Math.min(done + 1, total) : done;
+    const position = scene === "pair" ? Math.min(done + 1, total) : done;
     this.position.textContent = total ? strings.position(position, total) : "";
     this.position.setAttribute("aria-label", strings.positionLong(position, total));
     this.bar.hidden = !total;
     this.bar.max = Math.max(total, 1);
     this.bar.value = done;
+    this.title.textContent = scene === "result" ? strings.titleAtEnd : strings.title;
     this.rule.textContent = lead ? strings.lead(lead) : strings.rule;
   }
 

@@ -9,10 +9,7 @@ export function resultView(result: Result): HTMLElement {
   const { first, second, verdict } = result;
   const winner = verdict === "second" ? second.name : first.name;
   const rate = verdict === "second" && result.rate ? turned(result.rate) : result.rate;
-  const words = [
-    rate && verdict
-      ? strings.meaning(verdict === "unclear", winner, rate, result.needed)
-      : strings.nothingCompared.text,
+  const notes = [
     result.ties > 0 ? strings.tiesCount : "",
     result.done < result.total ? strings.stopped(result.done, result.total) : "",
     result.unlike > 0 ? strings.unlike(result.unlike) : "",
@@ -23,7 +20,14 @@ export function resultView(result: Result): HTMLElement {
     h("h2", {}, strings.verdict(verdict, winner)),
     result.rate ? scale(result, result.rate) : "",
     counts(result),
-    ...words.filter(Boolean).map((text) => h("p", {}, text)),
+    h(
+      "p",
+      {},
+      rate && verdict
+        ? strings.meaning(verdict === "unclear", winner, rate, result.needed)
+        : strings.nothingCompared,
+    ),
+    ...notes.filter(Boolean).map((text) => h("p", { class: "rw-muted" }, text)),
   );
 }
 
@@ -55,8 +59,9 @@ function scale({ first, second }: Result, rate: Share): HTMLElement {
 
 function counts({ first, second, ties, skipped }: Result): HTMLElement {
   const rows: [string, number][] = [
-    [strings.preferred(first.name), first.wins],
-    [strings.preferred(second.name), second.wins],
+    // As the ends of the scale stand above.
+    [second.name, second.wins],
+    [first.name, first.wins],
     [strings.tied, ties],
     [strings.skipped, skipped],
   ];
