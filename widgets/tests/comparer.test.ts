@@ -251,7 +251,7 @@ describe("the notebook around it", () => {
     }
     expect(screen.leaked).toEqual([]);
     expect(screen.events).toEqual([]);
-  });
+  }, 30_000);
 
   it("keeps the browser's own shortcuts, but not its dialog for saving the page", () => {
     const screen = new Screen().focus();
@@ -600,7 +600,7 @@ describe("accessibility", () => {
     const options = { rules: { "color-contrast": { enabled: false }, region: { enabled: false } } };
     const { violations } = await axe.run(screen.root, options);
     expect(violations.map((violation) => violation.id)).toEqual([]);
-  });
+  }, 30_000);
 });
 
 it("ends without leaving a listener on the model", () => {
