@@ -594,13 +594,19 @@ describe("accessibility", () => {
     ["a pair", view()],
     ["the end", view({ phase: "finished", result: result() })],
     ["nothing", view({ phase: "empty" })],
-  ])("has no violation that can be seen without layout, showing %s", async (_, start) => {
-    const { default: axe } = await import("axe-core");
-    const screen = new Screen(start, start.phase === "comparing" ? PAIRS : []);
-    const options = { rules: { "color-contrast": { enabled: false }, region: { enabled: false } } };
-    const { violations } = await axe.run(screen.root, options);
-    expect(violations.map((violation) => violation.id)).toEqual([]);
-  }, 30_000);
+  ])(
+    "has no violation that can be seen without layout, showing %s",
+    async (_, start) => {
+      const { default: axe } = await import("axe-core");
+      const screen = new Screen(start, start.phase === "comparing" ? PAIRS : []);
+      const options = {
+        rules: { "color-contrast": { enabled: false }, region: { enabled: false } },
+      };
+      const { violations } = await axe.run(screen.root, options);
+      expect(violations.map((violation) => violation.id)).toEqual([]);
+    },
+    30_000,
+  );
 });
 
 it("ends without leaving a listener on the model", () => {
