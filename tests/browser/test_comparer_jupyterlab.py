@@ -12,6 +12,9 @@ from tests.browser.jupyter import Notebook
 
 pytestmark = pytest.mark.browser
 
+SAVED_MS = 60_000
+"""On a machine that is busy with other tests; the page itself goes on at once."""
+
 CELL = """\
 from rlhf_lab.widgets import ComparisonWidget
 from tests.browser.compare_source import shown
@@ -28,7 +31,7 @@ def folder(server, request) -> Path:
 
 def show(open_cells, folder: Path, *, hostile: bool = False) -> Notebook:
     notebook: Notebook = open_cells(CELL.format(folder=str(folder), hostile=hostile), "# another")
-    expect(widget(notebook).locator(".rc-bar")).to_be_visible()
+    widget(notebook).locator(".rc-bar").wait_for()
     return notebook
 
 
@@ -46,7 +49,7 @@ def wait_for_position(notebook: Notebook, text: str) -> None:
 
 
 def wait_until_saved(notebook: Notebook) -> None:
-    expect(widget(notebook)).to_have_attribute("aria-busy", "false")
+    expect(widget(notebook)).to_have_attribute("aria-busy", "false", timeout=SAVED_MS)
 
 
 def left_version(notebook: Notebook) -> str:
@@ -85,7 +88,7 @@ def test_a_person_compares_with_keys_alone_takes_back_and_sees_names_at_the_end(
     )
     prefer(notebook, OLD)
     press(notebook, "0", "Enter", "ArrowLeft", "Enter")
-    expect(widget(notebook)).to_contain_text("No difference shown")
+    expect(widget(notebook)).to_contain_text("No difference shown", timeout=SAVED_MS)
     expect(widget(notebook).locator(".rc-counts")).to_contain_text(NEW)
     kinds = [e.kind for e in compare_source.stored(database)]
     assert kinds == ["ranking", "ranking", "skip", "undo", "undo", *["ranking"] * 3]
@@ -134,6 +137,7 @@ def test_a_reloaded_page_resumes_at_the_same_pair(open_cells, folder):
     before = widget(notebook).locator(".rc-body").all_inner_texts()
     notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     notebook.reload()
+    widget(notebook).locator(".rc-bar").wait_for()
     wait_for_position(notebook, "2 of 4")
     assert widget(notebook).locator(".rc-body").all_inner_texts() == before
     expect(widget(notebook).locator(".rc-bar")).not_to_be_focused()
@@ -147,7 +151,7 @@ def test_names_are_asked_for_twice_and_one_goes_on(open_cells, folder):
     widget(notebook).get_by_role("button", name="Stop and see").click()
     expect(widget(notebook)).not_to_contain_text("policy@")
     widget(notebook).get_by_role("button", name="Show names now").click()
-    expect(widget(notebook)).to_contain_text("These are 1 of 4 pairs")
+    expect(widget(notebook)).to_contain_text("These are 1 of 4 pairs", timeout=SAVED_MS)
     expect(widget(notebook)).to_contain_text(NEW)
     widget(notebook).get_by_role("button", name="Go on comparing").click()
     expect(widget(notebook).locator(".rc-bar")).to_be_focused()

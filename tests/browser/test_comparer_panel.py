@@ -18,6 +18,9 @@ from tests.browser.jupyter import ROOT, START_SECONDS
 pytest.importorskip("panel")
 pytestmark = pytest.mark.browser
 
+SAVED_MS = 60_000
+"""On a machine that is busy with other tests; the page itself goes on at once."""
+
 APP = """\
 import panel as pn
 from rlhf_lab.widgets.panel import ComparisonPane
@@ -76,6 +79,7 @@ def page(session_browser, address):
 def test_a_person_compares_undoes_and_sees_the_end_and_a_reload_resumes(page, tmp_path):
     widget = page.locator(".rlhf-comparer")
     position = widget.locator(".rc-position")
+    position.wait_for()
     expect(position).to_have_text("1 of 4")
     widget.locator(".rc-bar").focus()
 
@@ -94,19 +98,20 @@ def test_a_person_compares_undoes_and_sees_the_end_and_a_reload_resumes(page, tm
     expect(position).to_have_text("2 of 4")
     expect(widget.locator(".rc-answer[aria-pressed=true]")).to_have_count(1)
     prefer(NEW)
-    expect(widget).to_have_attribute("aria-busy", "false")
+    expect(widget).to_have_attribute("aria-busy", "false", timeout=SAVED_MS)
     events = compare_source.stored(tmp_path / "compared.db")
     assert [e.kind for e in events] == ["ranking", "ranking", "undo", "ranking"]
     assert [winner(e) for e in events if e.ranking] == [NEW, OLD, NEW]
     expect(widget).not_to_contain_text("policy@")
 
     page.reload()
+    position.wait_for()
     expect(position).to_have_text("3 of 4")
     widget.locator(".rc-bar").focus()
     prefer(NEW)
     expect(position).to_have_text("4 of 4")
     prefer(NEW)
-    expect(widget.locator("h2")).to_have_text("policy@1 is preferred")
+    expect(widget.locator("h2")).to_have_text("policy@1 is preferred", timeout=SAVED_MS)
     expect(widget.locator(".rc-scale")).to_have_attribute(
         "aria-label", "Win rate of policy@1: 100%, 95% interval 51% to 100%"
     )
