@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rlhf_lab.annotators import RankingQueue, RubricAnnotator
+    from rlhf_lab.annotators import ComparisonQueue, RankingQueue, RubricAnnotator
     from rlhf_lab.data import load_prompts
     from rlhf_lab.errors import LabError
     from rlhf_lab.evaluation import EvalReport
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         preflight,
     )
     from rlhf_lab.types import (
+        ComparisonReport,
         Demonstration,
         Interval,
         Judgment,
@@ -44,10 +45,10 @@ if TYPE_CHECKING:
         Sampling,
         Version,
     )
-    from rlhf_lab.widgets import RankingWidget
+    from rlhf_lab.widgets import ComparisonWidget, RankingWidget
 
 _HOMES = {
-    "annotators": "RankingQueue RubricAnnotator",
+    "annotators": "ComparisonQueue RankingQueue RubricAnnotator",
     "data": "load_prompts",
     "errors": "LabError",
     "evaluation": "EvalReport",
@@ -58,14 +59,18 @@ _HOMES = {
         "PPOConfig PPOStats PPOTrainer Preflight RewardConfig RewardReport RewardTrainer preflight"
     ),
     "types": (
-        "Demonstration Interval Judgment LoraSpec Message Prompt Ranking Response Sampling Version"
+        "ComparisonReport Demonstration Interval Judgment LoraSpec Message Prompt Ranking Response "
+        "Sampling Version"
     ),
-    "widgets": "RankingWidget",
+    "widgets": "ComparisonWidget RankingWidget",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "AssignmentPlan",
+    "ComparisonQueue",
+    "ComparisonReport",
+    "ComparisonWidget",
     "Demonstration",
     "EvalReport",
     "Interval",

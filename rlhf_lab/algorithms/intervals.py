@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 
 from rlhf_lab.errors import NotEnoughData
-from rlhf_lab.types import Interval
+from rlhf_lab.types import Interval, wilson_interval
 
 
 def bootstrap_mean(
@@ -50,20 +49,11 @@ def share_interval(
 
     `bootstrap_mean`, but where all clusters have the same mean (one prompt alone, or every pair
     right) resampling cannot show how it might have come out otherwise and would claim certainty.
-    There it is Wilson's interval for as many independent values as there are clusters.
+    There it is `wilson_interval` for as many independent values as there are clusters.
 
     Arguments and errors as for `bootstrap_mean`.
-
-    Source: Wilson (1927), "Probable Inference, the Law of Succession, and Statistical Inference".
     """
     found = bootstrap_mean(clusters, resamples=resamples, seed=seed)
     if found.low < found.high:
         return found
-    low, high = _wilson(found.estimate, found.n)
-    return Interval(estimate=found.estimate, low=low, high=high, n=found.n)
-
-
-def _wilson(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+    return wilson_interval(found.estimate, found.n)

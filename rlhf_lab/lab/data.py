@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from rlhf_lab.annotators import RankingQueue, RubricAnnotator, rank_all
+from rlhf_lab.annotators import ComparisonQueue, RankingQueue, RubricAnnotator, rank_all
 from rlhf_lab.errors import ConfigError
 from rlhf_lab.store import (
     AssignmentPlan,
@@ -23,11 +23,11 @@ from rlhf_lab.store import (
     read_prompts,
     response_table,
 )
-from rlhf_lab.types import FLAGS, START, Annotator, Prompt, RankingItem, Response
+from rlhf_lab.types import FLAGS, START, Annotator, Prompt, RankingItem, Response, Split
 
 if TYPE_CHECKING:
     from rlhf_lab.store.exchange import ExportReport, ImportReport
-    from rlhf_lab.widgets import RankingWidget
+    from rlhf_lab.widgets import ComparisonWidget, RankingWidget
 
 
 class LabData:
@@ -199,6 +199,65 @@ class LabData:
             version=self.version,
             seed=self.seed,
             leave_ranked=leave_ranked,
+        )
+
+    # Comparing versions
+
+    def compare(
+        self,
+        first: str,
+        second: str = START,
+        *,
+        annotator: str = "me",
+        prompts: int | None = None,
+        split: Split | None = "heldout",
+    ) -> ComparisonWidget:
+        """The comparing widget: responses of two versions to the same prompts, blind.
+
+        It shows what `lab.evaluate` and `lab.generate` stored: `lab.evaluate(baseline=second)`
+        with `first` checked out has both answer the same held-out prompts. Every comparison is on
+        disk before it is acknowledged; a reloaded widget goes on. Names show at the end, or when
+        they are asked for.
+
+        Comparisons are judgments like any other. Those on held-out prompts never train anything:
+        they measure the reward model. Those on training prompts are learned from at the next
+        `update_reward`.
+
+        Args:
+            first: The version whose win rate is shown at the end; also `import:SOURCE`.
+            second: What it is compared with.
+            annotator: Who compares.
+            prompts: At most so many, in the order they were added; default: all.
+            split: Of the prompts: "heldout", "train", or None for both.
+
+        Raises:
+            NotEnoughData: there is no prompt that both have answered.
+            UnknownVersion: one of them does not exist.
+            ConfigError: a version against itself, or prompts below 1.
+        """
+        from rlhf_lab.widgets import ComparisonWidget
+
+        return ComparisonWidget(
+            self.comparison(first, second, annotator=annotator, prompts=prompts, split=split)
+        )
+
+    def comparison(
+        self,
+        first: str,
+        second: str = START,
+        *,
+        annotator: str = "me",
+        prompts: int | None = None,
+        split: Split | None = "heldout",
+    ) -> ComparisonQueue:
+        """The pairs behind `compare`; arguments and errors are the same."""
+        return ComparisonQueue(
+            self.store,
+            (first, second),
+            annotator=annotator,
+            seed=self.seed,
+            prompts=prompts,
+            split=split,
         )
 
     # Sharing the work

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import select
 
 from rlhf_lab.errors import JudgmentError
-from rlhf_lab.store import checks, events, handing_out, items, rows
+from rlhf_lab.store import checks, events, handing_out, items, judging, rows
 from rlhf_lab.store.database import Database
 from rlhf_lab.store.handing_out import Asking
 from rlhf_lab.store.plan import AssignmentPlan, read_plan, write_plan
@@ -125,7 +126,12 @@ class Assignments:
             return handing_out.progress(session, self._asking(annotator, version, 0, leave_ranked))
 
     def undo(
-        self, annotator: str, version: str | None = None, *, submission: str | None = None
+        self,
+        annotator: str,
+        version: str | None = None,
+        *,
+        submission: str | None = None,
+        among: Iterable[RankingItem] | None = None,
     ) -> RankingItem | None:
         """Take back their latest ranking or skip that counts; its item, or None.
 
@@ -133,11 +139,19 @@ class Assignments:
             annotator: Who takes back.
             version: Only about candidates of this one.
             submission: Id of the act; the same twice is one undo.
+            among: Only about the candidates of one of these, which need not have been handed
+                out; the version does not matter then.
         """
-        return self._take_back(annotator, version, submission, handing_out.latest)
+        find = partial(handing_out.latest, among=_ids(among))
+        return self._take_back(annotator, version, submission, find)
 
     def redo(
-        self, annotator: str, version: str | None = None, *, submission: str | None = None
+        self,
+        annotator: str,
+        version: str | None = None,
+        *,
+        submission: str | None = None,
+        among: Iterable[RankingItem] | None = None,
     ) -> RankingItem | None:
         """Take back their latest undo; its item, or None when there is none or they judged since.
 
@@ -145,11 +159,19 @@ class Assignments:
             annotator: Whose undo.
             version: Only about candidates of this one.
             submission: Id of the act; the same twice is one redo.
+            among: As for `undo`.
 
         Raises:
             JudgmentError: others have ranked the item since, as often as the plan wants.
         """
-        return self._take_back(annotator, version, submission, handing_out.latest_undone)
+        find = partial(handing_out.latest_undone, among=_ids(among))
+        return self._take_back(annotator, version, submission, find)
+
+    def said(self, annotator: str, among: Iterable[RankingItem]) -> list[Judgment]:
+        """Their rankings and skips of the candidates of these that count, in order."""
+        with self._database.read() as session:
+            found = handing_out.said_about(session, annotator, _ids(among) or set())
+            return [rows.to_judgment(row) for row in found]
 
     def _take_back(
         self,
@@ -189,6 +211,13 @@ class Assignments:
             leave_ranked=leave_ranked,
             now=rows.aware(self._clock(), "the clock"),
         )
+
+
+def _ids(items: Iterable[RankingItem] | None) -> set[str] | None:
+    if items is None:
+        return None
+    ids = (judging.item_id(item.prompt.id, (c.id for c in item.candidates)) for item in items)
+    return {i for i in ids if i is not None}
 
 
 def _refuse_other_act(stored: JudgmentRow, annotator: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -92,8 +92,20 @@ def progress(session: Session, asking: Asking) -> Progress:
     return Progress(done=counted, total=counted + (session.scalar(left) or 0) - still_open)
 
 
-def latest(session: Session, annotator: str, version: str | None) -> JudgmentRow | None:
-    """The latest ranking or skip of theirs that counts: what an undo takes back."""
+def latest(
+    session: Session, annotator: str, version: str | None, among: Set[str] | None = None
+) -> JudgmentRow | None:
+    """The latest ranking or skip of theirs that counts: what an undo takes back.
+
+    Args:
+        session: Any.
+        annotator: Who takes back.
+        version: Only about candidates of this one, handed out together; None for all.
+        among: Only about one of these sets of candidates, by `judging.item_id`; None for all.
+    """
+    if among is not None:
+        said = said_about(session, annotator, among)
+        return said[-1] if said else None
     query = (
         select(JudgmentRow)
         .join(ActiveRow, ActiveRow.judgment_id == JudgmentRow.id)
@@ -106,8 +118,25 @@ def latest(session: Session, annotator: str, version: str | None) -> JudgmentRow
     return session.scalar(query.limit(1))
 
 
-def latest_undone(session: Session, annotator: str, version: str | None) -> JudgmentRow | None:
-    """The undo that a redo takes back: the latest one, unless something was judged since."""
+def said_about(session: Session, annotator: str, among: Set[str]) -> list[JudgmentRow]:
+    """Their rankings and skips of these sets of candidates that count, in order.
+
+    By the sets alone: an index that begins with the annotator would be read through to its end.
+    """
+    query = select(JudgmentRow, ActiveRow.annotator, ActiveRow.kind)
+    query = query.join(ActiveRow, ActiveRow.judgment_id == JudgmentRow.id)
+    found = checks.in_chunks(session, query, ActiveRow.item_id, sorted(among))
+    said = [row for row, who, kind in found if who == annotator and kind != "undo"]
+    return sorted(said, key=lambda row: row.seq)
+
+
+def latest_undone(
+    session: Session, annotator: str, version: str | None, among: Set[str] | None = None
+) -> JudgmentRow | None:
+    """The undo that a redo takes back: the latest one, unless something was judged since.
+
+    Arguments as for `latest`.
+    """
     judged = (
         select(JudgmentRow.seq)
         .where(JudgmentRow.annotator == annotator, JudgmentRow.kind.in_(("ranking", "skip")))
@@ -125,7 +154,7 @@ def latest_undone(session: Session, annotator: str, version: str | None) -> Judg
         .order_by(ActiveRow.seq.desc())
     )
     undone = session.execute(query).all()
-    return next((undo for undo, of in undone if _is_of(session, of, version)), None)
+    return next((undo for undo, of in undone if _is_of(session, of, version, among)), None)
 
 
 def refuse_redo_into_full(session: Session, undo: JudgmentRow) -> None:
@@ -163,10 +192,14 @@ def item_of(session: Session, event: JudgmentRow) -> RankingItem:
     )
 
 
-def _is_of(session: Session, judgment: JudgmentRow, version: str | None) -> bool:
+def _is_of(
+    session: Session, judgment: JudgmentRow, version: str | None, among: Set[str] | None
+) -> bool:
+    item = judging.item_id(judgment.prompt_id, judgment.shown_order)
+    if among is not None:
+        return item in among
     if version is None:
         return True
-    item = judging.item_id(judgment.prompt_id, judgment.shown_order)
     return session.scalar(select(ItemRow.version).where(ItemRow.id == item)) == version
 
 

@@ -1,7 +1,15 @@
 """The values that pass between the layers: frozen, torch-free, JSON-friendly."""
 
-from rlhf_lab.types.annotators import Annotator, Progress, RankingItem, RankingSource
+from rlhf_lab.types.annotators import (
+    Annotator,
+    ComparisonSource,
+    Progress,
+    RankingItem,
+    RankingSource,
+)
 from rlhf_lab.types.clock import utc_now
+from rlhf_lab.types.comparisons import ComparisonReport, ComparisonVerdict
+from rlhf_lab.types.intervals import values_to_tell, wilson_interval
 from rlhf_lab.types.judgments import (
     ALL_BAD,
     CRITERIA,
@@ -42,6 +50,9 @@ __all__ = [
     "VERSION_NAME",
     "Alarm",
     "Annotator",
+    "ComparisonReport",
+    "ComparisonSource",
+    "ComparisonVerdict",
     "Demonstration",
     "EndReason",
     "Interval",
@@ -63,4 +74,6 @@ __all__ = [
     "Version",
     "as_path",
     "utc_now",
+    "values_to_tell",
+    "wilson_interval",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from rlhf_lab.types.comparisons import ComparisonReport
 from rlhf_lab.types.judgments import Demonstration, Judgment, Ranking
 from rlhf_lab.types.prompts import Prompt
 from rlhf_lab.types.responses import Response
@@ -66,6 +67,36 @@ class RankingSource(Protocol):
 
     def progress(self) -> Progress:
         """How many items are judged or skipped, of how many in the queue."""
+
+
+class ComparisonSource(Protocol):
+    """Where a comparing widget gets pairs and leaves its judgments; holds all the state."""
+
+    annotator: str
+
+    def waiting(self, count: int) -> list[RankingItem]:
+        """The first so many pairs that are neither judged nor skipped.
+
+        In an order that stays, each with its sides as they always are: a reloaded widget resumes.
+        """
+
+    def submit(self, judgment: Judgment) -> None:
+        """Store a judgment or skip durably; returns once it is on disk. Same id twice is one."""
+
+    def undo(self, submission: str) -> RankingItem | None:
+        """Take back this annotator's latest judgment or skip of these pairs; its pair, or None.
+
+        Same submission id twice is one undo.
+        """
+
+    def redo(self, submission: str) -> RankingItem | None:
+        """Take back the latest undo; its pair, or None when there is none."""
+
+    def report(self) -> ComparisonReport:
+        """What was said so far, from what is stored."""
+
+    def refresh(self) -> None:
+        """Look again for responses."""
 
 
 class Annotator(Protocol):

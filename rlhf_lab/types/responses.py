@@ -71,7 +71,7 @@ class Response:
         version: The policy that wrote it, or `IMPORTED` and the name of its source.
         sampling: How it was drawn; None where that is not known.
         seed: Of this response's own random stream; None where there was none.
-        purpose: "candidate" for ranking, or "evaluation": never shown to people who rank.
+        purpose: "candidate" for ranking, or "evaluation": shown only to who compares versions.
     """
 
     id: str

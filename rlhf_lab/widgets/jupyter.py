@@ -8,8 +8,9 @@ from typing import Any, Generic, TypeVar
 import anywidget
 import traitlets
 
-from rlhf_lab.types import FLAGS, Progress, RankingSource
+from rlhf_lab.types import FLAGS, ComparisonReport, ComparisonSource, Progress, RankingSource
 from rlhf_lab.widgets.bundle import bundle
+from rlhf_lab.widgets.comparison_state import ComparisonState
 from rlhf_lab.widgets.ranking_reveal import Scorer
 from rlhf_lab.widgets.ranking_state import AHEAD, RankingState
 from rlhf_lab.widgets.state import WidgetState
@@ -116,4 +117,37 @@ class RankingWidget(LabWidget[RankingState]):
 
     def refresh(self) -> None:
         """Ask the source again, for instance after `lab.generate()`."""
+        self.state.refresh()
+
+
+class ComparisonWidget(LabWidget[ComparisonState]):
+    """Compares two versions on the same prompts, blind, two keys for each pair.
+
+    A judgment is durable in the source before it is acknowledged. The page goes on while the
+    kernel is busy.
+
+    Args:
+        source: Where pairs come from and judgments go.
+    """
+
+    def __init__(self, source: ComparisonSource) -> None:
+        super().__init__(ComparisonState(source), "comparer")
+
+    @property
+    def done(self) -> bool:
+        """Whether every pair has been compared or skipped."""
+        return self.state.done
+
+    @property
+    def progress(self) -> Progress:
+        """How many pairs are compared or skipped, of how many."""
+        return self.state.progress
+
+    @property
+    def report(self) -> ComparisonReport:
+        """What was said so far. It names the versions: do not look while comparing."""
+        return self.state.report
+
+    def refresh(self) -> None:
+        """Look again for responses, for instance after `lab.evaluate()`."""
         self.state.refresh()

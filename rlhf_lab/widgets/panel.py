@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 import param
 from panel.custom import AnyWidgetComponent
 
-from rlhf_lab.types import FLAGS, RankingSource
+from rlhf_lab.types import FLAGS, ComparisonSource, RankingSource
 from rlhf_lab.widgets.bundle import STATIC
+from rlhf_lab.widgets.comparison_state import ComparisonState
 from rlhf_lab.widgets.ranking_reveal import Scorer
 from rlhf_lab.widgets.ranking_state import AHEAD, RankingState
 from rlhf_lab.widgets.state import WidgetState
@@ -69,3 +70,13 @@ class RankingPane(LabPane):
             source, criteria=criteria, flags=flags, editing=editing, reveal=reveal, ahead=ahead
         )
         super().__init__(state, **params)
+
+
+class ComparisonPane(LabPane):
+    """Compares two versions of a source, as `ComparisonWidget` does."""
+
+    _bundle: ClassVar = STATIC / "comparer.js"
+    _stylesheets: ClassVar[list[Any]] = [STATIC / "comparer.css"]
+
+    def __init__(self, source: ComparisonSource, **params: Any) -> None:  # noqa: ANN401 - Panel's own
+        super().__init__(ComparisonState(source), **params)

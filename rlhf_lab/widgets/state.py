@@ -10,6 +10,7 @@ What else is in them is each widget's own.
 
 from __future__ import annotations
 
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -61,6 +62,14 @@ class Event:
         """A field as text; empty where there is none."""
         value = self.fields.get(name)
         return value if isinstance(value, str) else ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took. A clock that went wrong says 0: no reason to lose a judgment."""
+        seconds = self.fields.get("seconds", 0.0)
+        if not isinstance(seconds, int | float) or not math.isfinite(seconds):
+            return 0.0
+        return max(0.0, float(seconds))
 
 
 class WidgetState(ABC):

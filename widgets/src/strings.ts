@@ -217,3 +217,117 @@ export const ranker = {
   between: { title: "No item is at hand" },
   error: { title: "The next item could not be read" },
 } as const;
+
+const percent = (share: number): string => `${Math.round(share * 100)}%`;
+
+interface Rate {
+  estimate: number;
+  low: number;
+  high: number;
+  n: number;
+}
+
+export const comparer = {
+  widget: "Compare two versions",
+  title: "Which response is better?",
+  titleAtEnd: "Which version is better?",
+  rule: "You do not see which version wrote which.",
+  lead: ({ estimate, low, high, n }: Rate) =>
+    estimate === 0.5
+      ? `Neither leads after ${n}: 50% [${Math.round(low * 100)}, ${Math.round(high * 100)}]`
+      : `One of the two leads after ${n}: ` +
+        `${percent(estimate)} [${Math.round(low * 100)}, ${Math.round(high * 100)}]`,
+  progress: "Progress",
+  prompt: "Prompt",
+  roles: { system: "System", user: "User", assistant: "Assistant" } as Record<string, string>,
+  position: (position: number, total: number) => `${position} of ${total}`,
+  positionLong: (position: number, total: number) => `Pair ${position} of ${total}`,
+  question: "Which is better, A or B?",
+  answers: { A: "A is better", tie: "Tie", B: "B is better" },
+  badges: { better: "better", tie: "tie" },
+  cardLabel: (letter: string) => `Response ${letter}`,
+  bodyLabel: (letter: string) => `Text of response ${letter}`,
+  emptyAnswer: "(empty response)",
+  submit: "Submit",
+  skip: "Skip",
+  undo: "Undo",
+  diff: "Differences",
+  reveal: "Stop and see",
+  revealNow: "Show names now",
+  revealAsk: (left: number) =>
+    `Names would show, with ${left} ${left === 1 ? "pair" : "pairs"} left to compare: ` +
+    "press the button again to see them, or go on.",
+  keysButton: "Keys",
+  keysTitle: "Keys",
+  goOn: "Go on comparing",
+  checkAgain: "Check again",
+  keys: [
+    [["1", "←"], "A is better"],
+    [["2", "→"], "B is better"],
+    [["0", "3", "="], "tie"],
+    [["Enter"], "submit"],
+    [["s"], "skip"],
+    [["u"], "undo"],
+    [["Shift+U"], "redo"],
+    [["d"], "differences, word by word"],
+    [["Space"], "scroll both"],
+    [["?"], "these keys"],
+  ] as [string[], string][],
+  keysDescription:
+    "Keys: 1 or left arrow for A, 2 or right arrow for B, 0 for a tie, Enter submits, s skips, " +
+    "u undoes, d shows the differences, question mark lists all keys.",
+  chosen: (choice: "A" | "B" | "tie") =>
+    choice === "tie" ? "Tie. Enter submits." : `${choice} is better. Enter submits.`,
+  missing: "Choose first: 1 for A, 2 for B, 0 for a tie.",
+  nothingToDo: "There is nothing to compare now.",
+  saveKey: "Every answer is saved as you submit it.",
+  same: "The two are the same, word for word.",
+  newPair: (position: number, total: number) => `Pair ${position} of ${total}.`,
+  diffTitle: "From A to B",
+  diffHidden: "Both responses.",
+  waiting: { title: "One moment", text: "Waiting for Python.", code: "", button: "" },
+  empty: {
+    title: "Nothing to compare",
+    text: "Have both versions answer the same prompts first:",
+    code: 'lab.evaluate(baseline="policy@0")',
+    button: "Check again",
+  },
+  error: {
+    title: "The pairs could not be read",
+    text: "What you have said is kept.",
+    code: "",
+    button: "Try again",
+  },
+  verdict: (verdict: "first" | "second" | "unclear" | null, winner: string) =>
+    verdict === null
+      ? "Nothing compared yet"
+      : verdict === "unclear"
+        ? "No difference shown"
+        : `${winner} is preferred`,
+  nothingCompared: "There is no win rate without a comparison.",
+  prefers: (name: string) => `${name} better`,
+  tied: "ties",
+  skipped: "skipped",
+  scaleLabel: (name: string, { estimate, low, high }: Rate) =>
+    `Win rate of ${name}: ${percent(estimate)}, 95% interval ${percent(low)} to ${percent(high)}`,
+  meaning: (
+    unclear: boolean,
+    name: string,
+    { estimate, low, high, n }: Rate,
+    needed: number | null,
+  ) => {
+    const rate = `${name} wins ${percent(estimate)} of ${n} pairs, with a 95% interval from ${percent(low)} to ${percent(high)}`;
+    if (!unclear) return `${rate}: all of it above one half, so this is hardly chance.`;
+    const more = needed
+      ? ` A win rate of ${percent(estimate)} takes about ${needed} pairs to be told from chance.`
+      : "";
+    return `${rate}: one half is in it, so either may be the better one.${more}`;
+  },
+  tiesCount: "A tie counts as half a win for each.",
+  stopped: (done: number, total: number) =>
+    `These are ${done} of ${total} pairs. Who looks often and stops when it seems clear finds ` +
+    "differences that are not there: decide beforehand how many to compare.",
+  unlike: (count: number) =>
+    `${count} of the pairs ${count === 1 ? "was" : "were"} drawn with different settings ` +
+    "(temperature, length ...), and that may be what you saw.",
+} as const;

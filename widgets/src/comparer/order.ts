@@ -1,0 +1,91 @@
+// Which pair comes next, before Python had the time to say so: what Python said last, and on top of
+// it every event that Python has not dealt with. No DOM here.
+
+import type { Choice, ComparerEvent, Content, Item, View } from "./protocol";
+
+/** Pairs kept in memory, so that an undo shows them at once. */
+const REMEMBERED = 200;
+
+interface Foreseen {
+  answered: string[];
+  /** The pair that the last undo brought back, if it is still to be judged. */
+  turned: string | null;
+}
+
+/** What Python will say of these events. */
+export function foresee(view: View, pending: readonly ComparerEvent[]): Foreseen {
+  const answered = [...view.answered];
+  let undone = [...view.undone];
+  let turned: string | null = null;
+  for (const event of pending) {
+    if (event.type === "submit" || event.type === "skip") {
+      answered.push(event.item);
+      undone = [];
+      turned = null;
+    } else if (event.type === "undo") {
+      turned = answered.pop() ?? null;
+      if (turned !== null) undone.push(turned);
+    } else if (event.type === "redo") {
+      const again = undone.pop();
+      if (again !== undefined) answered.push(again);
+      turned = null;
+    }
+  }
+  return { answered, turned };
+}
+
+export class Order {
+  /** The pair to show, or null. */
+  current: Item | null = null;
+  /** How many pairs are done, as far as the page knows. */
+  done = 0;
+  private readonly items = new Map<string, Item>();
+  private readonly choices = new Map<string, Choice>();
+  private drafts: Record<string, Choice> = {};
+  private backSeen: string | null | undefined;
+
+  /** Take in what Python and the queue hold now. */
+  update(content: Content, view: View, pending: readonly ComparerEvent[]): void {
+    for (const item of content.items) this.remember(item);
+    for (const event of pending) {
+      if (event.type === "submit") this.choices.set(event.item, event.choice);
+    }
+    this.drafts = view.drafts;
+    const { answered, turned } = foresee(view, pending);
+    this.done = Math.max(0, view.progress.done + answered.length - view.answered.length);
+    const closed = new Set(answered);
+    const open = content.items.map((item) => item.key).filter((key) => !closed.has(key));
+    const next = turned ?? this.broughtBack(view, open) ?? this.staying(open, closed) ?? open[0];
+    this.current = (next !== undefined && this.items.get(next)) || null;
+  }
+
+  /** What was chosen for a pair before it was taken back, or null. */
+  choice(key: string): Choice | null {
+    return this.choices.get(key) ?? this.drafts[key] ?? null;
+  }
+
+  /** What Python brought back and the page did not foresee, once for each undo. */
+  private broughtBack(view: View, open: string[]): string | undefined {
+    const event = view.back?.event ?? null;
+    const isNew = this.backSeen !== undefined && event !== this.backSeen;
+    this.backSeen = event;
+    return isNew && view.back && open.includes(view.back.item) ? view.back.item : undefined;
+  }
+
+  /** What is on the screen stays there until it is dealt with. */
+  private staying(open: string[], closed: Set<string>): string | undefined {
+    const key = this.current?.key;
+    if (key === undefined || closed.has(key)) return undefined;
+    return open.includes(key) ? key : undefined;
+  }
+
+  private remember(item: Item): void {
+    this.items.delete(item.key);
+    this.items.set(item.key, item);
+    for (const key of this.items.keys()) {
+      if (this.items.size <= REMEMBERED) break;
+      this.items.delete(key);
+      this.choices.delete(key);
+    }
+  }
+}

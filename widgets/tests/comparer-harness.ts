@@ -1,0 +1,149 @@
+// A comparing widget on a page, and a person at the keyboard.
+
+import comparer from "../src/comparer";
+import type { ComparerEvent, Content, Item, Result, View } from "../src/comparer/protocol";
+import type { Notice, Traits } from "../src/shared/protocol";
+import { FakeModel } from "./harness";
+
+export function pair(
+  key: string,
+  texts: [string, string] = [`Left of ${key}`, `Right of ${key}`],
+): Item {
+  return {
+    key,
+    turns: [{ role: "user", html: `<p>Prompt ${key}</p>` }],
+    cards: texts.map((text, n) => ({ letter: "AB".charAt(n), html: `<p>${text}</p>`, text })),
+  };
+}
+
+export const PAIRS = ["one", "two", "three", "four"].map((key) => pair(key));
+
+export function view(changes: Partial<View> = {}): View {
+  return {
+    phase: "comparing",
+    answered: [],
+    undone: [],
+    drafts: {},
+    back: null,
+    progress: { done: 0, total: 4 },
+    lead: null,
+    result: null,
+    ...changes,
+  };
+}
+
+export function result(changes: Partial<Result> = {}): Result {
+  return {
+    first: { name: "policy@1", wins: 12 },
+    second: { name: "policy@0", wins: 9 },
+    ties: 3,
+    skipped: 1,
+    done: 25,
+    total: 25,
+    unlike: 0,
+    rate: { estimate: 0.5625, low: 0.3694, high: 0.7383, n: 24 },
+    verdict: "unclear",
+    needed: 246,
+    ...changes,
+  };
+}
+
+export class CompareScreen {
+  readonly model: FakeModel<View, Content, ComparerEvent>;
+  readonly root: HTMLElement;
+  readonly stop: () => void;
+  readonly leaked: string[] = [];
+
+  constructor(
+    start: View = view(),
+    items: Item[] = PAIRS,
+    traits: Partial<Traits<View, Content, ComparerEvent>> = {},
+  ) {
+    this.model = new FakeModel({ view: start, content: { items }, ...traits });
+    const notebook = document.createElement("div");
+    document.body.replaceChildren(notebook);
+    for (const type of ["keydown", "keypress", "keyup"]) {
+      notebook.addEventListener(type, (event) => this.leaked.push((event as KeyboardEvent).key));
+    }
+    this.stop = comparer.render({ model: this.model, el: notebook });
+    this.root = this.find(notebook, ".rlhf-comparer");
+  }
+
+  find(within: HTMLElement, selector: string): HTMLElement {
+    const found = within.querySelector<HTMLElement>(selector);
+    if (!found) throw new Error(`nothing matches ${selector}`);
+    return found;
+  }
+
+  get(selector: string): HTMLElement {
+    return this.find(this.root, selector);
+  }
+
+  all(selector: string): HTMLElement[] {
+    return [...this.root.querySelectorAll<HTMLElement>(selector)];
+  }
+
+  button(label: string): HTMLElement {
+    const found = this.all("button").find((button) => button.textContent?.endsWith(label));
+    if (!found) throw new Error(`no button ${label}`);
+    return found;
+  }
+
+  focus(): this {
+    this.get(".rc-bar").focus();
+    return this;
+  }
+
+  press(...keys: (string | KeyboardEventInit)[]): boolean[] {
+    return keys.map((key) => {
+      const init = typeof key === "string" ? { key } : key;
+      const target = document.activeElement ?? document.body;
+      const options = { bubbles: true, cancelable: true, ...init };
+      const handled = !target.dispatchEvent(new KeyboardEvent("keydown", options));
+      target.dispatchEvent(new KeyboardEvent("keypress", options));
+      target.dispatchEvent(new KeyboardEvent("keyup", options));
+      return handled;
+    });
+  }
+
+  get events(): ComparerEvent[] {
+    return this.model.get("events");
+  }
+
+  get said(): string[] {
+    return this.events.map((event) => {
+      const { type } = event;
+      if (event.type === "submit") return `${event.item} ${event.choice}`;
+      return "item" in event ? `${type} ${event.item}` : type;
+    });
+  }
+
+  get prompt(): string {
+    return this.get(".rc-prompt").textContent ?? "";
+  }
+
+  get message(): string {
+    return this.get(".rw-message").textContent ?? "";
+  }
+
+  get announced(): string {
+    return this.get("[role=status]").textContent ?? "";
+  }
+
+  get chosen(): string[] {
+    return this.all(".rc-answer[aria-pressed=true]").map((b) => b.dataset.choice ?? "");
+  }
+
+  get position(): string {
+    return this.get(".rc-position").textContent ?? "";
+  }
+
+  /** What Python does: values in this order, then the acknowledgement of all. */
+  answer(next: View, notice: Notice | null = null, items: Item[] | null = null): void {
+    const last = this.events.at(-1)?.seq ?? this.model.get("acked_seq");
+    if (items) this.model.set("content", { items });
+    this.model.set("view", next);
+    if (notice) this.model.set("notice", notice);
+    this.model.set("acked_seq", last);
+  }
+}
