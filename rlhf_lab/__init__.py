@@ -42,9 +42,10 @@ if TYPE_CHECKING:
         Ranking,
         Response,
         Sampling,
+        TokenReport,
         Version,
     )
-    from rlhf_lab.widgets import RankingWidget
+    from rlhf_lab.widgets import RankingWidget, TokenWidget
 
 _HOMES = {
     "annotators": "RankingQueue RubricAnnotator",
@@ -58,9 +59,10 @@ _HOMES = {
         "PPOConfig PPOStats PPOTrainer Preflight RewardConfig RewardReport RewardTrainer preflight"
     ),
     "types": (
-        "Demonstration Interval Judgment LoraSpec Message Prompt Ranking Response Sampling Version"
+        "Demonstration Interval Judgment LoraSpec Message Prompt Ranking Response Sampling "
+        "TokenReport Version"
     ),
-    "widgets": "RankingWidget",
+    "widgets": "RankingWidget TokenWidget",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -90,6 +92,8 @@ __all__ = [
     "RoleModel",
     "RubricAnnotator",
     "Sampling",
+    "TokenReport",
+    "TokenWidget",
     "Version",
     "load_prompts",
     "preflight",

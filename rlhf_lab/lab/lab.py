@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from rlhf_lab.training.certify import Certificate
     from rlhf_lab.training.ppo_run import PPORun
     from rlhf_lab.training.workbench import Workbench
+    from rlhf_lab.types import Prompt, Response
+    from rlhf_lab.widgets import TokenWidget
 
 
 class Lab(LabData):
@@ -252,6 +254,38 @@ class Lab(LabData):
             seed=self.seed,
             progress=self.progress,
         )
+
+    # Looking closer
+
+    def tokens(
+        self,
+        *answers: str | Response,
+        prompt: str | Prompt | None = None,
+        config: PPOConfig | None = None,
+    ) -> TokenWidget:
+        """Where the credit went: responses by token, as the next PPO step would see them.
+
+        Log-ratio, KL, value, reward and advantage of every token, by the present policy, reward
+        model and value role; what has no role yet is left out. Nothing is learned or stored.
+
+        Args:
+            answers: Ids of responses, or responses; with `prompt`, texts. None: all candidates
+                for `prompt`.
+            prompt: A prompt, its id, or the text of one that need not be stored.
+            config: Settings of the step; default: those of `ppo`.
+
+        Raises:
+            NotEnoughData: no answers were given, or there are none to the prompt.
+            StoreError: there is no response of an id.
+            PromptError: an answer does not fit into the model's context.
+        """
+        from rlhf_lab.lab.looking import read_tokens
+        from rlhf_lab.widgets import TokenWidget
+
+        reports = read_tokens(
+            self._bench, self.store, answers, prompt, config, self.sampling, seed=self.seed
+        )
+        return TokenWidget(reports)
 
     # Versions
 

@@ -26,6 +26,7 @@ from rlhf_lab.types.models import (
 from rlhf_lab.types.paths import as_path
 from rlhf_lab.types.prompts import Message, Prompt, Split
 from rlhf_lab.types.responses import IMPORTED, EndReason, Purpose, Response, Sampling
+from rlhf_lab.types.tokens import PieceKind, TokenPiece, TokenReport
 
 __all__ = [
     "CRITERIA",
@@ -46,6 +47,7 @@ __all__ = [
     "LoraSpec",
     "Message",
     "Occasion",
+    "PieceKind",
     "Progress",
     "Prompt",
     "Purpose",
@@ -56,6 +58,8 @@ __all__ = [
     "Sampling",
     "Split",
     "Strength",
+    "TokenPiece",
+    "TokenReport",
     "Version",
     "as_path",
     "utc_now",

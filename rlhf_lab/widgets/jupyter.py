@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import anywidget
 import traitlets
 
-from rlhf_lab.types import Progress, RankingSource
+from rlhf_lab.types import Progress, RankingSource, TokenReport
 from rlhf_lab.widgets.bundle import bundle
 from rlhf_lab.widgets.ranking_state import RankingState
 from rlhf_lab.widgets.state import WidgetState
+from rlhf_lab.widgets.tokens_state import Figure, TokenState
 
 State = TypeVar("State", bound=WidgetState)
 
@@ -94,3 +96,21 @@ class RankingWidget(LabWidget[RankingState]):
     def refresh(self) -> None:
         """Ask the source again, for instance after `lab.generate()`."""
         self.state.refresh()
+
+
+class TokenWidget(LabWidget[TokenState]):
+    """Shows where the credit went: the tokens of responses, coloured by a figure of each.
+
+    Args:
+        reports: One for each response.
+        figure: Shown first: "log_ratio", "kl", "value", "advantage" or "reward". Default: the
+            advantage, or the log-ratio where there is none.
+    """
+
+    def __init__(self, reports: Sequence[TokenReport], *, figure: Figure | None = None) -> None:
+        super().__init__(TokenState(reports, figure=figure), "tokens")
+
+    @property
+    def reports(self) -> tuple[TokenReport, ...]:
+        """What is shown, with every figure."""
+        return self.state.reports

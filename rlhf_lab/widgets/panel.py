@@ -5,15 +5,17 @@ Kept apart from `rlhf_lab.widgets`, which needs no Panel: `pip install rlhf-lab[
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import param
 from panel.custom import AnyWidgetComponent
 
-from rlhf_lab.types import RankingSource
+from rlhf_lab.types import RankingSource, TokenReport
 from rlhf_lab.widgets.bundle import STATIC
 from rlhf_lab.widgets.ranking_state import RankingState
 from rlhf_lab.widgets.state import WidgetState
+from rlhf_lab.widgets.tokens_state import Figure, TokenState
 
 
 class LabPane(AnyWidgetComponent):
@@ -51,3 +53,26 @@ class RankingPane(LabPane):
 
     def __init__(self, source: RankingSource, **params: Any) -> None:  # noqa: ANN401 - Panel's own
         super().__init__(RankingState(source), **params)
+
+
+class TokenPane(LabPane):
+    """Shows where the credit went, as `TokenWidget` does.
+
+    Args:
+        reports: One for each response; None while they are being computed
+            (`pane.state.show_reports(...)` then brings them).
+        figure: Shown first.
+        params: Panel's own.
+    """
+
+    _bundle: ClassVar = STATIC / "tokens.js"
+    _stylesheets: ClassVar[list[Any]] = [STATIC / "tokens.css"]
+
+    def __init__(
+        self,
+        reports: Sequence[TokenReport] | None,
+        *,
+        figure: Figure | None = None,
+        **params: Any,  # noqa: ANN401 - Panel's own
+    ) -> None:
+        super().__init__(TokenState(reports, figure=figure), **params)
