@@ -255,8 +255,6 @@ class Lab(LabData):
             progress=self.progress,
         )
 
-    # Looking closer
-
     def tokens(
         self,
         *answers: str | Response,
@@ -265,13 +263,9 @@ class Lab(LabData):
     ) -> TokenWidget:
         """Where the credit went: responses by token, as the next PPO step would see them.
 
-        Log-ratio, KL, value, reward and advantage of every token, by the present policy, reward
-        model and value role; what has no role yet is left out. Nothing is learned or stored.
-
         Args:
-            answers: Ids of responses, or responses; with `prompt`, texts. None: all candidates
-                for `prompt`.
-            prompt: A prompt, its id, or the text of one that need not be stored.
+            answers: Ids of responses, or responses; with `prompt`, texts. None: its candidates.
+            prompt: A prompt, its id, or the text of one.
             config: Settings of the step; default: those of `ppo`.
 
         Raises:
@@ -282,10 +276,7 @@ class Lab(LabData):
         from rlhf_lab.lab.looking import read_tokens
         from rlhf_lab.widgets import TokenWidget
 
-        reports = read_tokens(
-            self._bench, self.store, answers, prompt, config, self.sampling, seed=self.seed
-        )
-        return TokenWidget(reports)
+        return TokenWidget(read_tokens(self._bench, self, answers, prompt, config))
 
     # Versions
 

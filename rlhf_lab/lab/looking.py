@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rlhf_lab.errors import ConfigError, NotEnoughData, StoreError
 from rlhf_lab.store import PreferenceStore
 from rlhf_lab.training import PPOConfig
 from rlhf_lab.training.credit import ReadText, present_readers, token_reports
 from rlhf_lab.training.workbench import Workbench
-from rlhf_lab.types import Message, Prompt, Response, Sampling, TokenReport
+from rlhf_lab.types import Message, Prompt, Response, TokenReport
+
+if TYPE_CHECKING:
+    from rlhf_lab.lab.lab import Lab
 
 
 def read_tokens(
     bench: Workbench,
-    store: PreferenceStore,
+    lab: Lab,
     answers: Sequence[str | Response],
     prompt: str | Prompt | None,
     config: PPOConfig | None,
-    sampling: Sampling,
-    *,
-    seed: int,
 ) -> list[TokenReport]:
-    """Reports by the present versions; arguments as for `as_texts` and `Lab.tokens`."""
-    texts = as_texts(store, answers, prompt)
+    """Reports by the lab's present versions; nothing is learned or stored.
+
+    What has no role yet is left out. Arguments and errors are those of `Lab.tokens`.
+    """
+    texts = as_texts(lab.store, answers, prompt)
     # Filters of the lab's sampling change no figure here, and a step would refuse them.
-    plain = replace(sampling, top_k=0, top_p=1.0)
-    resolved = (config or PPOConfig()).resolved(plain, seed)
+    plain = replace(lab.sampling, top_k=0, top_p=1.0)
+    resolved = (config or PPOConfig()).resolved(plain, lab.seed)
     model = bench.ready_model()
     readers = present_readers(model, bench.tree, resolved)
     return token_reports(model, texts, readers, resolved)
