@@ -50,7 +50,8 @@ def report(
     random_ = random.Random(seed)
     count = len(pieces)
     ref_logp = tuple(-random_.expovariate(0.7) for _ in range(count))
-    ratio = tuple(random_.gauss(0.05, 0.35) * random_.random() for _ in range(count))
+    drawn = (random_.gauss(0.05, 0.35) * random_.random() for _ in range(count))
+    ratio = tuple(min(r, -q) for r, q in zip(drawn, ref_logp, strict=True))
     values = tuple(
         score * (0.3 + 0.6 * n / count) + 0.25 * math.sin(n / 5) + random_.gauss(0, 0.08)
         for n in range(count)

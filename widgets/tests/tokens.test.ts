@@ -122,7 +122,7 @@ class Screen {
 describe("what is shown of a token", () => {
   const text = (of: string, kind: Kind = "text") =>
     glyphsOf(of, kind)
-      .map((glyph) => (glyph.isMark ? `[${glyph.text}]` : glyph.text))
+      .map((glyph) => (glyph.as === "text" ? glyph.text : `[${glyph.text}]`))
       .join("");
 
   test.each([
@@ -140,8 +140,8 @@ describe("what is shown of a token", () => {
     ["\u202egnp.exe", "[RLO]gnp.exe"],
     ["a\u2066b\u2069", "a[LRI]b[PDI]"],
     ["\u200b", "[ZWSP]"],
-    ["\u0000\u001b[31m", "[␀][␛][31m"],
-    ["\u007f", "[␡]"],
+    ["\u0000\u001b[31m\r", "[NUL][ESC][31m[CR]"],
+    ["\u007f", "[DEL]"],
     ["\u0085", "[NEL]"],
     ["\u{e0041}", "[U+E0041]"],
     ["\ufeff", "[BOM]"],
@@ -156,6 +156,15 @@ describe("what is shown of a token", () => {
     ["שלום", "שלום"],
   ])("%j as %j", (given, expected) => {
     expect(text(given)).toBe(expected);
+  });
+
+  test("names are told from text that looks like them, and white space has signs", () => {
+    expect(glyphsOf("RLO\u202e\n", "text")).toEqual([
+      { text: "RLO", as: "text" },
+      { text: "RLO", as: "name" },
+      { text: "⏎", as: "sign" },
+      { text: "\n", as: "text" },
+    ]);
   });
 
   test("special tokens and bytes are marks, whatever they are called", () => {
@@ -179,6 +188,7 @@ describe("numbers", () => {
     [-1.67, "−1.67000"],
     [0, "0.00000"],
     [123.456789, "+123.457"],
+    [13.521521, "+13.5215"],
     [-0.0000123, "−1.23e-5"],
     [null, "–"],
   ])("%s is shown as %s", (value, expected) => {
@@ -527,6 +537,7 @@ describe("without a response", () => {
   ] as const)("%s says so", (phase, title) => {
     const screen = new Screen([], { phase });
     expect(screen.get(".rw-closing").textContent).toContain(title);
+    expect(screen.get(".rw-closing").closest("[hidden]")).toBeNull();
     expect(screen.get(".tk-bench").hidden).toBe(true);
     screen.press("1", "t");
   });
@@ -536,6 +547,6 @@ describe("without a response", () => {
     screen.model.set("content", { responses: [report()] });
     screen.model.set("view", { phase: "ready", shown: 0, figure: "reward" });
     expect(screen.levels).toEqual(["-2", "2", "6"]);
-    expect(screen.get(".rw-closing").hidden).toBe(true);
+    expect(screen.get(".rw-closing").closest("[hidden]")).not.toBeNull();
   });
 });

@@ -4,11 +4,19 @@
 import { tokens as strings } from "../strings";
 import type { Kind } from "./protocol";
 
-/** A piece of a token: its own text, or a mark in the place of what cannot be seen. */
+/**
+ * A piece of a token: its own text, or something in the place of what cannot be seen: a sign for
+ * common white space, or a name, which is framed so that nobody takes it for text.
+ */
 export interface Glyph {
   text: string;
-  isMark: boolean;
+  as: "text" | "sign" | "name";
 }
+
+// Names of the first 32 characters in Unicode.
+const CONTROLS =
+  "NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI " +
+  "DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US";
 
 // Controls, formats (bidi among them), separators, and what is unassigned or private.
 const UNSEEN =
@@ -20,6 +28,8 @@ const COMBINING = /^\p{M}/u;
 const DOTTED_CIRCLE = "\u25cc";
 
 const NAMES: Record<number, string> = {
+  ...CONTROLS.split(" "),
+  127: "DEL",
   133: "NEL",
   160: "NBSP",
   173: "SHY",
@@ -44,8 +54,8 @@ const NAMES: Record<number, string> = {
 
 /** What is shown of a token. */
 export function glyphsOf(text: string, kind: Kind): Glyph[] {
-  if (kind !== "text") return [{ text, isMark: true }];
-  if (text === "") return [{ text: strings.nothing, isMark: true }];
+  if (kind !== "text") return [{ text, as: "name" }];
+  if (text === "") return [{ text: strings.nothing, as: "sign" }];
   const isBlank = BLANK.test(text);
   const glyphs: Glyph[] = [];
   let seen = false;
@@ -53,8 +63,8 @@ export function glyphsOf(text: string, kind: Kind): Glyph[] {
     for (const glyph of shown(character, isBlank, seen)) add(glyphs, glyph);
     if (!JOINERS.test(character)) seen = !UNSEEN.test(character) && !BLANK.test(character);
   }
-  if (COMBINING.test(text) && glyphs[0] && !glyphs[0].isMark) {
-    glyphs[0] = { text: DOTTED_CIRCLE + glyphs[0].text, isMark: false };
+  if (COMBINING.test(text) && glyphs[0]?.as === "text") {
+    glyphs[0] = { text: DOTTED_CIRCLE + glyphs[0].text, as: "text" };
   }
   return glyphs;
 }
@@ -63,11 +73,13 @@ export function glyphsOf(text: string, kind: Kind): Glyph[] {
 export function drawToken(element: HTMLElement, text: string, kind: Kind): void {
   const glyphs = glyphsOf(text, kind);
   const [only] = glyphs;
-  if (glyphs.length === 1 && only && !only.isMark) {
+  if (glyphs.length === 1 && only?.as === "text") {
     element.textContent = only.text;
     return;
   }
-  element.replaceChildren(...glyphs.map((glyph) => (glyph.isMark ? mark(glyph.text) : glyph.text)));
+  element.replaceChildren(
+    ...glyphs.map((glyph) => (glyph.as === "text" ? glyph.text : mark(glyph))),
+  );
 }
 
 /** A token in one line, as in a table or for a screen reader. */
@@ -78,30 +90,30 @@ export function inWords(text: string, kind: Kind, whole: string): string {
   if (spaces) return strings.spaces(spaces);
   if (text === "\n") return strings.newline;
   const line = glyphsOf(text, kind)
-    .map((glyph) => (glyph.isMark ? glyph.text : glyph.text.replace(/\n/g, "")))
+    .map((glyph) => (glyph.as === "text" ? glyph.text.replace(/\n/g, "") : glyph.text))
     .join("");
   return strings.quoted(line);
 }
 
-function mark(text: string): HTMLElement {
+function mark(glyph: Glyph): HTMLElement {
   const element = document.createElement("span");
-  element.className = "tk-mark";
-  element.textContent = text;
+  element.className = `tk-${glyph.as}`;
+  element.textContent = glyph.text;
   return element;
 }
 
 function* shown(character: string, isBlank: boolean, afterSeen: boolean): Generator<Glyph> {
   if (character === "\n") {
-    yield { text: strings.marks.newline, isMark: true };
-    yield { text: "\n", isMark: false };
+    yield { text: strings.marks.newline, as: "sign" };
+    yield { text: "\n", as: "text" };
   } else if (character === "\t") {
-    yield { text: strings.marks.tab, isMark: true };
+    yield { text: strings.marks.tab, as: "sign" };
   } else if (character === " ") {
-    yield isBlank ? { text: strings.marks.space, isMark: true } : { text: " ", isMark: false };
+    yield isBlank ? { text: strings.marks.space, as: "sign" } : { text: " ", as: "text" };
   } else if (isUnseen(character, isBlank, afterSeen)) {
-    yield { text: nameOf(character.codePointAt(0) ?? 0), isMark: true };
+    yield { text: nameOf(character.codePointAt(0) ?? 0), as: "name" };
   } else {
-    yield { text: character, isMark: false };
+    yield { text: character, as: "text" };
   }
 }
 
@@ -111,13 +123,11 @@ function isUnseen(character: string, isBlank: boolean, afterSeen: boolean): bool
 }
 
 function nameOf(code: number): string {
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code); // Unicode's control pictures
-  if (code === 0x7f) return "\u2421";
   return NAMES[code] ?? `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
 function add(glyphs: Glyph[], glyph: Glyph): void {
   const last = glyphs.at(-1);
-  if (last && !last.isMark && !glyph.isMark) last.text += glyph.text;
+  if (last?.as === "text" && glyph.as === "text") last.text += glyph.text;
   else glyphs.push(glyph);
 }

@@ -30,7 +30,7 @@ class Tokens extends Widget<View, Content, TokenEvent> {
   private readonly tableButton = this.button(strings.showTable, "", "T", () => this.turnTable());
   private readonly copyButton = this.button(strings.copy, "", "", () => this.copy());
   private readonly bench = h("div", { class: "tk-bench" });
-  private readonly closing = h("div", { class: "rw-closing" });
+  private readonly closing = h("div");
   private drawn: Content | null = null;
   private choice: Choice | null = null;
   private panel: ResponsePanel | null = null;
@@ -135,10 +135,9 @@ class Tokens extends Widget<View, Content, TokenEvent> {
   private close(phase: "empty" | "loading" | "error"): void {
     this.readers.textContent = "";
     const words = strings.closing[phase];
-    this.closing.replaceChildren(
-      h("h2", {}, words.title),
-      h("p", {}, words.text, " ", ...(words.code ? [h("code", {}, words.code)] : [])),
-    );
+    const code = words.code ? [" ", h("code", {}, words.code)] : [];
+    const text = h("p", {}, words.text, ...code);
+    this.closing.replaceChildren(h("div", { class: "rw-closing" }, h("h2", {}, words.title), text));
   }
 
   // ------------------------------------------------------------------------------------ choosing

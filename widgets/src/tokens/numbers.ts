@@ -23,8 +23,9 @@ function sign(value: number): string {
   return value < 0 ? MINUS : value > 0 ? "+" : "";
 }
 
+/** As many as keep six digits: columns stay as wide as they are. */
 function decimals(size: number): number {
-  return size >= 1000 ? 1 : size >= 100 ? 3 : 5;
+  return size >= 1000 ? 1 : size >= 100 ? 3 : size >= 10 ? 4 : 5;
 }
 
 export interface Summary {
