@@ -3,10 +3,13 @@
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.jupyter import ROOT
+from tests.browser.jupyter import ROOT, START_SECONDS
 from tests.browser.test_tables_jupyterlab import change_theme
 
 pytestmark = pytest.mark.browser
+
+PATIENCE = 1000 * START_SECONDS
+"""Milliseconds for what a kernel has to do first."""
 
 CELL = """\
 from rlhf_lab.widgets import TokenWidget
@@ -48,7 +51,7 @@ CONTRASTS = """(root) => {
 def widget(open_cells) -> Locator:
     notebook = open_cells(CELL, "# another cell")
     found = notebook.page.locator(".rlhf-tokens")
-    expect(found.get_by_role("option").first).to_be_visible()
+    expect(found.get_by_role("option").first).to_be_visible(timeout=PATIENCE)
     return found
 
 
@@ -120,6 +123,7 @@ def test_a_page_loaded_again_shows_the_same_response_by_the_same_figure(widget, 
     expect(widget.locator(".tk-about")).to_contain_text("response-2")
     lab.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     lab.reload()
+    expect(widget.get_by_role("option").first).to_be_visible(timeout=PATIENCE)
     expect(chosen(widget)).to_contain_text("Value")
     expect(widget.locator(".tk-about")).to_contain_text("response-2")
 

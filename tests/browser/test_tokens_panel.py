@@ -83,7 +83,7 @@ def page(session_browser, address):
 def test_keys_walk_and_change_the_figure_and_python_hears_of_it(page):
     widget = page.locator(".rlhf-tokens")
     options = widget.get_by_role("option")
-    expect(options.first).to_be_visible()
+    expect(options.first).to_be_visible(timeout=1000 * START_SECONDS)
     expect(widget).to_have_attribute("data-theme", "light")
     options.first.focus()
     page.keyboard.press("ArrowRight")
@@ -92,9 +92,9 @@ def test_keys_walk_and_change_the_figure_and_python_hears_of_it(page):
     expect(options.nth(1)).not_to_be_focused()
     for key in ("5", "2"):
         page.keyboard.press(key)
-    expect(page.get_by_text("0 kl 2", exact=True)).to_be_visible()
+    expect(page.get_by_text("0 kl 2", exact=True)).to_be_visible(timeout=1000 * START_SECONDS)
     page.keyboard.press("n")
-    expect(page.get_by_text("1 kl 3", exact=True)).to_be_visible()
+    expect(page.get_by_text("1 kl 3", exact=True)).to_be_visible(timeout=1000 * START_SECONDS)
     expect(widget.locator(".tk-about")).to_contain_text("response-2")
     # An acknowledgement makes nothing anew: the focus is still in the tokens.
     expect(widget.locator(".tk-text [role=option]:focus")).to_have_count(1)

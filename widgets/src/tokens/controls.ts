@@ -2,6 +2,7 @@
 
 import { h, uniqueId } from "../shared/dom";
 import { tokens as strings } from "../strings";
+import { inLine } from "./glyphs";
 import { rough } from "./numbers";
 import { FIGURES, type Figure, type Report } from "./protocol";
 import { LEVELS, valueAt } from "./scale";
@@ -55,7 +56,7 @@ export function figureChoice(choose: (figure: Figure) => void): Choice {
 export function responseChoice(reports: readonly Report[], choose: (n: number) => void): Choice {
   const options = reports.map((report, index) => [
     document.createTextNode(strings.response(index + 1)),
-    h("small", {}, strings.responseNote(report)),
+    h("small", {}, inLine(strings.responseNote(report))),
   ]);
   return new Choice(strings.responses, options, choose);
 }

@@ -54,7 +54,8 @@ const NAMES: Record<number, string> = {
 
 /** What is shown of a token. */
 export function glyphsOf(text: string, kind: Kind): Glyph[] {
-  if (kind !== "text") return [{ text, as: "name" }];
+  if (kind === "bytes") return [{ text, as: "name" }];
+  if (kind === "special") return [{ text: inLine(text), as: "name" }];
   if (text === "") return [{ text: strings.nothing, as: "sign" }];
   const isBlank = BLANK.test(text);
   const glyphs: Glyph[] = [];
@@ -84,15 +85,18 @@ export function drawToken(element: HTMLElement, text: string, kind: Kind): void 
 
 /** A token in one line, as in a table or for a screen reader. */
 export function inWords(text: string, kind: Kind, whole: string): string {
-  if (kind === "special") return strings.special(text);
-  if (kind === "bytes") return strings.bytes(text, whole);
+  if (kind === "special") return strings.special(inLine(text));
+  if (kind === "bytes") return strings.bytes(text, whole && inLine(whole));
   const spaces = /^ +$/.test(text) ? text.length : 0;
   if (spaces) return strings.spaces(spaces);
-  if (text === "\n") return strings.newline;
-  const line = glyphsOf(text, kind)
+  return text === "\n" ? strings.newline : strings.quoted(inLine(text));
+}
+
+/** A text in one line, with signs and names for what cannot be seen. */
+export function inLine(text: string): string {
+  return glyphsOf(text, "text")
     .map((glyph) => (glyph.as === "text" ? glyph.text.replace(/\n/g, "") : glyph.text))
     .join("");
-  return strings.quoted(line);
 }
 
 function mark(glyph: Glyph): HTMLElement {

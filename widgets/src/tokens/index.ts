@@ -6,6 +6,7 @@ import { takesText } from "../shared/keys";
 import { Widget, widgetModule } from "../shared/widget";
 import { tokens as strings } from "../strings";
 import { type Choice, figureChoice, Legend, responseChoice } from "./controls";
+import { inLine } from "./glyphs";
 import { type Command, commandOf, walks } from "./keys";
 import { ResponsePanel } from "./panel";
 import {
@@ -121,7 +122,7 @@ class Tokens extends Widget<View, Content, TokenEvent> {
     panel.showTable(this.tableShown);
     if (!isOther) return;
     this.readers.textContent = strings.readers(report);
-    this.about.textContent = strings.about(report);
+    this.about.textContent = inLine(strings.about(report));
     this.stage.replaceChildren(panel.element);
   }
 

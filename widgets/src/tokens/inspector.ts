@@ -2,7 +2,7 @@
 
 import { h } from "../shared/dom";
 import { tokens as strings } from "../strings";
-import { drawToken } from "./glyphs";
+import { drawToken, inLine } from "./glyphs";
 import { exact, summary } from "./numbers";
 import { COLUMNS, type Column, type Figure, type Report } from "./protocol";
 
@@ -31,9 +31,10 @@ export class Inspector {
   look(index: number): void {
     const { texts, kinds, ids, wholes, figures } = this.report;
     const kind = kinds[index] ?? "text";
+    const whole = wholes[index] ? inLine(wholes[index]) : "";
     drawToken(this.token, texts[index] ?? "", kind);
     this.place.textContent = strings.place(index + 1, ids.length);
-    this.what.textContent = strings.what(ids[index] ?? 0, kind, wholes[index] ?? "");
+    this.what.textContent = strings.what(ids[index] ?? 0, kind, whole);
     for (const [column, { own }] of this.rows) own.textContent = exact(figures[column]?.[index]);
     this.how.textContent = this.explained(index);
   }
