@@ -444,6 +444,22 @@ describe("the view", () => {
     expect(screen.get(".tk-table-place").hidden).toBe(true);
   });
 
+  test("a long table comes in parts, and whole", async () => {
+    const ids = Array.from({ length: 600 }, (_, index) => index);
+    const column = ids.map(() => 0.5);
+    const figures = Object.fromEntries(
+      Object.keys(report().figures).map((name) => [name, column]),
+    ) as unknown as Report["figures"];
+    const texts = ids.map(String);
+    const kinds = ids.map(() => "text" as const);
+    const long = new Screen([report({ ids, texts, kinds, wholes: ids.map(() => ""), figures })]);
+    long.get(".rw-button").click();
+    const numbers = () => long.all(".tk-table tbody tr").map((row) => row.textContent?.slice(0, 9));
+    expect(numbers()).toHaveLength(250);
+    await vi.waitFor(() => expect(numbers()).toHaveLength(600));
+    expect(numbers().at(-1)).toBe("600“599”5");
+  });
+
   test("copying gives full precision, one line for each token", async () => {
     const writeText = vi.fn().mockResolvedValue(undefined);
     vi.stubGlobal("navigator", { clipboard: { writeText } });

@@ -4,29 +4,21 @@ import { h } from "../shared/dom";
 import { tokens as strings } from "../strings";
 import { inWords } from "./glyphs";
 import { exact } from "./numbers";
-import { COLUMNS, type Report } from "./protocol";
+import { COLUMNS, type Column, type Report } from "./protocol";
 
 /** The figures that a report has. */
-function columnsOf(report: Report) {
+function columnsOf(report: Report): Column[] {
   return COLUMNS.filter((column) => report.figures[column]);
 }
+
+/** Rows made at once; the others follow while the page stays awake. */
+const ROWS_AT_ONCE = 250;
 
 export function tableOf(report: Report): HTMLElement {
   const columns = columnsOf(report);
   const heads = ["#", strings.token, strings.id, ...columns.map((c) => strings.columns[c])];
   const body = h("tbody");
-  report.ids.forEach((id, index) => {
-    const row = body.insertRow();
-    row.insertCell().textContent = String(index + 1);
-    const token = document.createElement("th");
-    token.scope = "row";
-    token.textContent = wordsAt(report, index);
-    row.append(token);
-    row.insertCell().textContent = String(id);
-    for (const column of columns) {
-      row.insertCell().textContent = exact(report.figures[column]?.[index]);
-    }
-  });
+  fill(body, report, columns, 0);
   return h(
     "table",
     { class: "tk-table" },
@@ -34,6 +26,33 @@ export function tableOf(report: Report): HTMLElement {
     h("thead", {}, h("tr", {}, ...heads.map((head) => h("th", { scope: "col" }, head)))),
     body,
   );
+}
+
+function fill(
+  body: HTMLTableSectionElement,
+  report: Report,
+  columns: readonly Column[],
+  start: number,
+): void {
+  const end = Math.min(start + ROWS_AT_ONCE, report.ids.length);
+  for (let index = start; index < end; index += 1) {
+    body.append(rowOf(report, columns, index));
+  }
+  if (end < report.ids.length) setTimeout(() => fill(body, report, columns, end));
+}
+
+function rowOf(report: Report, columns: readonly Column[], index: number): HTMLElement {
+  const row = document.createElement("tr");
+  const token = document.createElement("th");
+  token.scope = "row";
+  token.textContent = wordsAt(report, index);
+  row.insertCell().textContent = String(index + 1);
+  row.append(token);
+  row.insertCell().textContent = String(report.ids[index]);
+  for (const column of columns) {
+    row.insertCell().textContent = exact(report.figures[column]?.[index]);
+  }
+  return row;
 }
 
 /** The same with tabs and line ends, in full precision, for a spreadsheet. */
