@@ -11,6 +11,7 @@ import torch
 from rlhf_lab.errors import NotEnoughData
 from rlhf_lab.models import Generated, RoleModel
 from rlhf_lab.training import Readers, ReadText, credit, token_report, token_reports
+from rlhf_lab.training.ppo_targets import kept_kl_coef
 from rlhf_lab.training.rollout import Rollout, Texts
 from rlhf_lab.types import Prompt, Response, Sampling, TokenReport
 from tests.algorithms import reference
@@ -228,3 +229,11 @@ def test_its_repr_is_short(model: RoleModel, monkeypatch):
     assert repr(first) == (
         "TokenReport(3 tokens read by policy@1, log-ratio -0.500 nats, score +2.000)"
     )
+
+
+def test_a_checkpoint_hands_on_its_price_of_a_nat_unless_another_is_wanted():
+    state = {"kl_coef_start": 0.05, "kl_coef": 0.07}
+    assert kept_kl_coef(configure(kl_coef=0.05), state) == 0.07
+    assert kept_kl_coef(configure(kl_coef=0.2), state) is None
+    assert kept_kl_coef(configure(kl="fixed", kl_coef=0.05), state) is None
+    assert kept_kl_coef(configure(), {}) is None  # the start of a tree
