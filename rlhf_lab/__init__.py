@@ -43,9 +43,10 @@ if TYPE_CHECKING:
         Ranking,
         Response,
         Sampling,
+        TokenReport,
         Version,
     )
-    from rlhf_lab.widgets import ComparisonWidget, RankingWidget
+    from rlhf_lab.widgets import ComparisonWidget, RankingWidget, TokenWidget
 
 _HOMES = {
     "annotators": "ComparisonQueue RankingQueue RubricAnnotator",
@@ -60,9 +61,9 @@ _HOMES = {
     ),
     "types": (
         "ComparisonReport Demonstration Interval Judgment LoraSpec Message Prompt Ranking Response "
-        "Sampling Version"
+        "Sampling TokenReport Version"
     ),
-    "widgets": "ComparisonWidget RankingWidget",
+    "widgets": "ComparisonWidget RankingWidget TokenWidget",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -95,6 +96,8 @@ __all__ = [
     "RoleModel",
     "RubricAnnotator",
     "Sampling",
+    "TokenReport",
+    "TokenWidget",
     "Version",
     "load_prompts",
     "preflight",

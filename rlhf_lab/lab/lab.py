@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from rlhf_lab.training.certify import Certificate
     from rlhf_lab.training.ppo_run import PPORun
     from rlhf_lab.training.workbench import Workbench
+    from rlhf_lab.types import Prompt, Response
+    from rlhf_lab.widgets import TokenWidget
 
 
 class Lab(LabData):
@@ -253,6 +255,29 @@ class Lab(LabData):
             seed=self.seed,
             progress=self.progress,
         )
+
+    def tokens(
+        self,
+        *answers: str | Response,
+        prompt: str | Prompt | None = None,
+        config: PPOConfig | None = None,
+    ) -> TokenWidget:
+        """Where the credit went: responses by token, as the next PPO step would see them.
+
+        Args:
+            answers: Ids of responses, or responses; with `prompt`, texts. None: its candidates.
+            prompt: A prompt, its id, or the text of one.
+            config: Settings of the step; default: those of `ppo`.
+
+        Raises:
+            NotEnoughData: no answers were given, or there are none to the prompt.
+            StoreError: there is no response of an id.
+            PromptError: an answer does not fit into the model's context.
+        """
+        from rlhf_lab.lab.looking import read_tokens
+        from rlhf_lab.widgets import TokenWidget
+
+        return TokenWidget(read_tokens(self._bench, self, answers, prompt, config))
 
     # Versions
 

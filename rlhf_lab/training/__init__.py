@@ -2,6 +2,7 @@
 
 from rlhf_lab.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from rlhf_lab.training.config import PPOConfig, RewardConfig
+from rlhf_lab.training.credit import Readers, ReadText, token_report, token_reports
 from rlhf_lab.training.planning import Preflight, preflight
 from rlhf_lab.training.ppo import PPOTrainer
 from rlhf_lab.training.ppo_stats import PPOStats
@@ -17,11 +18,15 @@ __all__ = [
     "PPOTrainer",
     "Preflight",
     "RankedExample",
+    "ReadText",
+    "Readers",
     "RewardConfig",
     "RewardReport",
     "RewardTrainer",
     "RolloutPrompt",
     "preflight",
     "read_checkpoint",
+    "token_report",
+    "token_reports",
     "write_checkpoint",
 ]

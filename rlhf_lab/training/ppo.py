@@ -17,16 +17,13 @@ from torch import Tensor
 from rlhf_lab.algorithms import (
     KLController,
     explained_variance,
-    generalized_advantages,
     group_relative_advantages,
     kl_k1,
     kl_k3,
     leave_one_out_advantages,
     masked_mean,
-    shaped_rewards,
     whiten,
 )
-from rlhf_lab.algorithms.statistics import finite_scores
 from rlhf_lab.models import RoleModel
 from rlhf_lab.models.generation import sampling_parts
 from rlhf_lab.models.memory import Parts, release_memory
@@ -35,6 +32,7 @@ from rlhf_lab.training.batching import Rows, most_parts, response_groups
 from rlhf_lab.training.config import PPOConfig
 from rlhf_lab.training.optimizer import RoleOptimizer
 from rlhf_lab.training.ppo_stats import PPOStats, Stopwatch, peak_memory_mb
+from rlhf_lab.training.ppo_targets import kept_kl_coef, token_rewards, value_advantages
 from rlhf_lab.training.ppo_update import PPOUpdate, Targets, Update
 from rlhf_lab.training.rollout import Rollout, RolloutPrompt, Texts, sample_texts, score_texts
 
@@ -134,17 +132,7 @@ class PPOTrainer:
 
     def _rewards(self, rollout: Rollout) -> Tensor:
         """Shaped rewards, (responses, longest response)."""
-        config = self.config
-        scores = finite_scores(rollout.scores)
-        if config.score_clip:
-            scores = scores.clamp(-config.score_clip, config.score_clip)
-        scores = scores - config.missing_eos_penalty * ~rollout.ended
-        return shaped_rewards(
-            scores,
-            kl_k1(rollout.logp, rollout.ref_logp),
-            rollout.is_response_token,
-            self.controller.coef,
-        )
+        return token_rewards(rollout, self.config, self.controller.coef)
 
     def _targets(self, rollout: Rollout, rewards: Tensor) -> Targets:
         is_token = rollout.is_response_token
@@ -152,11 +140,7 @@ class PPOTrainer:
             compared = COMPARISONS[self.config.advantage]
             each = compared(rewards.sum(dim=1), self.config.responses_per_prompt)
             return Targets(each.unsqueeze(1) * is_token, None)
-        if self.config.whiten_rewards:
-            rewards = whiten(rewards, is_token, keep_mean=True)
-        found = generalized_advantages(
-            rewards, rollout.values, is_token, gamma=self.config.gamma, lam=self.config.lam
-        )
+        found = value_advantages(rollout, rewards, self.config)
         return Targets(whiten(found.advantages, is_token, keep_mean=False), found.returns)
 
     @contextmanager
@@ -261,9 +245,8 @@ class PPOTrainer:
             self.start_values()
         self.optimizer.load_state(tensors.get("optimizer", {}))
         self.steps_done = int(state["steps_done"])
-        # Another price in the settings means that another one is wanted now.
-        if self.config.kl == "adaptive" and self.config.kl_coef == state["kl_coef_start"]:
-            self.controller.coef = float(state["kl_coef"])
+        if (kept := kept_kl_coef(self.config, state)) is not None:
+            self.controller.coef = kept
         # A run that goes on rounds as it did before, without running out of memory once more.
         # Checkpoints of earlier releases do not say; another bound wants another trial.
         self.sampling_parts.count = int(state.get("sampling_parts", 1))

@@ -36,6 +36,7 @@ from rlhf_lab.types.models import (
 from rlhf_lab.types.paths import as_path
 from rlhf_lab.types.prompts import Message, Prompt, Split
 from rlhf_lab.types.responses import IMPORTED, EndReason, Purpose, Response, Sampling
+from rlhf_lab.types.tokens import PieceKind, TokenPiece, TokenReport
 
 __all__ = [
     "ALL_BAD",
@@ -61,6 +62,7 @@ __all__ = [
     "LoraSpec",
     "Message",
     "Occasion",
+    "PieceKind",
     "Progress",
     "Prompt",
     "Purpose",
@@ -71,6 +73,8 @@ __all__ = [
     "Sampling",
     "Split",
     "Strength",
+    "TokenPiece",
+    "TokenReport",
     "Version",
     "as_path",
     "utc_now",

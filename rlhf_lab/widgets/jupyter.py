@@ -8,12 +8,20 @@ from typing import Any, Generic, TypeVar
 import anywidget
 import traitlets
 
-from rlhf_lab.types import FLAGS, ComparisonReport, ComparisonSource, Progress, RankingSource
+from rlhf_lab.types import (
+    FLAGS,
+    ComparisonReport,
+    ComparisonSource,
+    Progress,
+    RankingSource,
+    TokenReport,
+)
 from rlhf_lab.widgets.bundle import bundle
 from rlhf_lab.widgets.comparison_state import ComparisonState
 from rlhf_lab.widgets.ranking_reveal import Scorer
 from rlhf_lab.widgets.ranking_state import AHEAD, RankingState
 from rlhf_lab.widgets.state import WidgetState
+from rlhf_lab.widgets.tokens_state import Figure, TokenState
 
 State = TypeVar("State", bound=WidgetState)
 
@@ -151,3 +159,21 @@ class ComparisonWidget(LabWidget[ComparisonState]):
     def refresh(self) -> None:
         """Look again for responses, for instance after `lab.evaluate()`."""
         self.state.refresh()
+
+
+class TokenWidget(LabWidget[TokenState]):
+    """Shows where the credit went: the tokens of responses, coloured by a figure of each.
+
+    Args:
+        reports: One for each response.
+        figure: Shown first: "log_ratio", "kl", "value", "advantage" or "reward". Default: the
+            advantage, or the log-ratio where there is none.
+    """
+
+    def __init__(self, reports: Sequence[TokenReport], *, figure: Figure | None = None) -> None:
+        super().__init__(TokenState(reports, figure=figure), "tokens")
+
+    @property
+    def reports(self) -> tuple[TokenReport, ...]:
+        """What is shown, with every figure."""
+        return self.state.reports

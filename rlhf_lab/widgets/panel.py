@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 import param
 from panel.custom import AnyWidgetComponent
 
-from rlhf_lab.types import FLAGS, ComparisonSource, RankingSource
+from rlhf_lab.types import FLAGS, ComparisonSource, RankingSource, TokenReport
 from rlhf_lab.widgets.bundle import STATIC
 from rlhf_lab.widgets.comparison_state import ComparisonState
 from rlhf_lab.widgets.ranking_reveal import Scorer
 from rlhf_lab.widgets.ranking_state import AHEAD, RankingState
 from rlhf_lab.widgets.state import WidgetState
+from rlhf_lab.widgets.tokens_state import Figure, TokenState
 
 
 class LabPane(AnyWidgetComponent):
@@ -80,3 +81,26 @@ class ComparisonPane(LabPane):
 
     def __init__(self, source: ComparisonSource, **params: Any) -> None:  # noqa: ANN401 - Panel's own
         super().__init__(ComparisonState(source), **params)
+
+
+class TokenPane(LabPane):
+    """Shows where the credit went, as `TokenWidget` does.
+
+    Args:
+        reports: One for each response; None while they are being computed
+            (`pane.state.show_reports(...)` then brings them).
+        figure: Shown first.
+        params: Panel's own.
+    """
+
+    _bundle: ClassVar = STATIC / "tokens.js"
+    _stylesheets: ClassVar[list[Any]] = [STATIC / "tokens.css"]
+
+    def __init__(
+        self,
+        reports: Sequence[TokenReport] | None,
+        *,
+        figure: Figure | None = None,
+        **params: Any,  # noqa: ANN401 - Panel's own
+    ) -> None:
+        super().__init__(TokenState(reports, figure=figure), **params)

@@ -331,3 +331,140 @@ export const comparer = {
     `${count} of the pairs ${count === 1 ? "was" : "were"} drawn with different settings ` +
     "(temperature, length ...), and that may be what you saw.",
 } as const;
+
+const tokenFigures = {
+  log_ratio: "Log-ratio",
+  kl: "KL",
+  value: "Value",
+  advantage: "Advantage",
+  reward: "Reward",
+} as const;
+
+const inNats = "nats";
+const inDeviations = "deviations of the score";
+
+interface TokenSettings {
+  kl_coef: number;
+  temperature: number;
+  gamma: number;
+  lam: number;
+}
+
+interface TokenReaders {
+  policy: string;
+  reward: string | null;
+  settings: TokenSettings;
+}
+
+interface TokenResponse {
+  name: string;
+  written_by: string | null;
+  ended: boolean;
+  score: number | null;
+  ids: readonly number[];
+}
+
+const signed = (value: number, digits: number): string =>
+  `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
+
+export const tokens = {
+  widget: "Tokens of a response",
+  title: "Where the credit went",
+  readers: ({ policy, reward, settings }: TokenReaders) =>
+    `Read by ${policy}, ${reward ? `scored by ${reward}` : "no reward model"}, ` +
+    `temperature ${settings.temperature}`,
+  figure: "Colour tokens by",
+  figures: tokenFigures,
+  columns: {
+    logp: "log policy",
+    ref_logp: "log reference",
+    log_ratio: "Log-ratio (k1)",
+    kl: "KL (k3)",
+    value: "Value",
+    reward: "Reward",
+    advantage: "Advantage",
+    return: "Return",
+  },
+  units: {
+    log_ratio: inNats,
+    kl: inNats,
+    value: inDeviations,
+    advantage: inDeviations,
+    reward: inDeviations,
+  },
+  notes: {
+    log_ratio: () =>
+      "log policy − log reference. Blue, with a line above: the policy made this token likelier. " +
+      "Orange, with a line below: less likely.",
+    kl: () =>
+      "The estimate k3 of how far the policy moved from the reference at this token. Never " +
+      "negative, so only blue.",
+    value: () =>
+      "What the value role expects of the rest before this token. 0 is the mean score of the " +
+      "reference.",
+    advantage: ({ settings }: TokenReaders) =>
+      "How much better it went on than the value role expected (GAE, " +
+      `γ ${settings.gamma}, λ ${settings.lam}). A PPO step also whitens it over its batch.`,
+    reward: ({ settings }: TokenReaders) =>
+      `−${settings.kl_coef} for each nat of log-ratio, and the score at the last token.`,
+  } as Record<keyof typeof tokenFigures, (report: TokenReaders) => string>,
+  scale: "Scale of the colours, in steps that grow with the square root",
+  responses: "Responses",
+  response: (number: number) => `Response ${number}`,
+  responseNote: ({ written_by, score }: TokenResponse) =>
+    [written_by ?? "", score === null ? "" : signed(score, 2)].filter(Boolean).join(", "),
+  about: ({ name, written_by, ended, score, ids }: TokenResponse) =>
+    `${ids.length} ${ids.length === 1 ? "token" : "tokens"} of ${name}` +
+    `${written_by ? `, written by ${written_by}` : ""}` +
+    `${ended ? "" : ", cut off before its end"}` +
+    `${score === null ? "" : `, score ${signed(score, 3)}`}.`,
+  prompt: "Prompt",
+  roles: { system: "System", user: "Prompt", assistant: "Assistant" } as Record<string, string>,
+  text: "Tokens of the response",
+  inspector: "Numbers of the token",
+  place: (position: number, total: number) => `${position} of ${total}`,
+  what: (id: number, kind: string, whole: string) =>
+    `id ${id}${kind === "special" ? ", special" : ""}` +
+    `${kind === "bytes" ? `, ${whole ? `part of ${whole}` : "no whole character"}` : ""}`,
+  thisToken: "this token",
+  sum: "sum",
+  mean: "mean",
+  figuresCaption: "Figures of this token, with sums and means over the response",
+  rewardParts: (price: number, ratio: string, score: string | null) =>
+    `Reward: −${price} × (${ratio})${score === null ? "" : `, and the score ${score}`}`,
+  leftOut: (names: readonly string[]) => `Left out: ${list(names)}.`,
+  noFigure: "This response does not have that figure.",
+  tokenLabel: (words: string, figure: keyof typeof tokenFigures, value: string) =>
+    `${words}, ${tokenFigures[figure]} ${value}`,
+  chosen: (figure: keyof typeof tokenFigures, shown: number, total: number) =>
+    `${tokenFigures[figure]}${total > 1 ? `, response ${shown} of ${total}` : ""}.`,
+  special: (name: string) => `special token ${name}`,
+  bytes: (hex: string, whole: string) => `bytes ${hex}${whole ? `, part of ${whole}` : ""}`,
+  spaces: (count: number) => (count === 1 ? "space" : `${count} spaces`),
+  newline: "line break",
+  quoted: (text: string) => `“${text}”`,
+  nothing: "∅",
+  marks: { space: "␣", newline: "⏎", tab: "⇥" },
+  table: "Table of all tokens",
+  tableCaption: "Every token with every figure",
+  token: "Token",
+  id: "id",
+  showTable: "Show table",
+  hideTable: "Hide table",
+  copy: "Copy table",
+  copied: (count: number) => `${count} tokens copied, with tabs between the columns.`,
+  notCopied: "This page may not copy by itself: mark the table and copy it.",
+  onlyOne: "There is only one response.",
+  keys: [
+    ["1–5", "figure"],
+    ["← →", "token"],
+    ["↑ ↓", "line"],
+    ["n p", "response"],
+    ["t", "table"],
+  ] as [string, string][],
+  closing: {
+    empty: { title: "No response to look at", text: "Pass one:", code: "lab.tokens(response_id)" },
+    loading: { title: "Reading …", text: "Each role reads every token once.", code: "" },
+    error: { title: "The tokens could not be read", text: "The line below says why.", code: "" },
+  },
+} as const;
