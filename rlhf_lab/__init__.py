@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         Sampling,
         Version,
     )
-    from rlhf_lab.widgets import RankingWidget
+    from rlhf_lab.widgets import RankingWidget, VersionTreeWidget
 
 _HOMES = {
     "annotators": "RankingQueue RubricAnnotator",
@@ -60,7 +60,7 @@ _HOMES = {
     "types": (
         "Demonstration Interval Judgment LoraSpec Message Prompt Ranking Response Sampling Version"
     ),
-    "widgets": "RankingWidget",
+    "widgets": "RankingWidget VersionTreeWidget",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -91,6 +91,7 @@ __all__ = [
     "RubricAnnotator",
     "Sampling",
     "Version",
+    "VersionTreeWidget",
     "load_prompts",
     "preflight",
 ]

@@ -26,6 +26,7 @@ from rlhf_lab.types.models import (
 from rlhf_lab.types.paths import as_path
 from rlhf_lab.types.prompts import Message, Prompt, Split
 from rlhf_lab.types.responses import IMPORTED, EndReason, Purpose, Response, Sampling
+from rlhf_lab.types.versions import Evaluation, VersionRecord, VersionSource
 
 __all__ = [
     "CRITERIA",
@@ -40,6 +41,7 @@ __all__ = [
     "Annotator",
     "Demonstration",
     "EndReason",
+    "Evaluation",
     "Interval",
     "Judgment",
     "JudgmentKind",
@@ -57,6 +59,8 @@ __all__ = [
     "Split",
     "Strength",
     "Version",
+    "VersionRecord",
+    "VersionSource",
     "as_path",
     "utc_now",
 ]

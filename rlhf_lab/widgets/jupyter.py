@@ -7,10 +7,11 @@ from typing import Any, Generic, TypeVar
 import anywidget
 import traitlets
 
-from rlhf_lab.types import Progress, RankingSource
+from rlhf_lab.types import Progress, RankingSource, VersionSource
 from rlhf_lab.widgets.bundle import bundle
 from rlhf_lab.widgets.ranking_state import RankingState
 from rlhf_lab.widgets.state import WidgetState
+from rlhf_lab.widgets.versions_state import Compare, VersionTreeState
 
 State = TypeVar("State", bound=WidgetState)
 
@@ -93,4 +94,20 @@ class RankingWidget(LabWidget[RankingState]):
 
     def refresh(self) -> None:
         """Ask the source again, for instance after `lab.generate()`."""
+        self.state.refresh()
+
+
+class VersionTreeWidget(LabWidget[VersionTreeState]):
+    """Shows versions as a tree, compares two, checks one out and undoes.
+
+    Args:
+        source: Where versions come from; what it raises is told, and changes nothing.
+        compare: Takes the names of two versions and says where to look at what they write.
+    """
+
+    def __init__(self, source: VersionSource, compare: Compare | None = None) -> None:
+        super().__init__(VersionTreeState(source, compare), "versions")
+
+    def refresh(self) -> None:
+        """Ask the source again, for instance after `lab.ppo()`."""
         self.state.refresh()

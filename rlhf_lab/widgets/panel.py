@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 import param
 from panel.custom import AnyWidgetComponent
 
-from rlhf_lab.types import RankingSource
+from rlhf_lab.types import RankingSource, VersionSource
 from rlhf_lab.widgets.bundle import STATIC
 from rlhf_lab.widgets.ranking_state import RankingState
 from rlhf_lab.widgets.state import WidgetState
+from rlhf_lab.widgets.versions_state import Compare, VersionTreeState
 
 
 class LabPane(AnyWidgetComponent):
@@ -51,3 +52,18 @@ class RankingPane(LabPane):
 
     def __init__(self, source: RankingSource, **params: Any) -> None:  # noqa: ANN401 - Panel's own
         super().__init__(RankingState(source), **params)
+
+
+class VersionTreePane(LabPane):
+    """Shows versions as a tree, as `VersionTreeWidget` does."""
+
+    _bundle: ClassVar = STATIC / "versions.js"
+    _stylesheets: ClassVar[list[Any]] = [STATIC / "versions.css"]
+
+    def __init__(
+        self,
+        source: VersionSource,
+        compare: Compare | None = None,
+        **params: Any,  # noqa: ANN401 - Panel's own
+    ) -> None:
+        super().__init__(VersionTreeState(source, compare), **params)
