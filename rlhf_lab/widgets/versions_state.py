@@ -66,13 +66,17 @@ class VersionView(TypedDict):
 
 
 class View(TypedDict):
-    """What may change with an event; `undo` and `back` say where these lead."""
+    """What may change with an event; `undo` and `back` say where these lead.
+
+    `compared` are the two that were compared last, `can_compare` whether anybody can be asked more.
+    """
 
     phase: Phase
     present: list[str]
     undo: str | None
     back: list[str]
     compared: list[str]
+    can_compare: bool
 
 
 class VersionTreeState(WidgetState):
@@ -213,6 +217,7 @@ class VersionTreeState(WidgetState):
             "undo": self._parent_of_policy(),
             "back": back,
             "compared": self._compared if len(self._compared) == 2 else [],
+            "can_compare": self._compare is not None,
         }
         self.view = dict(view)
 

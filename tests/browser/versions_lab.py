@@ -55,7 +55,7 @@ def set_heads(store: PreferenceStore, *names: str) -> None:
 
 def reward(store: PreferenceStore, number: int, rankings: int, accuracy: Interval) -> None:
     """A reward version that has learned from so many rankings."""
-    figures = {"rankings": rankings, "loss": 0.69 - 0.05 * number}
+    figures: dict[str, Any] = {"rankings": rankings, "loss": 0.69 - 0.05 * number}
     parent = f"reward@{number - 1}" if number else None
     add(store, f"reward@{number}", parent, hours=24 * number + 1, **figures,
         heldout_accuracy=accuracy.estimate)  # fmt: skip

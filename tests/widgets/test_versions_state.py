@@ -106,6 +106,7 @@ def test_it_says_what_is_present_and_where_undo_leads(state):
         "undo": "policy@4",
         "back": [],
         "compared": [],
+        "can_compare": False,
     }
 
 
