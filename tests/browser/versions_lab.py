@@ -118,6 +118,14 @@ def source(database: str | Path) -> StoreVersions:
     return StoreVersions(store)
 
 
+def start(database: str | Path) -> StoreVersions:
+    """A lab before its first update."""
+    store = PreferenceStore(Path(database))
+    add(store, "policy@0")
+    set_heads(store, "policy@0")
+    return StoreVersions(store)
+
+
 def large(database: str | Path, size: int = 500) -> StoreVersions:
     """A tree of so many policies, with a branch at every seventh."""
     store = PreferenceStore(Path(database))

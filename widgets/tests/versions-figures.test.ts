@@ -14,10 +14,10 @@ import { evaluation, interval, policies, version } from "./versions-screen";
 
 describe("numbers", () => {
   it("have a true minus, and none for what rounds to nothing", () => {
-    expect([number(-0.256), number(8), number(4.25, 1), number(-0.001), number(null)]).toEqual([
+    expect([number(-0.256), number(8, 0), number(3, 1), number(-0.001), number(null)]).toEqual([
       "−0.26",
       "8",
-      "4.3",
+      "3.0",
       "0.00",
       "–",
     ]);

@@ -117,7 +117,7 @@ describe("the way to what is present", () => {
     expect(rows.map(lines)).toEqual([
       ["none/hot"],
       ["hot/hot"],
-      ["hot/plain", "none/none"],
+      ["plain/plain", "none/none"],
       ["plain/plain"],
       ["plain/none"],
     ]);

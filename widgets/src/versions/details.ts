@@ -38,13 +38,14 @@ function figures(version: Version, all: readonly Version[]): HTMLElement {
   };
   if (version.accuracy) add(strings.accuracy, interval(version.accuracy));
   for (const name of figureNames(version)) {
-    add(strings.figure(name), number(version.metrics[name], figureDigits(name)));
+    const value = version.metrics[name];
+    add(strings.figure(name), number(value, figureDigits(name, value)));
   }
   if (version.judgments !== null) add(strings.judgments, String(version.judgments));
   if (version.trained_with.length) add(words.trainedWith, version.trained_with.join(", "));
   const trained = all.filter((other) => other.trained_with.includes(version.name));
   if (trained.length) add(words.trained, trained.map((other) => other.name).join(", "));
-  if (version.record !== null) add(words.record, words.events(version.record));
+  if (version.record) add(words.record, words.events(version.record));
   add(words.made, moment(version.made));
   return list;
 }

@@ -12,7 +12,7 @@ const MINUS = "\u2212";
 /** With a true minus, and no more digits than say something. */
 export function number(value: number | null | undefined, digits = 2): string {
   if (value === null || value === undefined) return strings.none;
-  const text = Number.isInteger(value) ? String(Math.abs(value)) : Math.abs(value).toFixed(digits);
+  const text = Math.abs(value).toFixed(digits);
   return value < 0 && Number(text) !== 0 ? MINUS + text : text;
 }
 
@@ -27,8 +27,11 @@ export function interval(found: Interval): string {
   return `${found.estimate.toFixed(2)} [${found.low.toFixed(2)}, ${found.high.toFixed(2)}]`;
 }
 
-export function figureDigits(name: string): number {
-  return name === "kl" ? 1 : 2;
+const DIGITS: Record<string, number> = { score: 2, kl: 1, steps: 0 };
+
+/** How many digits a figure is shown with; what looks like a count is one. */
+export function figureDigits(name: string, ...values: (number | null | undefined)[]): number {
+  return DIGITS[name] ?? (values.every((value) => Number.isInteger(value ?? 0)) ? 0 : 2);
 }
 
 /** The figures of a version that have no place of their own, in their order. */
@@ -53,7 +56,7 @@ export function compared(first: Version, second: Version): Compared[] {
       strings.figure(name),
       first.metrics[name],
       second.metrics[name],
-      figureDigits(name),
+      figureDigits(name, first.metrics[name], second.metrics[name]),
     ),
   );
   if (first.accuracy || second.accuracy) {

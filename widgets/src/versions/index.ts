@@ -20,7 +20,7 @@ class Versions extends Widget<View, Content, TreeEvent> {
   private readonly panel = h("div", { class: "rv-panel", role: "region" });
   private readonly stage = h("div", { class: "rv-stage" }, this.tree.element, this.panel);
   private readonly closing = h("div", { class: "rw-closing", hidden: true });
-  private readonly checkoutButton = this.button(strings.checkout, "", "Enter C", () =>
+  private readonly checkoutButton = this.button(strings.checkout, "rw-primary", "Enter C", () =>
     this.checkout(),
   );
   private readonly compareButton = this.button(strings.compare, "", "X", () => this.compare());
@@ -121,7 +121,9 @@ class Versions extends Widget<View, Content, TreeEvent> {
     const current = this.version(this.current);
     const isPresent = present.includes(this.current);
     this.checkoutButton.setAttribute("aria-label", strings.checkoutName(this.current));
-    this.disable(this.checkoutButton, working !== null || isPresent || !current);
+    const canCheckout = working === null && !isPresent && current !== undefined;
+    this.disable(this.checkoutButton, !canCheckout);
+    this.checkoutButton.toggleAttribute("data-ready", canCheckout);
     this.compareButton.textContent = this.mark ? strings.compareEnd : strings.compare;
     const { undo, back } = this.view;
     this.undoButton.textContent = undo ? strings.undoTo(undo) : strings.undo;

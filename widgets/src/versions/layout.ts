@@ -151,8 +151,9 @@ function draw(rows: Row[]): void {
   rows.forEach((row, index) => {
     for (let lane = 0; lane < row.lane; lane += 1) {
       const leads = next[owners[lane] ?? -1] ?? -1;
-      const top = leads >= index ? "hot" : "plain";
-      row.lanes.push({ top, bottom: leads > index ? "hot" : "plain" });
+      // Where the path turns off here, it is the elbow that shows it.
+      const line = leads > index ? "hot" : "plain";
+      row.lanes.push({ top: line, bottom: line });
     }
     const parent = rows[row.parentRow];
     const fromParent: Line = !parent ? "none" : row.onPath ? "hot" : "plain";

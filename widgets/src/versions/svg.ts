@@ -31,7 +31,8 @@ export function graph(row: Row, lanes: number, isPresent: boolean): SVGElement {
   const width = graphWidth(lanes);
   const drawing = svg("svg", { class: "rv-graph", width, height: "100%", "aria-hidden": "true" });
   row.lanes.forEach(({ top, bottom }, lane) => {
-    drawing.append(...line(lane, top, "0%", "50%"), ...line(lane, bottom, "50%", "100%"));
+    // A little over the edges: rows end between pixels, and a seam would show.
+    drawing.append(...line(lane, top, "-2%", "50%"), ...line(lane, bottom, "50%", "102%"));
   });
   if (row.elbow !== "none") drawing.append(elbow(row, width));
   drawing.append(knot(row, isPresent));
@@ -74,7 +75,7 @@ function knot(row: Row, isPresent: boolean): SVGElement {
   return svg("svg", { x: x(row.lane), y: "50%", overflow: "visible" }, shape);
 }
 
-const RULER = { width: 56, height: 14, pad: 4 };
+const RULER = { width: 72, height: 14, pad: 4 };
 
 /** A share from 0 to 1 with its interval, and where one half is. */
 export function ruler(found: Interval): SVGElement {
@@ -93,7 +94,7 @@ export function ruler(found: Interval): SVGElement {
       y1: middle,
       y2: middle,
     }),
-    svg("circle", { class: "rv-dot", cx: at(found.estimate), cy: middle, r: 3.5 }),
+    svg("circle", { class: "rv-dot", cx: at(found.estimate), cy: middle, r: 3 }),
   );
 }
 

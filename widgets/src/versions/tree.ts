@@ -69,11 +69,13 @@ class RowView {
     element.toggleAttribute("data-marked", state.isMarked);
     element.toggleAttribute("data-related", state.isRelated);
     element.toggleAttribute("data-working", state.isWorking);
-    const words = [
-      state.isWorking ? strings.working : state.isPresent ? strings.present : "",
-      state.isMarked ? strings.marked : "",
-    ];
-    this.badge.textContent = words.filter(Boolean).join(", ");
+    this.badge.textContent = state.isWorking
+      ? strings.working
+      : state.isPresent
+        ? strings.present
+        : state.isMarked
+          ? strings.marked
+          : "";
   }
 }
 
