@@ -115,6 +115,8 @@ export const versions = {
   checkoutName: (name: string) => `Check out ${name}`,
   compare: "Compare",
   compareEnd: "End comparison",
+  mark: "Mark",
+  unmark: "Unmark",
   undo: "Undo",
   undoTo: (name: string) => `Undo to ${name}`,
   undoHint: "Go back to the parent of the present policy; the reward model stays. As lab.undo().",

@@ -313,6 +313,25 @@ describe("comparing", () => {
     expect(screen.events).toMatchObject([{ first: "policy@1", second: "policy@3" }]);
   });
 
+  it("marks with a button, for fingers", () => {
+    const screen = start("policy@1");
+    screen.button("Mark").click();
+    expect(screen.focused).toBe("policy@1");
+    expect(screen.button("Unmark")).toBeTruthy();
+    screen.row("policy@3").click();
+    expect(screen.panel).toContain("policy@1 and policy@3");
+  });
+
+  it("keeps the focus on the button that asked", () => {
+    const screen = start("policy@1");
+    screen.press("x");
+    screen.answer(view());
+    screen.button("What they write").focus();
+    screen.button("What they write").click();
+    screen.answer(view({ compared: ["policy@1", "policy@5"] }));
+    expect(document.activeElement?.textContent).toBe("What they write");
+  });
+
   it("ends with x again", () => {
     const screen = start("policy@1");
     screen.press("x");

@@ -16,17 +16,22 @@ import { ancestry, isReward } from "./layout";
 import type { Evaluation, Version } from "./protocol";
 import { type Point, ruler, sparkline } from "./svg";
 
-/** One version: where it comes from, its figures, what it was compared with. */
+/**
+ * One version: where it comes from, its figures, what it was compared with.
+ *
+ * @param mark The button that marks it for comparison: keys and modifiers are not for fingers.
+ */
 export function details(
   version: Version,
   all: readonly Version[],
   isPresent: boolean,
+  mark: HTMLElement,
 ): HTMLElement[] {
   const words = strings.details;
   const head = h("div", { class: "rv-head" }, h("h3", {}, version.name));
   if (isPresent) head.append(h("span", { class: "rv-badge" }, strings.present));
   const from = version.parent ? words.from(version.parent) : words.start;
-  head.append(h("span", { class: "rw-muted" }, from));
+  head.append(h("span", { class: "rw-muted" }, from), mark);
   return [head, ...spark(version, all), figures(version, all), ...evaluations(version)];
 }
 

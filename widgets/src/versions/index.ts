@@ -27,9 +27,15 @@ class Versions extends Widget<View, Content, TreeEvent> {
   private readonly undoButton = this.button(strings.undo, "", "U", () => this.undo());
   private readonly backButton = this.button("", "rv-back", "B", () => this.goBack());
   private readonly askButton = this.button(strings.comparison.ask, "", "", () => this.ask());
+  private readonly markButton = this.button(strings.mark, "rv-mark", "Space", () => {
+    this.markCurrent();
+    this.tree.focus(this.current);
+  });
   private rows: Row[] = [];
   private byName = new Map<string, Version>();
   private built = "";
+  private builds = 0;
+  private panelShown = "";
   private current = "";
   private mark: string | null = null;
   private typed = "";
@@ -98,6 +104,7 @@ class Versions extends Widget<View, Content, TreeEvent> {
     if (build !== this.built) {
       const hadFocus = this.tree.contains(focusedIn(this.root));
       this.built = build;
+      this.builds += 1;
       if (!this.version(this.mark)) this.mark = null;
       if (!this.version(this.current)) this.current = this.startingPoint(view);
       this.tree.build(this.rows, Date.now());
@@ -153,10 +160,15 @@ class Versions extends Widget<View, Content, TreeEvent> {
 
   private showPanel(current: Version | undefined, isPresent: boolean): void {
     const pair = this.pair();
+    this.markButton.textContent = this.mark === this.current ? strings.unmark : strings.mark;
+    // Not again what it shows already: a button in it may have the focus.
+    const shown = [this.builds, isPresent, ...(pair ?? [current]).map((one) => one?.name)].join();
+    if (shown === this.panelShown) return;
+    this.panelShown = shown;
     const parts = pair
       ? comparison(...pair, this.all, this.askButton)
       : current
-        ? details(current, this.all, isPresent)
+        ? details(current, this.all, isPresent, this.markButton)
         : [];
     this.panel.setAttribute("aria-label", pair ? strings.compare : strings.details.title);
     this.panel.replaceChildren(...parts);
