@@ -98,18 +98,18 @@ export const versions = {
     reward: ["Reward model", "Update", "Loss", "", "Held-out accuracy", "Judgments", "Made"],
   },
   against: (baseline: string) => `vs ${baseline}`,
-  with: (names: readonly string[]) => `with ${list(names)}`,
-  label: {
-    round: (role: string, round: number) =>
-      round === 0 ? "the start" : `${role === "reward" ? "update" : "round"} ${round}`,
-    with: (names: readonly string[]) => `trained with ${list(names)}`,
-    score: (value: string) => `score ${value}`,
-    kl: (value: string) => `KL ${value} nats`,
-    loss: (value: string) => `loss ${value}`,
-    winRate: (value: string, baseline: string) => `win rate ${value} against ${baseline}`,
-    accuracy: (value: string) => `held-out accuracy ${value}`,
-    judgments: (count: number) => `${count} ${count === 1 ? "judgment" : "judgments"}`,
-    made: (when: string) => `made ${when}`,
+  /** Between the figures of a row, for those who do not see its columns. */
+  words: {
+    trainedWith: ", trained with ",
+    round: (role: string) => (role === "reward" ? ", update " : ", round "),
+    score: "score ",
+    loss: "loss ",
+    kl: "KL ",
+    nats: " nats",
+    won: "won ",
+    accuracy: "accuracy ",
+    judgments: " judgments",
+    made: ", made ",
   },
   checkout: "Check out",
   checkoutName: (name: string) => `Check out ${name}`,
@@ -175,7 +175,7 @@ export const versions = {
   comparison: {
     title: (first: string, second: string) => `${first} and ${second}`,
     figure: "Figure",
-    difference: "Difference",
+    difference: "Change",
     won: (second: string, first: string, rate: string, n: number, verdict: string) =>
       `${second} won ${rate} against ${first} on ${n} held-out prompts: ${verdict}.`,
     notEvaluated: "Not evaluated against each other.",

@@ -59,7 +59,8 @@ function elbow(row: Row, width: number): SVGElement {
 
 /** A circle for a policy, a diamond for a reward model; filled where it is present. */
 function knot(row: Row, isPresent: boolean): SVGElement {
-  const common = { class: "rv-knot", ...(isPresent ? { "data-present": "" } : {}) };
+  const kind = isPresent ? { "data-present": "" } : row.onPath ? { "data-path": "" } : {};
+  const common = { class: "rv-knot", ...kind };
   const size = isPresent ? 6 : 4.5;
   const shape =
     row.version.role === "reward"

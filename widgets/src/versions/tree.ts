@@ -24,10 +24,7 @@ class RowView {
   private drawn = "";
   private told = "";
 
-  constructor(
-    private row: Row,
-    now: number,
-  ) {
+  constructor(row: Row, now: number) {
     const { version } = row;
     this.element = h(
       "div",
@@ -48,9 +45,8 @@ class RowView {
   }
 
   show(row: Row, lanes: number, state: RowState): void {
-    this.row = row;
     // Five hundred rows are drawn again only where something of theirs is new.
-    const drawing = JSON.stringify([row.lanes, row.elbow, lanes, state.isPresent]);
+    const drawing = JSON.stringify([row.lanes, row.elbow, row.onPath, lanes, state.isPresent]);
     if (drawing !== this.drawn) this.graph.replaceChildren(graph(row, lanes, state.isPresent));
     this.drawn = drawing;
     const told = JSON.stringify(state);
@@ -62,7 +58,6 @@ class RowView {
     const { element } = this;
     element.tabIndex = state.isCurrent ? 0 : -1;
     element.setAttribute("aria-selected", String(state.isCurrent || state.isMarked));
-    element.setAttribute("aria-label", label(this.row, state));
     if (state.isPresent) element.setAttribute("aria-current", "true");
     else element.removeAttribute("aria-current");
     element.toggleAttribute("data-current", state.isCurrent);
@@ -153,62 +148,71 @@ function heading(version: Version): HTMLElement {
   );
 }
 
+// The name of a row is all that stands in it; what its columns say to the eye, hidden words say to
+// the ear. On a narrow page, where there are no columns, some of them are shown.
+
 function nameCell(version: Version, badge: HTMLElement): HTMLElement {
   const cell = h("span", { class: "rv-name" }, h("span", { class: "rv-version" }, version.name));
-  cell.append(badge);
+  cell.append(hidden(" "), badge);
   if (version.trained_with.length) {
-    cell.append(h("span", { class: "rv-tag" }, ...version.trained_with.map(tag)));
+    const tag = h("span", { class: "rv-tag" }, version.trained_with.join(", "));
+    cell.append(hidden(strings.words.trainedWith), tag);
   }
   return cell;
 }
 
-function tag(name: string): HTMLElement {
-  return h("span", { "data-reward": name }, name);
-}
-
 function cells({ version, level }: Row, now: number): HTMLElement[] {
-  const { metrics } = version;
-  const first = isReward(version) ? metrics.loss : metrics.score;
-  const made = h("span", { class: "rv-made", title: moment(version.made) }, ago(version.made, now));
+  const { metrics, role } = version;
+  const { words } = strings;
+  const { loss, score, kl } = metrics;
+  const made = cell("rv-made", hidden(words.made), ago(version.made, now));
+  made.title = moment(version.made);
   return [
-    h("span", { class: "rv-round" }, String(level - 1)),
-    h("span", { class: "rv-score" }, first === undefined ? "" : number(first)),
-    h("span", { class: "rv-kl" }, metrics.kl === undefined ? "" : number(metrics.kl, 1)),
+    cell("rv-round", hidden(words.round(role)), String(level - 1)),
+    isReward(version)
+      ? figure("rv-score", words.loss, loss, 2)
+      : figure("rv-score", words.score, score, 2),
+    figure("rv-kl", words.kl, kl, 1, words.nats),
     rateCell(version),
-    h("span", { class: "rv-judgments" }, version.judgments === null ? "" : `${version.judgments}`),
+    figure("rv-judgments", "", version.judgments, 0, words.judgments),
     made,
   ];
+}
+
+function cell(name: string, ...children: (Node | string)[]): HTMLElement {
+  return h("span", { class: name }, ...children);
+}
+
+/** Empty where there is no such figure. */
+function figure(
+  name: string,
+  word: string,
+  value: number | null | undefined,
+  digits: number,
+  unit = "",
+): HTMLElement {
+  if (value === null || value === undefined) return cell(name);
+  return cell(name, hidden(", "), shown(word), number(value, digits), hidden(unit));
+}
+
+function hidden(text: string): HTMLElement {
+  return h("span", { class: "rw-sr-only" }, text);
+}
+
+function shown(text: string): HTMLElement {
+  return h("span", { class: "rw-sr-only rv-word" }, text);
 }
 
 function rateCell(version: Version): HTMLElement {
   const latest = version.evaluations.at(-1);
   const found: Interval | undefined = version.accuracy ?? latest?.win_rate;
-  const cell = h("span", { class: "rv-rate" });
-  if (!found) return cell;
-  cell.append(ruler(found), h("span", { class: "rv-interval" }, interval(found)));
-  if (latest) cell.append(h("span", { class: "rw-muted" }, strings.against(latest.baseline)));
-  return cell;
-}
-
-/** All that a row shows, in words. */
-function label({ version, level }: Row, state: RowState): string {
-  const { metrics } = version;
-  const words = strings.label;
-  const latest = version.evaluations.at(-1);
-  const parts = [
-    version.name,
-    state.isPresent ? strings.present : "",
-    state.isMarked ? strings.marked : "",
-    state.isWorking ? strings.working : "",
-    words.round(version.role, level - 1),
-    version.trained_with.length ? words.with(version.trained_with) : "",
-    metrics.score == null ? "" : words.score(number(metrics.score)),
-    metrics.loss == null ? "" : words.loss(number(metrics.loss)),
-    metrics.kl == null ? "" : words.kl(number(metrics.kl, 1)),
-    latest ? words.winRate(interval(latest.win_rate), latest.baseline) : "",
-    version.accuracy ? words.accuracy(interval(version.accuracy)) : "",
-    version.judgments === null ? "" : words.judgments(version.judgments),
-    words.made(moment(version.made)),
-  ];
-  return parts.filter(Boolean).join(", ");
+  if (!found) return cell("rv-rate");
+  const word = version.accuracy ? strings.words.accuracy : strings.words.won;
+  const parts = [hidden(", "), shown(word), ruler(found)];
+  const rate = cell("rv-rate", ...parts, h("span", { class: "rv-interval" }, interval(found)));
+  if (latest) {
+    const against = h("span", { class: "rw-muted" }, strings.against(latest.baseline));
+    rate.append(hidden(" "), against);
+  }
+  return rate;
 }
