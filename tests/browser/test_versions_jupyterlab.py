@@ -1,6 +1,7 @@
 """The tree of versions as a person meets it: a real JupyterLab, kernel, database and browser."""
 
 from pathlib import Path
+from statistics import median
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -137,15 +138,13 @@ def test_five_hundred_versions_are_quick(open_cells, database):
     expect(tree.get_by_role("treeitem")).to_have_count(500)
     expect(row(tree, "policy@499")).to_be_in_viewport()
     row(tree, "policy@499").focus()
-    milliseconds = tree.evaluate(
-        """(e) => {
+    times = tree.evaluate(
+        """(e) => Array.from({length: 21}, () => {
             const began = performance.now();
-            for (let key = 0; key < 20; key += 1) {
-                document.activeElement.dispatchEvent(
-                    new KeyboardEvent("keydown", {key: "ArrowUp", bubbles: true}));
-                e.getBoundingClientRect();  // with layout
-            }
-            return (performance.now() - began) / 20;
-        }"""
+            document.activeElement.dispatchEvent(
+                new KeyboardEvent("keydown", {key: "ArrowUp", bubbles: true}));
+            e.getBoundingClientRect();  // with layout
+            return performance.now() - began;
+        })"""
     )
-    assert milliseconds < 100
+    assert median(times) < 100  # below that a person feels no wait

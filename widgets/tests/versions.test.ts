@@ -165,6 +165,14 @@ describe("moving", () => {
     // Once a name is begun, letters that are commands belong to it.
     expect(type(..."policy@3")).toBe("policy@3");
     expect(screen.events).toEqual([]);
+    // After a number they are commands again, however fast they come.
+    expect(type("1", "Enter", "u")).toBe("policy@1");
+    expect(screen.events.map((event) => event.type)).toEqual(["checkout"]);
+    expect(screen.message).toBe("Still working on the last step.");
+    screen.answer(view());
+    type("1", "u");
+    expect(screen.events.at(-1)).toMatchObject({ type: "undo" });
+    screen.answer(view());
     type("9", "9");
     expect(screen.message).toBe("No version begins with “99”.");
     vi.useRealTimers();

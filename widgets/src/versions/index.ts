@@ -5,7 +5,7 @@ import { focusedIn, h, uniqueId } from "../shared/dom";
 import { Widget, widgetModule } from "../shared/widget";
 import { versions as strings } from "../strings";
 import { comparison, details } from "./details";
-import { type Command, commandOf, find } from "./keys";
+import { type Command, commandOf, find, matches } from "./keys";
 import { layout, type Row } from "./layout";
 import type { Content, MoveEvent, TreeEvent, TreeModel, Version, View } from "./protocol";
 import { type RowState, VersionTree } from "./tree";
@@ -356,12 +356,18 @@ class Versions extends Widget<View, Content, TreeEvent> {
     return this.typed !== "" && Date.now() - this.typedAt < TYPING_MS;
   }
 
+  /** "c" goes on with "poli"; after "12" it is a command, however fast it comes. */
+  private belongsToName(key: string): boolean {
+    const typed = this.typed + key.toLowerCase();
+    return this.isTyping && this.rows.some((row) => matches(row.version.name, typed));
+  }
+
   // ---------------------------------------------------------------------------------------- keys
 
   protected override onKey(event: KeyboardEvent): void {
     const target = event.target;
     const inTree = this.tree.contains(target) || target === this.root;
-    const command = commandOf(event, this.isTyping);
+    const command = commandOf(event, this.belongsToName(event.key));
     if (!command || this.stage.hidden) return;
     const everywhere = ["checkout", "compare", "undo", "back", "escape"].includes(command.name);
     const onButton = target instanceof Element && target.closest("button") !== null;
@@ -373,6 +379,7 @@ class Versions extends Widget<View, Content, TreeEvent> {
   }
 
   private run(command: Command): void {
+    if (command.name !== "type") this.typed = "";
     const at = this.rows.findIndex((row) => row.version.name === this.current);
     if (command.name === "step") this.step(command.by);
     else if (command.name === "edge") this.chooseRow(command.last ? this.rows.length - 1 : 0);

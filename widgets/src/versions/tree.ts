@@ -82,6 +82,7 @@ export class VersionTree {
     "aria-multiselectable": "true",
   });
   private views = new Map<string, RowView>();
+  private width = "";
 
   /** @param choose A row was clicked; with a modifier it is to be marked. */
   constructor(describedBy: string, choose: (name: string, mark: boolean) => void) {
@@ -109,7 +110,10 @@ export class VersionTree {
 
   show(rows: readonly Row[], stateOf: (version: Version) => RowState): void {
     const lanes = Math.max(1, ...rows.map((row) => row.lane + 1));
-    this.element.style.setProperty("--rv-graph", `${graphWidth(lanes)}px`);
+    const width = `${graphWidth(lanes)}px`;
+    // Set again, even the same value would have every row laid out anew.
+    if (width !== this.width) this.element.style.setProperty("--rv-graph", width);
+    this.width = width;
     for (const row of rows) {
       this.views.get(row.version.name)?.show(row, lanes, stateOf(row.version));
     }
