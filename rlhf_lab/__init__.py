@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         TokenReport,
         Version,
     )
-    from rlhf_lab.widgets import ComparisonWidget, RankingWidget, TokenWidget
+    from rlhf_lab.widgets import ComparisonWidget, RankingWidget, TokenWidget, VersionTreeWidget
 
 _HOMES = {
     "annotators": "ComparisonQueue RankingQueue RubricAnnotator",
@@ -63,7 +63,7 @@ _HOMES = {
         "ComparisonReport Demonstration Interval Judgment LoraSpec Message Prompt Ranking Response "
         "Sampling TokenReport Version"
     ),
-    "widgets": "ComparisonWidget RankingWidget TokenWidget",
+    "widgets": "ComparisonWidget RankingWidget TokenWidget VersionTreeWidget",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -99,6 +99,7 @@ __all__ = [
     "TokenReport",
     "TokenWidget",
     "Version",
+    "VersionTreeWidget",
     "load_prompts",
     "preflight",
 ]

@@ -9,13 +9,13 @@ from dataclasses import replace
 from torch import Tensor
 
 from rlhf_lab.evaluation.kl import kl_per_response
-from rlhf_lab.evaluation.reward_gain import figures, reward_gain
+from rlhf_lab.evaluation.reward_gain import reward_gain
 from rlhf_lab.evaluation.win_rate import EvalReport, compare_versions
 from rlhf_lab.models import RoleModel
 from rlhf_lab.models.collection import collect_responses
 from rlhf_lab.models.roles import RoleName
 from rlhf_lab.store import PreferenceStore
-from rlhf_lab.types import Annotator, Prompt, Response, Sampling
+from rlhf_lab.types import Annotator, Evaluation, Prompt, Response, Sampling
 
 
 def evaluate_policy(
@@ -77,8 +77,14 @@ def evaluate_policy(
         with weights_as(model, "reward", reward_state):
             gain = reward_gain(model, prompts, before, after, seed=seed, progress=progress)
         report = replace(report, reward=reward, reward_gain=gain)
-    kept = figures(baseline, report.win_rate, kl, report.reward, report.reward_gain)
-    store.log_metrics("evaluation", version, 0, kept)
+    found = Evaluation(
+        baseline=baseline,
+        win_rate=report.win_rate,
+        kl=kl,
+        reward=report.reward,
+        reward_gain=report.reward_gain,
+    )
+    store.log_metrics("evaluation", version, 0, found.figures())
     return report
 
 

@@ -7,7 +7,7 @@ are measured on the same responses to the same held-out prompts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from rlhf_lab.algorithms.statistics import finite_scores
 from rlhf_lab.evaluation.kl import plain_batches
 from rlhf_lab.models import RoleModel
 from rlhf_lab.store import PreferenceStore
-from rlhf_lab.types import REWARD_ALONE, Alarm, Interval, Prompt, Response
+from rlhf_lab.types import REWARD_ALONE, Alarm, Evaluation, Interval, Prompt, Response
 
 # With fewer, a win rate of one half or less is mostly the luck of the prompts.
 FEWEST_PROMPTS = 8
@@ -88,16 +88,6 @@ def preference_alarm(
     )
 
 
-def figures(
-    baseline: str, win_rate: Interval, kl: float, reward: str | None, gain: Interval | None
-) -> dict[str, float]:
-    """An evaluation as the store keeps it; versions by their number."""
-    kept = {"baseline": float(_number(baseline)), "kl": kl, **_flat("win_rate", win_rate)}
-    if reward is None or gain is None:
-        return kept
-    return {**kept, "reward": float(_number(reward)), **_flat("reward_gain", gain)}
-
-
 def stored_alarm(store: PreferenceStore, version: str, reward: str | None) -> Alarm | None:
     """The alarm of a version's last evaluation; None if another reward is the present one since.
 
@@ -107,28 +97,7 @@ def stored_alarm(store: PreferenceStore, version: str, reward: str | None) -> Al
         reward: The present reward version.
     """
     rows = store.metrics("evaluation", version)
-    if not rows or reward is None:
+    found = Evaluation.from_figures(rows[-1].values, rows[-1].created_at) if rows else None
+    if found is None or reward is None or found.reward != reward or found.reward_gain is None:
         return None
-    kept = rows[-1].values
-    if kept.get("reward") != _number(reward):
-        return None
-    gain, win_rate = (_interval(name, kept) for name in ("reward_gain", "win_rate"))
-    return preference_alarm(version, f"policy@{kept['baseline']:.0f}", reward, gain, win_rate)
-
-
-def _number(version: str) -> int:
-    return int(version.partition("@")[2])
-
-
-def _flat(name: str, found: Interval) -> dict[str, float]:
-    ends = {f"{name}_low": found.low, f"{name}_high": found.high, f"{name}_n": float(found.n)}
-    return {name: found.estimate, **ends}
-
-
-def _interval(name: str, kept: Mapping[str, float]) -> Interval:
-    return Interval(
-        estimate=kept[name],
-        low=kept[f"{name}_low"],
-        high=kept[f"{name}_high"],
-        n=int(kept[f"{name}_n"]),
-    )
+    return preference_alarm(version, found.baseline, reward, found.reward_gain, found.win_rate)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rlhf_lab.training.ppo_run import PPORun
     from rlhf_lab.training.workbench import Workbench
     from rlhf_lab.types import Prompt, Response
-    from rlhf_lab.widgets import TokenWidget
+    from rlhf_lab.widgets import TokenWidget, VersionTreeWidget
 
 
 class Lab(LabData):
@@ -293,6 +293,17 @@ class Lab(LabData):
             CheckpointError: its files are missing or altered; nothing changed.
         """
         return self._bench.checkout(name, with_reward=with_reward)
+
+    def tree(self) -> VersionTreeWidget:
+        """The versions as a tree: look at them, compare two, check one out, undo.
+
+        It can do no more than `checkout` and `undo`, and says what they would raise.
+        """
+        from rlhf_lab.lab.versions import LabVersions
+        from rlhf_lab.widgets import VersionTreeWidget
+
+        source = LabVersions(self)
+        return VersionTreeWidget(source, source.compare)
 
     def undo(self) -> Version:
         """Check out the parent of the present policy; the reward model stays as it is.

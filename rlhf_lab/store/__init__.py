@@ -18,6 +18,7 @@ from rlhf_lab.store.prompt_files import read_prompts
 from rlhf_lab.store.restoring import RestoreReport, restore_lab
 from rlhf_lab.store.rows import Counts, MetricsRow
 from rlhf_lab.store.trace import Trace
+from rlhf_lab.store.version_records import evaluation_between, version_records
 from rlhf_lab.store.version_table import VersionTable
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "audit",
     "backup_lab",
     "choose_prompts",
+    "evaluation_between",
     "heldout_prompts",
     "move_lab",
     "open_or_make_store",
@@ -48,4 +50,5 @@ __all__ = [
     "restore_lab",
     "settle_identity",
     "settle_weights",
+    "version_records",
 ]

@@ -156,15 +156,17 @@ def _save(
     learned: set[str],
 ) -> None:
     metrics = {"rankings": float(len(learned)), "loss": report.loss_last}
+    intervals: dict[str, float] = {}
     for name in ("heldout_accuracy", "prequential_accuracy"):
         if (interval := getattr(report, name)) is not None:
             metrics[name] = interval.estimate
+            intervals |= interval.figures(name)
     if report.calibration is not None:
         metrics["calibration_error"] = report.calibration.error
     state = {"learned": sorted(learned), "report": report.as_state()}
     note = VersionNote(parent=parent.name if parent else None, metrics=metrics)
     tree.save("reward", Checkpoint(tensors=trainer.state(), state=state), note)
-    store.log_metrics("reward", report.version, 0, metrics)
+    store.log_metrics("reward", report.version, 0, {**metrics, **intervals})
 
 
 def _mean(losses: Sequence[float]) -> float:

@@ -37,6 +37,7 @@ from rlhf_lab.types.paths import as_path
 from rlhf_lab.types.prompts import Message, Prompt, Split
 from rlhf_lab.types.responses import IMPORTED, EndReason, Purpose, Response, Sampling
 from rlhf_lab.types.tokens import PieceKind, TokenPiece, TokenReport
+from rlhf_lab.types.versions import Evaluation, VersionRecord, VersionSource
 
 __all__ = [
     "ALL_BAD",
@@ -56,6 +57,7 @@ __all__ = [
     "ComparisonVerdict",
     "Demonstration",
     "EndReason",
+    "Evaluation",
     "Interval",
     "Judgment",
     "JudgmentKind",
@@ -76,6 +78,8 @@ __all__ = [
     "TokenPiece",
     "TokenReport",
     "Version",
+    "VersionRecord",
+    "VersionSource",
     "as_path",
     "utc_now",
     "values_to_tell",

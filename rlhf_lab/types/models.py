@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from rlhf_lab.errors import ConfigError
 from rlhf_lab.types.clock import utc_now
@@ -95,6 +95,23 @@ class Interval:
     def __str__(self) -> str:
         """As in "0.71 [0.62, 0.80] (n=64)"."""
         return f"{self.estimate:.2f} [{self.low:.2f}, {self.high:.2f}] (n={self.n})"
+
+    def figures(self, name: str) -> dict[str, float]:
+        """As the store keeps it: four figures, the estimate under the name itself."""
+        ends = {f"{name}_low": self.low, f"{name}_high": self.high, f"{name}_n": float(self.n)}
+        return {name: self.estimate, **ends}
+
+    @classmethod
+    def from_figures(cls, name: str, kept: Mapping[str, float]) -> Self | None:
+        """The one that `figures` was made of; None if not all four are kept."""
+        if not {name, f"{name}_low", f"{name}_high", f"{name}_n"} <= kept.keys():
+            return None
+        return cls(
+            estimate=kept[name],
+            low=kept[f"{name}_low"],
+            high=kept[f"{name}_high"],
+            n=int(kept[f"{name}_n"]),
+        )
 
 
 class Alarm(NamedTuple):

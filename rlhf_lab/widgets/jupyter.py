@@ -15,6 +15,7 @@ from rlhf_lab.types import (
     Progress,
     RankingSource,
     TokenReport,
+    VersionSource,
 )
 from rlhf_lab.widgets.bundle import bundle
 from rlhf_lab.widgets.comparison_state import ComparisonState
@@ -22,6 +23,7 @@ from rlhf_lab.widgets.ranking_reveal import Scorer
 from rlhf_lab.widgets.ranking_state import AHEAD, RankingState
 from rlhf_lab.widgets.state import WidgetState
 from rlhf_lab.widgets.tokens_state import Figure, TokenState
+from rlhf_lab.widgets.versions_state import Compare, VersionTreeState
 
 State = TypeVar("State", bound=WidgetState)
 
@@ -177,3 +179,19 @@ class TokenWidget(LabWidget[TokenState]):
     def reports(self) -> tuple[TokenReport, ...]:
         """What is shown, with every figure."""
         return self.state.reports
+
+
+class VersionTreeWidget(LabWidget[VersionTreeState]):
+    """Shows versions as a tree, compares two, checks one out and undoes.
+
+    Args:
+        source: Where versions come from; what it raises is told, and changes nothing.
+        compare: Takes the names of two versions and says where to look at what they write.
+    """
+
+    def __init__(self, source: VersionSource, compare: Compare | None = None) -> None:
+        super().__init__(VersionTreeState(source, compare), "versions")
+
+    def refresh(self) -> None:
+        """Ask the source again, for instance after `lab.ppo()`."""
+        self.state.refresh()

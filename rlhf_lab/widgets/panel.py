@@ -11,13 +11,20 @@ from typing import Any, ClassVar
 import param
 from panel.custom import AnyWidgetComponent
 
-from rlhf_lab.types import FLAGS, ComparisonSource, RankingSource, TokenReport
+from rlhf_lab.types import (
+    FLAGS,
+    ComparisonSource,
+    RankingSource,
+    TokenReport,
+    VersionSource,
+)
 from rlhf_lab.widgets.bundle import STATIC
 from rlhf_lab.widgets.comparison_state import ComparisonState
 from rlhf_lab.widgets.ranking_reveal import Scorer
 from rlhf_lab.widgets.ranking_state import AHEAD, RankingState
 from rlhf_lab.widgets.state import WidgetState
 from rlhf_lab.widgets.tokens_state import Figure, TokenState
+from rlhf_lab.widgets.versions_state import Compare, VersionTreeState
 
 
 class LabPane(AnyWidgetComponent):
@@ -104,3 +111,18 @@ class TokenPane(LabPane):
         **params: Any,  # noqa: ANN401 - Panel's own
     ) -> None:
         super().__init__(TokenState(reports, figure=figure), **params)
+
+
+class VersionTreePane(LabPane):
+    """Shows versions as a tree, as `VersionTreeWidget` does."""
+
+    _bundle: ClassVar = STATIC / "versions.js"
+    _stylesheets: ClassVar[list[Any]] = [STATIC / "versions.css"]
+
+    def __init__(
+        self,
+        source: VersionSource,
+        compare: Compare | None = None,
+        **params: Any,  # noqa: ANN401 - Panel's own
+    ) -> None:
+        super().__init__(VersionTreeState(source, compare), **params)

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from rlhf_lab.errors import NonFiniteError
-from rlhf_lab.evaluation.reward_gain import figures, preference_alarm, reward_gain, stored_alarm
+from rlhf_lab.evaluation.reward_gain import preference_alarm, reward_gain, stored_alarm
 from rlhf_lab.models import RoleModel
 from rlhf_lab.store import PreferenceStore
-from rlhf_lab.types import Interval, Response, Sampling
+from rlhf_lab.types import Evaluation, Interval, Response, Sampling
 from tests.evaluation.test_win_rate import report
 from tests.tiny import batch, load_tiny, prompt, rows, stir
 
@@ -90,8 +90,15 @@ def test_a_report_tells_the_gain_and_the_alarm():
 # The store
 
 
+def figures(win_rate: Interval, kl: float, **reward) -> dict[str, float]:
+    return Evaluation(baseline="policy@0", win_rate=win_rate, kl=kl, **reward).figures()
+
+
+RISEN = {"reward": "reward@1", "reward_gain": GAIN}
+
+
 def test_an_evaluation_is_kept_and_gives_its_alarm_again(store: PreferenceStore):
-    kept = figures("policy@0", LOST, 3.5, "reward@1", GAIN)
+    kept = figures(LOST, 3.5, **RISEN)
     assert (kept["kl"], kept["win_rate"], kept["reward_gain_low"]) == (3.5, 0.47, 0.41)
     store.log_metrics("evaluation", "policy@2", 0, kept)
     assert stored_alarm(store, "policy@2", "reward@1") == alarm()
@@ -104,13 +111,13 @@ def test_an_evaluation_is_kept_and_gives_its_alarm_again(store: PreferenceStore)
 def test_the_last_evaluation_counts_and_those_of_an_older_release_say_nothing(
     store: PreferenceStore,
 ):
-    store.log_metrics("evaluation", "policy@2", 0, figures("policy@0", LOST, 1, "reward@1", GAIN))
+    store.log_metrics("evaluation", "policy@2", 0, figures(LOST, 1, **RISEN))
     won = replace(LOST, estimate=0.7)
-    store.log_metrics("evaluation", "policy@2", 0, figures("policy@0", won, 1, "reward@1", GAIN))
+    store.log_metrics("evaluation", "policy@2", 0, figures(won, 1, **RISEN))
     assert stored_alarm(store, "policy@2", "reward@1") is None
     store.log_metrics("evaluation", "policy@1", 0, {"win_rate": 0.1, "kl": 1.0})
     assert stored_alarm(store, "policy@1", "reward@1") is None
-    assert set(figures("policy@0", LOST, 1.0, None, None)) == {
+    assert set(figures(LOST, 1.0)) == {
         "baseline", "kl", "win_rate", "win_rate_low", "win_rate_high", "win_rate_n",
     }  # fmt: skip
 

@@ -14,6 +14,12 @@ const BUSY_AFTER_MS = 1000;
 
 export type Tone = "info" | "error";
 
+/** What is said while events wait for Python: at once, and after a second. */
+export interface WaitWords {
+  saving: string;
+  waiting: (count: number) => string;
+}
+
 export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEvent> {
   readonly root: HTMLElement;
   /** What a widget puts its own elements into. */
@@ -58,6 +64,11 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
   stop(): void {
     clearTimeout(this.busyTimer);
     for (const stop of this.stops) stop();
+  }
+
+  /** For a widget whose events save no answers. */
+  protected get waitWords(): WaitWords {
+    return strings;
   }
 
   /** Bring the elements in line with the synced values. */
@@ -161,10 +172,10 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
       return;
     }
     // Who works on while the kernel is busy sees the count grow at once.
-    if (this.message.dataset.wait === "long") this.wait("long", strings.waiting(count));
-    else if (!this.message.textContent) this.wait("short", strings.saving);
+    if (this.message.dataset.wait === "long") this.wait("long", this.waitWords.waiting(count));
+    else if (!this.message.textContent) this.wait("short", this.waitWords.saving);
     this.busyTimer = setTimeout(() => {
-      this.tell(strings.waiting(count));
+      this.tell(this.waitWords.waiting(count));
       this.message.dataset.wait = "long";
     }, BUSY_AFTER_MS);
   }

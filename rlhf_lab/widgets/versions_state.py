@@ -1,0 +1,276 @@
+"""The tree of versions without a widget: what is shown, and what an event does to it.
+
+The truth is in the `VersionSource`. What this holds of its own is the way back: what was present
+before each checkout that was made here.
+
+Events of the types "checkout", "undo" and "back" have, beside what every event has,
+
+    {"name": "policy@1", "present": ["policy@3", "reward@2"]}
+
+`present` is what the page showed as present, so that an event which waited for a kernel that made
+a new version meanwhile, or came from an outdated page, changes nothing that its sender did not see.
+"compare" has `first` and `second`, "refresh" asks the source again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal, TypedDict
+
+from rlhf_lab.errors import ConfigError, UnknownVersion
+from rlhf_lab.types import START, Evaluation, Interval, VersionRecord, VersionSource
+from rlhf_lab.widgets.state import Event, WidgetState, reason
+
+WAYS_BACK: Final = 50
+
+Phase = Literal["ready", "empty", "error"]
+
+Compare = Callable[[str, str], str]
+"""Takes the names of an earlier and a later version, and says where to look at what they write."""
+
+
+class IntervalView(TypedDict):
+    """An estimate with its 95% interval."""
+
+    estimate: float
+    low: float
+    high: float
+    n: int
+
+
+class EvaluationView(TypedDict):
+    """A policy against a baseline."""
+
+    baseline: str
+    win_rate: IntervalView
+    kl: float | None
+    reward: str | None
+    reward_gain: IntervalView | None
+    made: str
+
+
+class VersionView(TypedDict):
+    """One version; `made` is a time in ISO 8601, `record` the number of events it knew of."""
+
+    name: str
+    role: str
+    parent: str | None
+    trained_with: list[str]
+    metrics: dict[str, float | None]
+    judgments: int | None
+    record: int | None
+    accuracy: IntervalView | None
+    evaluations: list[EvaluationView]
+    made: str
+
+
+class View(TypedDict):
+    """What may change with an event; `undo` and `back` say where these lead.
+
+    `compared` are the two that were compared last, `can_compare` whether anybody can be asked more.
+    """
+
+    phase: Phase
+    present: list[str]
+    undo: str | None
+    back: list[str]
+    compared: list[str]
+    can_compare: bool
+
+
+class VersionTreeState(WidgetState):
+    """Shows every version, and goes from one to another."""
+
+    def __init__(self, source: VersionSource, compare: Compare | None = None) -> None:
+        """Ask the source for the first time.
+
+        Args:
+            source: Where versions come from.
+            compare: Asked when two are compared; what it says becomes the notice.
+        """
+        super().__init__()
+        self._source = source
+        self._compare = compare
+        self._records: dict[str, VersionRecord] = {}
+        self._compared: list[str] = []
+        # What was present before each checkout made here, and what the last one left.
+        self._ways_back: list[list[str]] = []
+        self._left: list[str] = []
+        self._read()
+
+    @property
+    def present(self) -> list[str]:
+        """Names of the present versions, the policy first."""
+        return sorted(name for name, record in self._records.items() if record.is_present)
+
+    def refresh(self) -> None:
+        """Ask the source again, for instance after `lab.ppo()`."""
+        self._read()
+        self.changed()
+
+    def handle(self, event: Event) -> None:
+        """Check out, undo, go back or compare; what fails is told, and changes nothing."""
+        actions: Mapping[str, Callable[[Event], None]] = {
+            "checkout": self._checkout,
+            "undo": self._undo,
+            "back": self._go_back,
+            "compare": self._compare_two,
+            "refresh": lambda _: None,
+        }
+        if event.type not in actions:
+            raise ConfigError(f"{event.type!r:.40} is no event: use one of {', '.join(actions)}.")
+        if not self._read():
+            return
+        shown = event.fields.get("present")
+        if event.type in ("checkout", "undo", "back") and shown != self.present:
+            self.tell(
+                "info",
+                f"Nothing was changed: meanwhile {_names(self.present)} became present. Look "
+                "again, and repeat it if you still mean it.",
+            )
+            return
+        actions[event.type](event)
+
+    # What an event does
+
+    def _checkout(self, event: Event) -> None:
+        name = self._known(event.text("name")).version.name
+        if name in self.present:
+            self.tell("info", f"{name} is present already.")
+            return
+        self._move("Not checked out", lambda: self._source.checkout(name), self._ways_from_here())
+
+    def _undo(self, event: Event) -> None:
+        self._move("Not undone", self._source.undo, self._ways_from_here())
+
+    def _go_back(self, event: Event) -> None:
+        if not self._ways_back:
+            self.tell("info", "There is nothing to go back to: no checkout was made here.")
+            return
+        way = self._ways_back[-1]
+
+        def restore() -> None:
+            # The policy first: it brings the reward that it was trained with.
+            for name in way:
+                self._source.checkout(name)
+
+        self._move("Not gone back", restore, self._ways_back[:-1])
+
+    def _ways_from_here(self) -> list[list[str]]:
+        return [*self._ways_back, self.present][-WAYS_BACK:]
+
+    def _move(self, failure: str, action: Callable[[], object], ways_back: list[list[str]]) -> None:
+        before = self.present
+        try:
+            action()
+        except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
+            self._read()
+            kept = before == self.present
+            now = "Nothing was changed." if kept else f"Present now: {_names(self.present)}."
+            self.tell("error", f"{failure}. {now} {reason(error)}")
+            return
+        self._ways_back, self._left = ways_back, []
+        if self._read():
+            self.tell("info", f"Present now: {_names(self.present)}. The next update starts here.")
+
+    def _compare_two(self, event: Event) -> None:
+        first, second = (self._known(event.text(side)).version for side in ("first", "second"))
+        if first.role != second.role or first.name == second.name:
+            raise ConfigError(
+                f"{first.name} and {second.name}: choose two different versions of one role."
+            )
+        self._compared = [first.name, second.name]
+        self._update("ready")
+        if self._compare is not None:
+            self.tell("info", self._compare(first.name, second.name))
+
+    def _known(self, name: str) -> VersionRecord:
+        if name not in self._records:
+            raise UnknownVersion(f"{name!r:.40} is no version of this lab: choose one of the tree.")
+        return self._records[name]
+
+    # What is shown
+
+    def _read(self) -> bool:
+        """Ask the source; whether it answered."""
+        try:
+            records = self._source.versions()
+        except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
+            self.tell("error", f"The versions could not be read. {reason(error)}")
+            self._update("error")
+            return False
+        self._records = {record.version.name: record for record in records}
+        self._compared = [name for name in self._compared if name in self._records]
+        if self._left and self._left != self.present:
+            self._ways_back = []  # somebody went elsewhere since: the ways lead from another place
+        self._left = self.present
+        self.content = {"versions": [_version_view(record) for record in records]}
+        self._update("ready" if set(self._records) - {START} else "empty")
+        return True
+
+    def _update(self, phase: Phase) -> None:
+        back = [name for name in (self._ways_back or [[]])[-1] if name not in self.present]
+        view: View = {
+            "phase": phase,
+            "present": self.present,
+            "undo": self._parent_of_policy(),
+            "back": back,
+            "compared": self._compared if len(self._compared) == 2 else [],
+            "can_compare": self._compare is not None,
+        }
+        self.view = dict(view)
+
+    def _parent_of_policy(self) -> str | None:
+        policies = (self._records[n].version for n in self.present)
+        return next((v.parent for v in policies if v.role == "policy"), None)
+
+
+def _version_view(record: VersionRecord) -> VersionView:
+    version = record.version
+    events = version.judged.partition(":")[0]
+    return VersionView(
+        name=version.name,
+        role=version.role,
+        parent=version.parent,
+        trained_with=list(version.trained_with),
+        metrics={name: _finite(value) for name, value in version.metrics.items()},
+        judgments=record.judgments,
+        record=int(events) if events.isdecimal() else None,
+        accuracy=_interval_view(record.accuracy),
+        evaluations=[view for e in record.evaluations if (view := _evaluation_view(e))],
+        made=version.created_at.isoformat(),
+    )
+
+
+def _evaluation_view(evaluation: Evaluation) -> EvaluationView | None:
+    win_rate = _interval_view(evaluation.win_rate)
+    if win_rate is None:
+        return None
+    return EvaluationView(
+        baseline=evaluation.baseline,
+        win_rate=win_rate,
+        kl=_finite(evaluation.kl),
+        reward=evaluation.reward,
+        reward_gain=_interval_view(evaluation.reward_gain),
+        made=evaluation.created_at.isoformat(),
+    )
+
+
+def _interval_view(interval: Interval | None) -> IntervalView | None:
+    if interval is None or not all(
+        map(math.isfinite, (interval.estimate, interval.low, interval.high))
+    ):
+        return None
+    return IntervalView(
+        estimate=interval.estimate, low=interval.low, high=interval.high, n=interval.n
+    )
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no NaN, and a browser that is sent one shows nothing at all."""
+    return value if math.isfinite(value) else None
+
+
+def _names(names: Sequence[str]) -> str:
+    return " with ".join(names) or "nothing"
