@@ -26,6 +26,16 @@ from rlhf_lab.types.models import (
 from rlhf_lab.types.paths import as_path
 from rlhf_lab.types.prompts import Message, Prompt, Split
 from rlhf_lab.types.responses import IMPORTED, EndReason, Purpose, Response, Sampling
+from rlhf_lab.types.tables import (
+    ColumnKind,
+    TableColumn,
+    TableDetail,
+    TablePage,
+    TableQuery,
+    TableRow,
+    TableSource,
+    TableText,
+)
 
 __all__ = [
     "CRITERIA",
@@ -38,6 +48,7 @@ __all__ = [
     "VERSION_NAME",
     "Alarm",
     "Annotator",
+    "ColumnKind",
     "Demonstration",
     "EndReason",
     "Interval",
@@ -56,6 +67,13 @@ __all__ = [
     "Sampling",
     "Split",
     "Strength",
+    "TableColumn",
+    "TableDetail",
+    "TablePage",
+    "TableQuery",
+    "TableRow",
+    "TableSource",
+    "TableText",
     "Version",
     "as_path",
     "utc_now",

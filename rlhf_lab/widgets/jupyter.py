@@ -7,10 +7,11 @@ from typing import Any, Generic, TypeVar
 import anywidget
 import traitlets
 
-from rlhf_lab.types import Progress, RankingSource
+from rlhf_lab.types import Progress, RankingSource, TableSource
 from rlhf_lab.widgets.bundle import bundle
 from rlhf_lab.widgets.ranking_state import RankingState
 from rlhf_lab.widgets.state import WidgetState
+from rlhf_lab.widgets.table_state import TableState
 
 State = TypeVar("State", bound=WidgetState)
 
@@ -93,4 +94,23 @@ class RankingWidget(LabWidget[RankingState]):
 
     def refresh(self) -> None:
         """Ask the source again, for instance after `lab.generate()`."""
+        self.state.refresh()
+
+
+class TableWidget(LabWidget[TableState]):
+    """Searches, filters, sorts and pages through a table, and shows its rows whole.
+
+    Args:
+        source: The table; `lab.browse("responses")` makes one.
+        page_size: Rows to start with: 25, 50, 100 or 200.
+
+    Raises:
+        ConfigError: there is no such size of pages.
+    """
+
+    def __init__(self, source: TableSource, *, page_size: int = 50) -> None:
+        super().__init__(TableState(source, page_size=page_size), "tables")
+
+    def refresh(self) -> None:
+        """Read the page again, for instance after `lab.generate()`."""
         self.state.refresh()

@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 import param
 from panel.custom import AnyWidgetComponent
 
-from rlhf_lab.types import RankingSource
+from rlhf_lab.types import RankingSource, TableSource
 from rlhf_lab.widgets.bundle import STATIC
 from rlhf_lab.widgets.ranking_state import RankingState
 from rlhf_lab.widgets.state import WidgetState
+from rlhf_lab.widgets.table_state import TableState
 
 
 class LabPane(AnyWidgetComponent):
@@ -51,3 +52,19 @@ class RankingPane(LabPane):
 
     def __init__(self, source: RankingSource, **params: Any) -> None:  # noqa: ANN401 - Panel's own
         super().__init__(RankingState(source), **params)
+
+
+class TablePane(LabPane):
+    """Pages through a table, as `TableWidget` does."""
+
+    _bundle: ClassVar = STATIC / "tables.js"
+    _stylesheets: ClassVar[list[Any]] = [STATIC / "tables.css"]
+
+    def __init__(
+        self,
+        source: TableSource,
+        *,
+        page_size: int = 50,
+        **params: Any,  # noqa: ANN401 - Panel's own
+    ) -> None:
+        super().__init__(TableState(source, page_size=page_size), **params)
