@@ -69,6 +69,11 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
   /** The widget has another width. */
   protected resized(): void {}
 
+  /** What is said while events wait: at once, and after a second. */
+  protected get waitWords(): { short: string; long: (count: number) => string } {
+    return { short: strings.saving, long: strings.waiting };
+  }
+
   /** Python has dealt with some events. */
   protected acknowledged(): void {}
 
@@ -160,9 +165,9 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
       delete this.message.dataset.wait;
       return;
     }
-    if (this.message.dataset.wait !== "long") this.wait("short", strings.saving);
+    if (this.message.dataset.wait !== "long") this.wait("short", this.waitWords.short);
     this.busyTimer = setTimeout(() => {
-      this.tell(strings.waiting(count));
+      this.tell(this.waitWords.long(count));
       this.message.dataset.wait = "long";
     }, BUSY_AFTER_MS);
   }
