@@ -14,6 +14,12 @@ const BUSY_AFTER_MS = 1000;
 
 export type Tone = "info" | "error";
 
+/** What is said while events wait for Python: at once, and after a second. */
+export interface WaitWords {
+  saving: string;
+  waiting: (count: number) => string;
+}
+
 export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEvent> {
   readonly root: HTMLElement;
   /** What a widget puts its own elements into. */
@@ -60,6 +66,11 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
     for (const stop of this.stops) stop();
   }
 
+  /** For a widget whose events save no answers. */
+  protected get waitWords(): WaitWords {
+    return strings;
+  }
+
   /** Bring the elements in line with the synced values. */
   protected abstract show(): void;
 
@@ -68,11 +79,6 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
 
   /** The widget has another width. */
   protected resized(): void {}
-
-  /** What is said while events wait: at once, and after a second. */
-  protected get waitWords(): { short: string; long: (count: number) => string } {
-    return { short: strings.saving, long: strings.waiting };
-  }
 
   /** Python has dealt with some events. */
   protected acknowledged(): void {}
@@ -165,9 +171,9 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
       delete this.message.dataset.wait;
       return;
     }
-    if (this.message.dataset.wait !== "long") this.wait("short", this.waitWords.short);
+    if (this.message.dataset.wait !== "long") this.wait("short", this.waitWords.saving);
     this.busyTimer = setTimeout(() => {
-      this.tell(this.waitWords.long(count));
+      this.tell(this.waitWords.waiting(count));
       this.message.dataset.wait = "long";
     }, BUSY_AFTER_MS);
   }

@@ -68,7 +68,7 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
 
   protected override get waitWords() {
     // At once the rows turn pale; words would only flicker.
-    return { short: "", long: () => strings.busy };
+    return { saving: "", waiting: () => strings.busy };
   }
 
   // ------------------------------------------------------------------------------------- showing
