@@ -74,7 +74,7 @@ def _seconds(judgment: Any, _: Mapping[str, str]) -> str:  # noqa: ANN401 - a Ju
 
 
 def _when(value: Any, _: Mapping[str, str]) -> str:  # noqa: ANN401 - a Response or Judgment
-    return moment(value.created_at)
+    return moment(value.created_at).removesuffix(" UTC")
 
 
 _SPLIT_ALONE = _column("split", "split", shown=False)
@@ -101,12 +101,12 @@ _COLUMNS: Mapping[str, tuple[_Column, ...]] = {
         _column("version", "version", key=ResponseRow.version, values=ResponseRow.version),
         _column("end_reason", "ended by", "label", 2, key=ResponseRow.end_reason),
         _column("purpose", "purpose", "label", 3, key=ResponseRow.purpose),
-        _column("when", "when", "time", 3, key=ResponseRow.created_at, cell=_when),
+        _column("when", "when (UTC)", "time", 3, key=ResponseRow.created_at, cell=_when),
         _column("id", "id", "id", 2),
         _SPLIT_ALONE,
     ),
     "judgments": (
-        _column("when", "when", "time", 2, key=JudgmentRow.created_at, cell=_when),
+        _column("when", "when (UTC)", "time", 2, key=JudgmentRow.created_at, cell=_when),
         _column(
             "annotator", "annotator", key=JudgmentRow.annotator, values=JudgmentRow.annotator
         ),
@@ -210,7 +210,7 @@ class TableBrowser:
 
     def _row(self, value: Any, prompts: Mapping[str, str]) -> TableRow:  # noqa: ANN401
         cells = {
-            one.column.name: printable(self._cell(one)(value, prompts), _CELL)
+            one.column.name: _shown(self._cell(one)(value, prompts), one.column.kind)
             for one in self._columns.values()
             if one.column.shown
         }
@@ -218,6 +218,12 @@ class TableBrowser:
 
     def _cell(self, one: _Column) -> Callable[[Any, Mapping[str, str]], str]:
         return one.cell or self._spec.shown[one.column.title]
+
+
+def _shown(text: str, kind: ColumnKind) -> str:
+    if kind == "text":
+        text = " ".join(text[: 2 * _CELL].split())  # two lines have no room for lines of their own
+    return printable(text, _CELL)
 
 
 def _numbered(

@@ -51,7 +51,7 @@ def work_with_keys(root: Locator) -> None:
     keyboard.press("/")
     keyboard.press("Escape")  # empties the search
     expect(root.locator(".rt-range")).to_have_text(f"rows 1–50 of {RESPONSES}")
-    root.get_by_label("version", exact=True).select_option("policy@2")
+    root.get_by_label("Version", exact=True).select_option("policy@2")
     expect(root.locator(".rt-range")).to_have_text(f"rows 1–50 of {RESPONSES // 4}")
     root.get_by_role("button", name="Clear", exact=True).click()
     expect(root.locator(".rt-range")).to_have_text(f"rows 1–50 of {RESPONSES}")

@@ -87,7 +87,7 @@ def test_rows_are_cards_where_there_is_little_room(in_jupyterlab):
     in_jupyterlab.evaluate("(e) => { e.parentElement.style.width = '360px'; }")
     expect(in_jupyterlab.locator("thead")).to_be_hidden()
     order = in_jupyterlab.get_by_label("Sort", exact=True)
-    order.select_option("length, smallest first")
+    order.select_option("Length, smallest first")
     expect(in_jupyterlab.locator("tbody tr").first).to_contain_text("policy@3")
     in_jupyterlab.locator("tbody tr").nth(2).click()
     expect(in_jupyterlab.locator(".rt-facts")).to_be_visible()

@@ -95,7 +95,7 @@ export const tables = {
   clear: "Clear",
   refresh: "Refresh",
   sortBy: "Sort",
-  tableOrder: "last stored first",
+  tableOrder: "Last stored first",
   sortOption,
   sorted: (title: string, kind: string, descending: boolean) =>
     `Sorted by ${sortOption(title, kind, descending)}.`,

@@ -163,12 +163,13 @@ export class Grid {
       "data-importance": column.importance,
     });
     if (!column.sortable) {
-      heading.append(h("span", {}, column.title));
+      heading.append(h("span", {}, strings.title(column.title)));
       return heading;
     }
     heading.setAttribute("aria-sort", "none");
     const arrow = h("span", { class: "rt-arrow", "aria-hidden": "true" });
-    const button = h("button", { type: "button", class: "rt-sort" }, column.title, arrow);
+    const button = h("button", { type: "button", class: "rt-sort" });
+    button.append(h("span", {}, strings.title(column.title)), arrow);
     button.addEventListener("click", () => this.host.sort(column));
     heading.append(button);
     return heading;

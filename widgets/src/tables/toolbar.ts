@@ -128,7 +128,7 @@ export class Toolbar {
     select.addEventListener("change", () => {
       this.host.ask(withFilter(this.host.query, column.name, select.value));
     });
-    return labelled(column.title, select);
+    return labelled(strings.title(column.title), select);
   }
 }
 
@@ -139,7 +139,7 @@ function orders(columns: Column[]): HTMLElement[] {
       h(
         "option",
         { value: orderOf(name, descending) },
-        strings.sortOption(title, kind, descending),
+        strings.sortOption(strings.title(title), kind, descending),
       ),
     ),
   );
