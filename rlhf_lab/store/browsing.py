@@ -85,7 +85,7 @@ _COLUMNS: Mapping[str, tuple[_Column, ...]] = {
         _column("split", "split", key=PromptRow.split),
         _column("source", "source", "label", 2, key=PromptRow.source, values=PromptRow.source),
         _column("tags", "tags", "label", 3),
-        _column("id", "id", "id", 2),
+        _column("id", "ID", "id", 2),
     ),
     "responses": (
         _column("prompt", "prompt", "text", 2),
@@ -102,7 +102,7 @@ _COLUMNS: Mapping[str, tuple[_Column, ...]] = {
         _column("end_reason", "ended by", "label", 2, key=ResponseRow.end_reason),
         _column("purpose", "purpose", "label", 3, key=ResponseRow.purpose),
         _column("when", "when (UTC)", "time", 3, key=ResponseRow.created_at, cell=_when),
-        _column("id", "id", "id", 2),
+        _column("id", "ID", "id", 2),
         _SPLIT_ALONE,
     ),
     "judgments": (
@@ -116,14 +116,14 @@ _COLUMNS: Mapping[str, tuple[_Column, ...]] = {
         _column("comment", "comment", "text", 3),
         _column("seconds", "took", "number", 2, key=JudgmentRow.seconds, cell=_seconds),
         _column("occasion", "occasion", "label", 3),
-        _column("id", "id", "id", 2),
+        _column("id", "ID", "id", 2),
         _column("kind", "kind", shown=False),
         _column("version", "version", shown=False, values=ResponseRow.version),
         _SPLIT_ALONE,
     ),
 }  # fmt: skip
 
-_SEARCHED = {"judgments": "comments, prompts and responses"}
+_SEARCHED = {"judgments": "comments and texts"}
 
 
 class TableBrowser:
@@ -147,7 +147,7 @@ class TableBrowser:
 
     @property
     def searches(self) -> str:
-        """As in "comments, prompts and responses"."""
+        """As in "comments and texts"."""
         return _SEARCHED.get(self.name, self.name)
 
     def columns(self) -> Sequence[TableColumn]:
@@ -217,7 +217,7 @@ class TableBrowser:
         return TableRow(id=value.id, cells=cells)
 
     def _cell(self, one: _Column) -> Callable[[Any, Mapping[str, str]], str]:
-        return one.cell or self._spec.shown[one.column.title]
+        return one.cell or self._spec.shown[one.column.title.lower()]
 
 
 def _shown(text: str, kind: ColumnKind) -> str:

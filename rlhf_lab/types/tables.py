@@ -105,7 +105,7 @@ class TableSource(Protocol):
 
     @property
     def searches(self) -> str:
-        """What a search looks at, as in "responses" or "comments, prompts and responses"."""
+        """What a search looks at, as in "responses" or "comments and texts"."""
         ...
 
     def columns(self) -> Sequence[TableColumn]:

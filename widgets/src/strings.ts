@@ -68,8 +68,6 @@ export const ranker = {
 } as const;
 
 const number = (value: number): string => value.toLocaleString("en-US");
-const counted = (count: number, things: string): string =>
-  `${number(count)} ${count === 1 ? things.replace(/s$/, "") : things}`;
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 const sortOption = (title: string, kind: string, descending: boolean): string => {
@@ -87,8 +85,8 @@ const emptyTables: Record<string, { text: string; code: string }> = {
 export const tables = {
   widget: (name: string) => `Table of ${name}`,
   title: capital,
-  total: (total: number, name: string, narrowed: boolean) =>
-    narrowed ? `${counted(total, name)} found` : counted(total, name),
+  total: (total: number, narrowed: boolean) =>
+    narrowed ? `${number(total)} found` : number(total),
   toolbar: "Search and filters",
   search: (searches: string) => `Search ${searches}`,
   any: "any",
@@ -103,7 +101,7 @@ export const tables = {
   pages: "Pages",
   range: (from: number, to: number, total: number) =>
     total ? `rows ${number(from)}–${number(to)} of ${number(total)}` : "no rows",
-  pageSize: "Rows per page",
+  pageSize: "Per page",
   first: "First page",
   previous: "Previous page",
   next: "Next page",

@@ -233,8 +233,15 @@ describe("rows", () => {
     expect(screen.root.querySelector("b")).toBeNull();
     expect(screen.rows).toHaveLength(25);
     expect(screen.get(".rt-range").textContent).toBe("rows 1–25 of 120");
-    expect(screen.get(".rt-total").textContent).toBe("120 responses");
+    expect(screen.get(".rt-total").textContent).toBe("120");
     expect(screen.root.querySelector("a")).toBeNull();
+  });
+
+  it("say that a response is empty, and nothing where there is no comment", () => {
+    const rows = [{ key: "r0", cells: { response: "", version: "" } }];
+    const screen = new TableScreen(content({ total: 1, rows }));
+    expect(screen.text(0)).toBe("(empty)");
+    expect(screen.row(0).querySelectorAll("td")[1]?.textContent).toBe("");
   });
 
   it("are moved over with arrows, and leave no key to the notebook", () => {

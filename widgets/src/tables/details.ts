@@ -58,6 +58,7 @@ export class Details {
     if (detail === this.shown) return;
     this.shown = detail;
     this.title.textContent = strings.title(detail.title);
+    this.element.dataset.of = detail.title;
     this.element.setAttribute("aria-label", strings.details(detail.title));
     this.body.replaceChildren(...(detail.error ? [errorOf(detail)] : partsOf(detail)));
     this.element.scrollTop = 0;

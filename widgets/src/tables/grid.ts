@@ -192,6 +192,11 @@ function cellOf(text: string, column: Column): HTMLElement {
     dir: "auto",
   });
   content.textContent = text;
+  // An empty answer is one; a comment that nobody made is none.
+  if (!text && column.kind === "text" && column.importance === 1) {
+    content.textContent = strings.emptyText;
+    content.classList.add("rw-muted");
+  }
   return h(
     "td",
     {

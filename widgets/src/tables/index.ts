@@ -105,7 +105,7 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
     this.showState(content);
     this.pager.show(content);
     this.total.textContent =
-      page.phase === "ready" ? strings.total(page.total, content.name, isNarrowed(page)) : "";
+      page.phase === "ready" ? strings.total(page.total, isNarrowed(page)) : "";
     if (this.openRow && !this.grid.has(this.openRow)) this.closeDetails();
     this.grid.select(this.openRow);
     this.measure();
