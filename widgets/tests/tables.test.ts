@@ -339,11 +339,25 @@ describe("search and filters", () => {
     expect(screen.events).toHaveLength(2);
   });
 
+  it("are asked for together by who types and chooses at once", () => {
+    const screen = new TableScreen();
+    screen.type("tea");
+    screen.choose('select[name="version"]', "key-policy@1");
+    expect(screen.asked).toMatchObject({ search: "tea", filters: { version: "key-policy@1" } });
+    vi.advanceTimersByTime(1000);
+    expect(screen.events).toHaveLength(1);
+    screen.answer();
+    expect(screen.get<HTMLInputElement>(".rt-search").value).toBe("tea");
+  });
+
   it("do not ask for half a sign that is being composed", () => {
     const screen = new TableScreen();
+    screen.get(".rt-search").dispatchEvent(new Event("compositionstart"));
     screen.type("こ", { isComposing: true });
     vi.advanceTimersByTime(1000);
     expect(screen.events).toEqual([]);
+    screen.model.set("content", content({ number: 1 }));
+    expect(screen.get<HTMLInputElement>(".rt-search").value).toBe("こ");
     screen.get(".rt-search").dispatchEvent(new Event("compositionend"));
     vi.advanceTimersByTime(250);
     expect(screen.asked.search).toBe("こ");
@@ -492,6 +506,14 @@ describe("details", () => {
     expect(screen.get("dd.rt-id").textContent).toBe("<img src=x>");
     screen.detail("r0", { error: "It is <gone>." });
     expect(screen.get(".rt-error").textContent).toBe("It is <gone>.");
+  });
+
+  it("are read again with the rows", () => {
+    const screen = new TableScreen();
+    screen.row(1).click();
+    screen.detail("r1");
+    screen.button("Refresh").click();
+    expect(screen.events).toMatchObject([{ type: "refresh" }, { type: "detail", row: "r1" }]);
   });
 
   it("close when their row leaves the page, and stay while it is there", () => {

@@ -10,7 +10,7 @@ import { Details } from "./details";
 import { Grid, type GridHost, rangeOf } from "./grid";
 import { Pager } from "./pager";
 import type { Column, Content, Query, TableEvent, TableModel, View } from "./protocol";
-import { isNarrowed, queryOf, sortedBy } from "./query";
+import { isNarrowed, queryOf, sortedBy, withSearch } from "./query";
 import { Toolbar, type ToolbarHost } from "./toolbar";
 
 /** Who runs down the rows with an arrow held wants the details of the one they stop at. */
@@ -75,9 +75,9 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
 
   protected override show(): void {
     const content = this.content;
-    // A late answer: a newer question is on its way already.
-    if (this.shown && content.page.number < this.number) return;
-    if (content !== this.shown) this.showContent(content);
+    // A late answer is not shown: a newer question is on its way already.
+    const isLate = this.shown !== null && content.page.number < this.number;
+    if (content !== this.shown && !isLate) this.showContent(content);
     this.showDetail();
     this.showWait();
   }
@@ -155,8 +155,10 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
 
   // ------------------------------------------------------------------------------------- asking
 
-  ask(query: Query): void {
-    this.toolbar.stop();
+  ask(asked: Query): void {
+    // Who types and goes on to a filter at once means both.
+    const words = this.toolbar.takeWords();
+    const query = words === null ? asked : withSearch(asked, words);
     this.number = Math.max(this.number, this.content.page.number) + 1;
     this.query = query;
     // Shown at once: who clicks twice means the page after the next.
@@ -176,6 +178,7 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
 
   private refresh(): void {
     this.send({ type: "refresh" });
+    if (this.openRow) this.send({ type: "detail", row: this.openRow });
   }
 
   protected override send(event: Unsent<TableEvent>): void {

@@ -21,6 +21,7 @@ export class Toolbar {
   private readonly order = h("select", { class: "rt-select" });
   private readonly clearButton: HTMLButtonElement;
   private pause: ReturnType<typeof setTimeout> | undefined;
+  private composing = false;
   private columns: Column[] | null = null;
 
   constructor(
@@ -32,7 +33,13 @@ export class Toolbar {
     this.search.spellcheck = false;
     this.search.setAttribute("aria-keyshortcuts", "/");
     this.search.addEventListener("input", (event) => this.typed(event as InputEvent));
-    this.search.addEventListener("compositionend", () => this.wait());
+    this.search.addEventListener("compositionstart", () => {
+      this.composing = true;
+    });
+    this.search.addEventListener("compositionend", () => {
+      this.composing = false;
+      this.wait();
+    });
     this.clearButton = button(strings.clear, () => this.clear());
     this.order.addEventListener("change", () => this.reorder());
     this.element = h(
@@ -53,7 +60,8 @@ export class Toolbar {
 
   /** Bring the fields in line with what is asked; never what somebody is typing. */
   showQuery(query: Query): void {
-    if (this.pause === undefined && this.search.value.trim() !== query.search.trim()) {
+    const typing = this.pause !== undefined || this.composing;
+    if (!typing && this.search.value.trim() !== query.search.trim()) {
       this.search.value = query.search;
     }
     for (const select of this.filters.querySelectorAll("select")) {
@@ -86,8 +94,11 @@ export class Toolbar {
     this.pause = undefined;
   }
 
-  get isSearching(): boolean {
-    return focusedIn(this.element) === this.search;
+  /** Words that are typed and not asked for yet, to be asked for now; null if there are none. */
+  takeWords(): string | null {
+    if (this.pause === undefined) return null;
+    this.stop();
+    return this.search.value;
   }
 
   private typed(event: InputEvent): void {
