@@ -241,6 +241,7 @@ describe("rows", () => {
     const rows = [{ key: "r0", cells: { response: "", version: "" } }];
     const screen = new TableScreen(content({ total: 1, rows }));
     expect(screen.text(0)).toBe("(empty)");
+    expect(screen.row(0).querySelector("td")?.hasAttribute("data-empty")).toBe(false);
     expect(screen.row(0).querySelectorAll("td")[1]?.textContent).toBe("");
   });
 

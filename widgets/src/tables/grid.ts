@@ -204,7 +204,7 @@ function cellOf(text: string, column: Column): HTMLElement {
       "data-kind": column.kind,
       "data-importance": column.importance,
       "data-label": column.title,
-      "data-empty": text === "",
+      "data-empty": content.textContent === "",
     },
     content,
   );
