@@ -69,16 +69,20 @@ def test_a_hostile_row_is_text_in_jupyterlab(in_jupyterlab):
     assert table_checks.violations(in_jupyterlab) == []
 
 
-def test_a_busy_kernel_loses_no_question_and_answers_the_last(in_jupyterlab, lab):
+def test_a_busy_kernel_loses_no_question_and_answers_the_last(in_jupyterlab, lab, tmp_path):
+    gate = tmp_path / "gate"
     lab.page.evaluate(
-        """() => {
+        """(code) => {
             const { session } = window.jupyterapp.shell.currentWidget.sessionContext;
-            session.kernel.requestExecute({ code: "import time; time.sleep(3)" });
-        }"""
+            session.kernel.requestExecute({ code });
+        }""",
+        f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.02)",
     )
     for _ in range(3):
         in_jupyterlab.get_by_role("button", name="Next page").click()
     expect(in_jupyterlab.locator(".rw-message")).to_contain_text("The kernel is busy")
+    expect(in_jupyterlab.locator(".rt-range")).to_have_text("rows 1–50 of 300")
+    gate.touch()
     expect(in_jupyterlab.locator(".rt-range")).to_have_text("rows 151–200 of 300")
     expect(in_jupyterlab.locator(".rw-message")).to_have_text("")
 
