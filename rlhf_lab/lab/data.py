@@ -15,6 +15,7 @@ from rlhf_lab.store import (
     JudgmentTable,
     PreferenceStore,
     Table,
+    TableBrowser,
     Trace,
     VersionTable,
     audit,
@@ -27,7 +28,7 @@ from rlhf_lab.types import FLAGS, START, Annotator, Prompt, RankingItem, Respons
 
 if TYPE_CHECKING:
     from rlhf_lab.store.exchange import ExportReport, ImportReport
-    from rlhf_lab.widgets import ComparisonWidget, RankingWidget
+    from rlhf_lab.widgets import ComparisonWidget, RankingWidget, TableWidget
 
 
 class LabData:
@@ -301,6 +302,40 @@ class LabData:
         `lab.judgments.with_superseded()` is the whole record.
         """
         return JudgmentTable(self.store.database)
+
+    def browse(
+        self,
+        what: Literal["prompts", "responses", "judgments"] | Table[Any] = "responses",
+        *,
+        page_size: int = 50,
+    ) -> TableWidget:
+        """The table widget: search, filter and sort any number of rows, and read them whole.
+
+        A method of the lab and not of its tables, since those are the store's, which knows no
+        widgets.
+
+        Args:
+            what: A kind of rows, the one stored last first, or a table with filters of its own,
+                as in `lab.browse(lab.responses.where(version="policy@1"))`.
+            page_size: Rows to start with: 25, 50, 100 or 200.
+
+        Raises:
+            ConfigError: there are no such rows, or no such size.
+        """
+        from rlhf_lab.widgets import TableWidget
+
+        return TableWidget(self._rows(what), page_size=page_size)
+
+    def _rows(self, what: str | Table[Any]) -> TableBrowser:
+        if isinstance(what, Table):
+            return TableBrowser(what)
+        if what not in ("prompts", "responses", "judgments"):
+            raise ConfigError(
+                f"browse({what!r:.80}): 'prompts', 'responses', 'judgments', or one of the lab's "
+                "tables."
+            )
+        table: Table[Any] = getattr(self, what)
+        return TableBrowser(table)
 
     def trace(self, judgment_id: str) -> Trace:
         """Where a judgment comes from, what it was about and what became of it.

@@ -27,8 +27,10 @@ def printable(text: str, width: int | None = None) -> str:
     """
     if width is not None:
         text = text[: 2 * width + 2]  # every character becomes at least one, and "\r\n" one too
-    text = text.replace("\r\n", "\n")
-    shown = "".join(map(_visible, text if width is None else text[: width + 1]))
+    text = text.replace("\r\n", "\n").replace("\n", "⏎")
+    cut = text if width is None else text[: width + 1]
+    # Most texts need no look at each character.
+    shown = cut if cut.isprintable() else "".join(map(_visible, cut))
     if width is None or len(shown) <= width:
         return shown
     return shown[: max(width - 1, 0)] + "…"
@@ -98,8 +100,6 @@ def whole(value: Any) -> Any:  # noqa: ANN401 - texts, and lists and dicts of su
 
 
 def _visible(character: str) -> str:
-    if character == "\n":
-        return "⏎"
     if character.isprintable() or character in _HARMLESS or _is_space(character):
         return character
     return character.encode("unicode_escape").decode("ascii")

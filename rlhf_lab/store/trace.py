@@ -51,7 +51,7 @@ class Trace:
         lines = (f"{name + ':':<15}{printable(value, _WIDTH)}" for name, value in self._facts())
         shown = (
             f"  {name}. {rank:<7} {printable(about, _WIDTH)}: {printable(text, _WIDTH)}"
-            for name, rank, about, text in self._shown()
+            for name, rank, about, text in self.shown()
         )
         return "\n".join([*lines, *shown])
 
@@ -66,12 +66,18 @@ class Trace:
             head_cell(f"{name}. {rank}".rstrip(), "row")
             + text_cell(about, _WIDTH, wide=True)
             + text_cell(text, 2 * _WIDTH)
-            for name, rank, about, text in self._shown()
+            for name, rank, about, text in self.shown()
         )
         body = "".join(f"<tr>{line}</tr>" for line in (*facts, *shown))
         return in_frame(f"<table aria-label='trace of a judgment'><tbody>{body}</tbody></table>")
 
     def _facts(self) -> Iterator[tuple[str, str]]:
+        yield from self.record()
+        for message in self.prompt.messages:
+            yield message.role, message.content
+
+    def record(self) -> Iterator[tuple[str, str]]:
+        """Name and value of each thing there is to know, without the texts it was about."""
         said = self.judgment
         yield "judgment", f"{said.id} ({said.kind}, {'counts' if self.counts else 'superseded'})"
         took = f", {said.seconds:,.1f} s" if said.seconds else ""  # what was imported may not say
@@ -92,10 +98,9 @@ class Trace:
         place = f"{self.place:,} of {self.length:,}"
         yield "chain", f"{place}, {self.hash} after {self.previous or '-'}"
         yield "prompt", f"{self.prompt.id} ({self.prompt.split}, {self.prompt.source})"
-        for message in self.prompt.messages:
-            yield message.role, message.content
 
-    def _shown(self) -> Iterator[tuple[str, str, str, str]]:
+    def shown(self) -> Iterator[tuple[str, str, str, str]]:
+        """Letter, rank, source and text of each candidate, in the order they were shown."""
         ranks = self.judgment.ranking.ranks() if self.judgment.ranking else {}
         names = {i: letter(place) for place, i in enumerate(self.judgment.shown_order)}
         for response in self.candidates:

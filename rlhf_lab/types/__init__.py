@@ -36,6 +36,16 @@ from rlhf_lab.types.models import (
 from rlhf_lab.types.paths import as_path
 from rlhf_lab.types.prompts import Message, Prompt, Split
 from rlhf_lab.types.responses import IMPORTED, EndReason, Purpose, Response, Sampling
+from rlhf_lab.types.tables import (
+    ColumnKind,
+    TableColumn,
+    TableDetail,
+    TablePage,
+    TableQuery,
+    TableRow,
+    TableSource,
+    TableText,
+)
 from rlhf_lab.types.tokens import PieceKind, TokenPiece, TokenReport
 from rlhf_lab.types.versions import Evaluation, VersionRecord, VersionSource
 
@@ -52,6 +62,7 @@ __all__ = [
     "VERSION_NAME",
     "Alarm",
     "Annotator",
+    "ColumnKind",
     "ComparisonReport",
     "ComparisonSource",
     "ComparisonVerdict",
@@ -75,6 +86,13 @@ __all__ = [
     "Sampling",
     "Split",
     "Strength",
+    "TableColumn",
+    "TableDetail",
+    "TablePage",
+    "TableQuery",
+    "TableRow",
+    "TableSource",
+    "TableText",
     "TokenPiece",
     "TokenReport",
     "Version",

@@ -3,6 +3,7 @@
 from rlhf_lab.widgets.jupyter import (
     ComparisonWidget,
     RankingWidget,
+    TableWidget,
     TokenWidget,
     VersionTreeWidget,
 )
@@ -11,6 +12,7 @@ from rlhf_lab.widgets.rendering import render_markdown
 __all__ = [
     "ComparisonWidget",
     "RankingWidget",
+    "TableWidget",
     "TokenWidget",
     "VersionTreeWidget",
     "render_markdown",

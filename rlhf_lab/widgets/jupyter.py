@@ -14,6 +14,7 @@ from rlhf_lab.types import (
     ComparisonSource,
     Progress,
     RankingSource,
+    TableSource,
     TokenReport,
     VersionSource,
 )
@@ -22,6 +23,7 @@ from rlhf_lab.widgets.comparison_state import ComparisonState
 from rlhf_lab.widgets.ranking_reveal import Scorer
 from rlhf_lab.widgets.ranking_state import AHEAD, RankingState
 from rlhf_lab.widgets.state import WidgetState
+from rlhf_lab.widgets.table_state import TableState
 from rlhf_lab.widgets.tokens_state import Figure, TokenState
 from rlhf_lab.widgets.versions_state import Compare, VersionTreeState
 
@@ -194,4 +196,22 @@ class VersionTreeWidget(LabWidget[VersionTreeState]):
 
     def refresh(self) -> None:
         """Ask the source again, for instance after `lab.ppo()`."""
+
+
+class TableWidget(LabWidget[TableState]):
+    """Searches, filters, sorts and pages through a table, and shows its rows whole.
+
+    Args:
+        source: The table; `lab.browse("responses")` makes one.
+        page_size: Rows to start with: 25, 50, 100 or 200.
+
+    Raises:
+        ConfigError: there is no such size of pages.
+    """
+
+    def __init__(self, source: TableSource, *, page_size: int = 50) -> None:
+        super().__init__(TableState(source, page_size=page_size), "tables")
+
+    def refresh(self) -> None:
+        """Read the page again, for instance after `lab.generate()`."""
         self.state.refresh()

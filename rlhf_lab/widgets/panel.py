@@ -15,6 +15,7 @@ from rlhf_lab.types import (
     FLAGS,
     ComparisonSource,
     RankingSource,
+    TableSource,
     TokenReport,
     VersionSource,
 )
@@ -23,6 +24,7 @@ from rlhf_lab.widgets.comparison_state import ComparisonState
 from rlhf_lab.widgets.ranking_reveal import Scorer
 from rlhf_lab.widgets.ranking_state import AHEAD, RankingState
 from rlhf_lab.widgets.state import WidgetState
+from rlhf_lab.widgets.table_state import TableState
 from rlhf_lab.widgets.tokens_state import Figure, TokenState
 from rlhf_lab.widgets.versions_state import Compare, VersionTreeState
 
@@ -126,3 +128,19 @@ class VersionTreePane(LabPane):
         **params: Any,  # noqa: ANN401 - Panel's own
     ) -> None:
         super().__init__(VersionTreeState(source, compare), **params)
+
+
+class TablePane(LabPane):
+    """Pages through a table, as `TableWidget` does."""
+
+    _bundle: ClassVar = STATIC / "tables.js"
+    _stylesheets: ClassVar[list[Any]] = [STATIC / "tables.css"]
+
+    def __init__(
+        self,
+        source: TableSource,
+        *,
+        page_size: int = 50,
+        **params: Any,  # noqa: ANN401 - Panel's own
+    ) -> None:
+        super().__init__(TableState(source, page_size=page_size), **params)

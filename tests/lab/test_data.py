@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rlhf_lab import AssignmentPlan, Lab
+from rlhf_lab.errors import ConfigError
 from rlhf_lab.store import restore_lab
-from tests.store.helpers import fill, ranking
+from tests.store.helpers import fill, ranking, response
 
 
 @pytest.fixture
@@ -26,6 +27,18 @@ def test_a_lab_shows_its_data_as_tables(lab):
     assert [j.id for j in lab.judgments] == ["r1", "r3"]
     assert [j.id for j in lab.judgments.with_superseded().newest(1)] == ["r3"]
     assert lab.trace("r3").supersedes.id == "r2"
+
+
+def test_a_lab_browses_its_tables_and_tables_of_its_tables(lab):
+    found = {what: lab.browse(what).state.total for what in ("prompts", "responses", "judgments")}
+    assert found == {"prompts": 2, "responses": 4, "judgments": 2}
+    ones = lab.browse(lab.responses.search("answer 1"), page_size=25)
+    assert ones.state.total == 2
+    lab.store.add_responses([response(lab.prompts[0], 7, text="answer 17")])
+    ones.refresh()
+    assert ones.state.total == 3
+    with pytest.raises(ConfigError, match="browse\\('versions'\\): 'prompts', 'responses'"):
+        lab.browse("versions")
 
 
 def test_a_lab_audits_itself_and_its_backup_is_the_same_lab(lab, tmp_path):

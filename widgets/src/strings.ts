@@ -598,3 +598,72 @@ export const versions = {
   },
   error: { title: "The versions could not be read", again: "Try again" },
 } as const;
+
+const number = (value: number): string => value.toLocaleString("en-US");
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+const sortOption = (title: string, kind: string, descending: boolean): string => {
+  if (kind === "time") return `${title}, ${descending ? "latest" : "earliest"} first`;
+  if (kind === "number") return `${title}, ${descending ? "largest" : "smallest"} first`;
+  return `${title}, ${descending ? "Z to A" : "A to Z"}`;
+};
+
+const emptyTables: Record<string, { text: string; code: string }> = {
+  prompts: { text: "Add some first:", code: 'lab.add_prompts(rl.load_prompts("starter"))' },
+  responses: { text: "Generate some first:", code: "lab.generate()" },
+  judgments: { text: "Rank responses first:", code: "lab.rank()" },
+};
+
+export const tables = {
+  widget: (name: string) => `Table of ${name}`,
+  title: capital,
+  total: (total: number, narrowed: boolean) =>
+    narrowed ? `${number(total)} found` : number(total),
+  toolbar: "Search and filters",
+  search: (searches: string) => `Search ${searches}`,
+  any: "any",
+  clear: "Clear",
+  refresh: "Refresh",
+  sortBy: "Sort",
+  tableOrder: "Last stored first",
+  sortOption,
+  sorted: (title: string, kind: string, descending: boolean) =>
+    `Sorted by ${sortOption(title, kind, descending)}.`,
+  unsorted: "Sorted as stored, the last first.",
+  pages: "Pages",
+  range: (from: number, to: number, total: number) =>
+    total ? `rows ${number(from)}–${number(to)} of ${number(total)}` : "no rows",
+  pageSize: "Per page",
+  first: "First page",
+  previous: "Previous page",
+  next: "Next page",
+  last: "Last page",
+  details: (title: string) => (title ? `Details of the ${title}` : "Details"),
+  close: "Close details",
+  loading: "Loading …",
+  facts: "Record",
+  emptyText: "(empty)",
+  opened: "Details are open. Enter again goes to them, Escape closes them.",
+  copied: (id: string) => `Copied ${id}`,
+  keys: [
+    ["/", "search"],
+    ["↑ ↓", "rows"],
+    ["Enter", "details"],
+    ["PgUp PgDn", "pages"],
+    ["Esc", "close"],
+  ] as [string, string][],
+  keysDescription:
+    "Keys: arrows move over rows, Enter opens details, Escape closes them, Page Up and Page Down " +
+    "turn pages, slash goes to the search, Control C copies the id.",
+  busy: "The kernel is busy. The rows come as soon as it is free.",
+  empty: (name: string) => ({
+    title: `No ${name} yet`,
+    ...(emptyTables[name] ?? { text: "", code: "" }),
+  }),
+  noMatch: {
+    title: (name: string) => `No ${name} found`,
+    text: "Try fewer words or filters.",
+    action: "Clear search and filters",
+  },
+  error: { title: "The rows could not be read", action: "Try again" },
+} as const;
