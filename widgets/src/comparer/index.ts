@@ -306,11 +306,21 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
 
 function helpOf(): HTMLElement {
   const rows = strings.keys.map(([keys, what]) =>
-    h("div", {}, h("dt", {}, ...keys.map((key) => h("kbd", {}, key))), h("dd", {}, what)),
+    h(
+      "div",
+      { role: "listitem" },
+      h("span", { class: "rc-keycaps" }, ...keys.map((key) => h("kbd", {}, key))),
+      h("span", {}, what),
+    ),
   );
   return h(
-    "dl",
-    { class: "rc-keys", id: uniqueId("rlhf-compare-help"), "aria-label": strings.keysTitle },
+    "div",
+    {
+      class: "rc-keys",
+      id: uniqueId("rlhf-compare-help"),
+      role: "list",
+      "aria-label": strings.keysTitle,
+    },
     ...rows,
   );
 }

@@ -65,9 +65,17 @@ function counts({ first, second, ties, skipped }: Result): HTMLElement {
     [strings.tied, ties],
     [strings.skipped, skipped],
   ];
+  // No <dl>: hosts lay out <dt> and <dd> in ways of their own.
   return h(
-    "dl",
-    { class: "rc-counts" },
-    ...rows.map(([name, count]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(count)))),
+    "div",
+    { class: "rc-counts", role: "list" },
+    ...rows.map(([name, count]) =>
+      h(
+        "div",
+        { role: "listitem" },
+        h("span", { class: "rc-name" }, name),
+        h("span", { class: "rc-count" }, String(count)),
+      ),
+    ),
   );
 }
