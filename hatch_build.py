@@ -14,7 +14,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-WIDGETS = ("ranker",)
+WIDGETS = ("ranker", "monitor")
 SOURCES = ("src", "package.json", "package-lock.json", "build.mjs", "tsconfig.json")
 BUNDLE = tuple(f"{widget}.{kind}" for widget in WIDGETS for kind in ("js", "css"))
 

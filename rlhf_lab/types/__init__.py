@@ -26,6 +26,7 @@ from rlhf_lab.types.models import (
 from rlhf_lab.types.paths import as_path
 from rlhf_lab.types.prompts import Message, Prompt, Split
 from rlhf_lab.types.responses import IMPORTED, EndReason, Purpose, Response, Sampling
+from rlhf_lab.types.training import RunEnd, TrainingListener, TrainingSample
 
 __all__ = [
     "CRITERIA",
@@ -53,9 +54,12 @@ __all__ = [
     "RankingItem",
     "RankingSource",
     "Response",
+    "RunEnd",
     "Sampling",
     "Split",
     "Strength",
+    "TrainingListener",
+    "TrainingSample",
     "Version",
     "as_path",
     "utc_now",

@@ -12,6 +12,7 @@ from panel.custom import AnyWidgetComponent
 
 from rlhf_lab.types import RankingSource
 from rlhf_lab.widgets.bundle import STATIC
+from rlhf_lab.widgets.monitor_state import MonitorState
 from rlhf_lab.widgets.ranking_state import RankingState
 from rlhf_lab.widgets.state import WidgetState
 
@@ -51,3 +52,26 @@ class RankingPane(LabPane):
 
     def __init__(self, source: RankingSource, **params: Any) -> None:  # noqa: ANN401 - Panel's own
         super().__init__(RankingState(source), **params)
+
+
+class MonitorPane(LabPane):
+    """Shows a run while it goes on, as `MonitorWidget` does.
+
+    The button works while the server is free: for a run in another process or thread, not for one
+    that the server's own thread is busy with.
+    """
+
+    _bundle: ClassVar = STATIC / "monitor.js"
+    _stylesheets: ClassVar[list[Any]] = [STATIC / "monitor.css"]
+
+    def __init__(self, state: MonitorState, **params: Any) -> None:  # noqa: ANN401 - Panel's own
+        self._sent = state.content
+        super().__init__(state, **params)
+
+    def _publish(self) -> None:
+        values = self.state.values()
+        # param compares old and new values number by number, and a long run has many.
+        if self.state.content is self._sent:
+            del values["content"]
+        self._sent = self.state.content
+        self.param.update(**values)
