@@ -14,11 +14,18 @@ const BUSY_AFTER_MS = 1000;
 
 export type Tone = "info" | "error";
 
+/** What is said of events that Python has not dealt with yet. */
+export interface PendingWords {
+  saving: string;
+  waiting(count: number): string;
+}
+
 export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEvent> {
   readonly root: HTMLElement;
   /** What a widget puts its own elements into. */
   protected readonly main = h("div", { class: "rw-main" });
   protected readonly queue: EventQueue<Sent>;
+  protected words: PendingWords = strings;
   private readonly message = h("div", { class: "rw-message" });
   private readonly live = h("div", { class: "rw-sr-only", role: "status", "aria-live": "polite" });
   private readonly alert = h("div", { class: "rw-sr-only", role: "alert" });
@@ -160,9 +167,9 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
       delete this.message.dataset.wait;
       return;
     }
-    if (this.message.dataset.wait !== "long") this.wait("short", strings.saving);
+    if (this.message.dataset.wait !== "long") this.wait("short", this.words.saving);
     this.busyTimer = setTimeout(() => {
-      this.tell(strings.waiting(count));
+      this.tell(this.words.waiting(count));
       this.message.dataset.wait = "long";
     }, BUSY_AFTER_MS);
   }
