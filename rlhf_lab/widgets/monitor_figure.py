@@ -26,6 +26,7 @@ HEADINGS = ("", "curve", "first", "last", "lowest", "highest")
 
 _CELL = "style='text-align:right'"
 _NAME = "style='text-align:left'"
+_CURVE = f"style='text-align:left;color:{COLOURS[0]}'"
 _WORDS = {
     "waiting": "not started",
     "running": "running",
@@ -150,7 +151,7 @@ def _when(alarm: AlarmView) -> str:
 
 def _charts(charts: Sequence[Chart], points: Points) -> str:
     drawn = "".join(_chart(chart, points) for chart in charts)
-    return f"<div style='display:flex;flex-wrap:wrap;gap:14px'>{drawn}</div>"
+    return f"<div style='display:flex;flex-wrap:wrap;gap:14px 28px'>{drawn}</div>"
 
 
 def _chart(chart: Chart, points: Points) -> str:
@@ -165,6 +166,9 @@ def _chart(chart: Chart, points: Points) -> str:
     caption = f"<b>{escape(chart.title)}</b>"
     if chart.unit:
         caption += f" <span style='opacity:.75'>{escape(chart.unit)}</span>"
+    if chart.target is not None:
+        target = escape(written(chart.target, chart.form))
+        caption += f"<br><span style='opacity:.75'>dashed: target {target}</span>"
     if len(chart.curves) > 1:
         caption += "<br>" + " ".join(
             f"<span style='color:{COLOURS[i % len(COLOURS)]}'>■</span> {escape(curve.label)}"
@@ -172,8 +176,8 @@ def _chart(chart: Chart, points: Points) -> str:
         )
     label = escape(f"{chart.title}: " + "; ".join(_spoken(chart, points)), quote=True)
     return (
-        "<figure style='margin:0;flex:0 1 auto'>"
-        f"<figcaption style='min-height:2.6em'>{caption}</figcaption>"
+        f"<figure style='margin:0;width:{WIDTH}px'>"
+        f"<figcaption style='min-height:3em'>{caption}</figcaption>"
         f'<svg role="img" aria-label="{label}" width="{WIDTH}" height="{HEIGHT}" '
         f'viewBox="0 0 {WIDTH} {HEIGHT}" fill="none" stroke="currentColor" '
         'font-family="system-ui, sans-serif" font-size="10">'
@@ -263,14 +267,14 @@ def _rows(charts: Sequence[Chart], points: Points) -> Iterator[tuple[str, ...]]:
 
 def _series_name(chart: Chart, label: str) -> str:
     name = chart.title if len(chart.curves) == 1 else f"{chart.title}: {label}"
-    aim = f", aim {written(chart.target, chart.form)}" if chart.target is not None else ""
+    aim = f", target {written(chart.target, chart.form)}" if chart.target is not None else ""
     return f"{name}{f' ({chart.unit}{aim})' if chart.unit else ''}"
 
 
 def _summary(charts: Sequence[Chart], points: Points) -> str:
-    head = "".join(f"<th {_CELL if i else _NAME}>{h}</th>" for i, h in enumerate(HEADINGS))
+    head = "".join(f"<th {_CELL if i > 1 else _NAME}>{h}</th>" for i, h in enumerate(HEADINGS))
     body = "".join(
-        f"<tr><th {_NAME} scope='row'>{escape(row[0])}</th><td {_NAME}>{row[1]}</td>"
+        f"<tr><th {_NAME} scope='row'>{escape(row[0])}</th><td {_CURVE}>{row[1]}</td>"
         + "".join(f"<td {_CELL}>{escape(cell)}</td>" for cell in row[2:])
         + "</tr>"
         for row in _rows(charts, points)

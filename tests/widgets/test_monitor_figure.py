@@ -85,7 +85,7 @@ def test_the_text_says_what_became_of_the_run(state):
     assert lines[2].split() == ["curve", "first", "last", "lowest", "highest"]
     assert lines[3].split() == ["Reward", "score", "▁█▅", "+0.000", "+0.250", "+0.000", "+0.500"]
     assert lines[4].split() == [
-        *("KL", "(nats,", "aim", "6.00)", "▁▂█", "1.00", "9.00", "1.00", "9.00")
+        *("KL", "(nats,", "target", "6.00)", "▁▂█", "1.00", "9.00", "1.00", "9.00")
     ]
 
 

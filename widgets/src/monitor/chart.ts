@@ -86,8 +86,6 @@ export class Chart {
 
   private heading(): HTMLElement {
     const { title, unit, target, form, curves, about } = this.data;
-    const aim = target === null ? "" : strings.target(written(target, form));
-    const details = [unit, aim].filter(Boolean).join(", ");
     const legend = curves.map((curve, number) => {
       const reading = h("span", { class: "mo-reading" }, strings.noValue);
       this.readings.push(reading);
@@ -96,6 +94,10 @@ export class Chart {
       const label = curves.length > 1 ? [swatch, h("span", {}, curve.label)] : [];
       return h("span", { class: "mo-curve" }, ...label, reading);
     });
+    if (target !== null) {
+      const dashes = h("span", { class: "mo-dashes", "aria-hidden": "true" });
+      legend.push(h("span", { class: "mo-curve" }, dashes, strings.target(written(target, form))));
+    }
     return h(
       "div",
       { class: "mo-heading" },
@@ -103,7 +105,7 @@ export class Chart {
         "div",
         { class: "mo-names" },
         h("h3", { class: "mo-title", title: about }, title),
-        h("span", { class: "rw-muted mo-unit" }, details),
+        h("span", { class: "rw-muted mo-unit" }, unit),
       ),
       h("div", { class: "mo-legend" }, ...legend),
     );
@@ -128,6 +130,7 @@ export class Chart {
     const muted = this.colour("--muted");
     const line = this.colour("--line");
     const font = `11px ${getComputedStyle(this.element).fontFamily || "sans-serif"}`;
+    const labels = (texts: string[]): string[] => (this.series.length ? texts : []);
     const axis = { stroke: muted, font, ticks: { show: false }, border: { show: false } };
     const { target, form, curves } = this.data;
     const options: uPlot.Options = {
@@ -150,14 +153,22 @@ export class Chart {
         y: { range: (_, low, high) => (low === null ? [0, 1] : range(low, high, target)) },
       },
       axes: [
-        { ...axis, size: X_AXIS, gap: 4, space: 46, incrs: STEPS, grid: { show: false } },
+        {
+          ...axis,
+          size: X_AXIS,
+          gap: 4,
+          space: 46,
+          incrs: STEPS,
+          values: (_, splits) => labels(splits.map(String)),
+          grid: { show: false },
+        },
         {
           ...axis,
           size: Y_AXIS,
           gap: 6,
           space: 34,
           grid: { stroke: line, width: 1 },
-          values: (_, splits) => ticks(splits, form),
+          values: (_, splits) => labels(ticks(splits, form)),
         },
       ],
       series: [

@@ -12,8 +12,8 @@ import { Series } from "./series";
 import { askKernel, kernelOf } from "./stopping";
 import { Table } from "./table";
 
-/** Beyond this a frame would be late: what is left to draw waits for the next one. */
-const DRAW_MS = 6;
+/** What is left to draw waits for the next frame: painting long curves takes its time, too. */
+const CHARTS_A_FRAME = 2;
 /** How long a kernel may take to answer a wish to stop. */
 const PATIENCE_MS = 2500;
 
@@ -42,7 +42,7 @@ class Monitor extends Widget<View, Content, MonitorEvent> {
   /** The same as the slider has it, to which one comes back from pointing at a curve. */
   private chosen: number | null = null;
   private asked = false;
-  private toDraw: (() => void)[] = [];
+  private readonly toDraw = new Set<Chart | Table>();
   private frame = 0;
   private receivedAt = 0;
   private alarmsSaid = new Map<string, number>();
@@ -107,6 +107,7 @@ class Monitor extends Widget<View, Content, MonitorEvent> {
     if (key === this.chartsKey) return;
     this.chartsKey = key;
     for (const chart of this.charts) chart.remove();
+    this.toDraw.clear();
     this.charts = content.charts.map(
       (data) =>
         new Chart(
@@ -178,21 +179,21 @@ class Monitor extends Widget<View, Content, MonitorEvent> {
   // ------------------------------------------------------------------------------------- drawing
 
   private drawAll(): void {
-    this.toDraw = this.tableOpen
-      ? [() => this.table?.draw()]
-      : this.charts.map((chart) => () => chart.draw());
-    this.toDraw.unshift(() => this.readAll());
-    cancelAnimationFrame(this.frame);
-    this.frame = requestAnimationFrame(() => this.drawSome());
+    // Those that wait already keep their turn, so that none waits for ever.
+    for (const one of this.tableOpen ? [this.table] : this.charts) {
+      if (one) this.toDraw.add(one);
+    }
+    if (this.frame === 0) this.frame = requestAnimationFrame(() => this.drawSome());
   }
 
   private drawSome(): void {
-    const began = performance.now();
-    for (let draw = this.toDraw.shift(); draw; draw = this.toDraw.shift()) {
-      draw();
-      if (performance.now() - began > DRAW_MS) break;
+    this.frame = 0;
+    this.readAll();
+    for (const one of [...this.toDraw].slice(0, CHARTS_A_FRAME)) {
+      this.toDraw.delete(one);
+      one.draw();
     }
-    if (this.toDraw.length) this.frame = requestAnimationFrame(() => this.drawSome());
+    if (this.toDraw.size) this.frame = requestAnimationFrame(() => this.drawSome());
   }
 
   private readAll(): void {
