@@ -14,7 +14,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-WIDGETS = ("ranker", "comparer", "tokens", "versions", "tables")
+WIDGETS = ("ranker", "comparer", "monitor", "tokens", "versions", "tables")
 SOURCES = ("src", "package.json", "package-lock.json", "build.mjs", "tsconfig.json")
 BUNDLE = tuple(f"{widget}.{kind}" for widget in WIDGETS for kind in ("js", "css"))
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from rlhf_lab.annotators import RubricAnnotator, check_candidates
 from rlhf_lab.errors import ConfigError, LabError
 from rlhf_lab.lab.data import LabData
+from rlhf_lab.lab.monitoring import NotebookMonitors, reward_monitor
 from rlhf_lab.store import (
     choose_prompts,
     heldout_prompts,
@@ -159,10 +160,16 @@ class Lab(LabData):
 
     # Updates
 
-    def update_reward(self, config: RewardConfig | None = None) -> RewardReport:
+    def update_reward(
+        self, config: RewardConfig | None = None, *, monitor: bool | None = None
+    ) -> RewardReport:
         """Teach the reward role the judgments it has not seen, mixed with old ones.
 
         Run twice without new judgments, it returns the same report and changes nothing.
+
+        Args:
+            config: Settings of the update.
+            monitor: Show live curves in a notebook; default: if it takes more than two seconds.
 
         Raises:
             NotEnoughData: there are no judgments on training prompts yet.
@@ -171,6 +178,7 @@ class Lab(LabData):
         from rlhf_lab.training import RewardConfig
         from rlhf_lab.training.reward_update import update_reward
 
+        watching = reward_monitor(monitor if self.progress else monitor or False)
         return update_reward(
             self._bench.model_to_train(),
             self._bench.tree,
@@ -178,12 +186,15 @@ class Lab(LabData):
             config or RewardConfig(seed=self.seed),
             start=START,
             progress=self.progress,
+            listener=watching,
+            stopped=lambda: watching is not None and watching.stopping,
         )
 
     def ppo(self, steps: int = 8, config: PPOConfig | None = None) -> PPORun:
         """PPO steps from the present policy against the present reward model.
 
-        An iterator: `for stats in lab.ppo(steps=8): ...`, or `lab.ppo(steps=8).run()`.
+        An iterator: `for stats in lab.ppo(steps=8): ...`, or `lab.ppo(steps=8).run()`, which in
+        a notebook shows a live monitor; `run.monitor()` gives it for a loop of your own.
         Each whole step is kept, however the loop ends; the last becomes a new version.
 
         Raises:
@@ -208,6 +219,7 @@ class Lab(LabData):
             steps=steps,
             earlier=[known] if known else [],
             progress=self.progress,
+            monitors=NotebookMonitors(),
         )
 
     def evaluate(

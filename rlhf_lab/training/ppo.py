@@ -7,10 +7,10 @@ advantages, then take a few optimizer steps on policy and value.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -37,6 +37,13 @@ from rlhf_lab.training.ppo_update import PPOUpdate, Targets, Update
 from rlhf_lab.training.rollout import Rollout, RolloutPrompt, Texts, sample_texts, score_texts
 
 COMPARISONS = {"rloo": leave_one_out_advantages, "grpo": group_relative_advantages}
+
+
+class Sampled(NamedTuple):
+    """Responses of a rollout in tokens and their scores, in the order of its prompts."""
+
+    responses: Sequence[Sequence[int]]
+    scores: Sequence[float]
 
 
 class PPOTrainer:
@@ -67,6 +74,9 @@ class PPOTrainer:
         )
         self.updater = PPOUpdate(model, self.optimizer, self.config)
         self.steps_done = steps_done
+        # For those who look on: told of each part of a step, and the responses of the last one.
+        self.begins: Callable[[str], None] | None = None
+        self.latest: Sampled | None = None
         self.sampling_parts = sampling_parts(self.sampling)
         self.micro_batch_parts = Parts(
             "PPO micro-batches",
@@ -86,7 +96,7 @@ class PPOTrainer:
                 a row.
             OutOfMemory: not even one response at a time fits.
         """
-        clock = Stopwatch()
+        clock = Stopwatch(self.begins)
         with self.model.dense.base():
             with clock.phase("rollout"):
                 texts = sample_texts(self.model, prompts, self.sampling, self.sampling_parts)
@@ -126,6 +136,7 @@ class PPOTrainer:
             stats = self._stats(rollout, rewards, targets, update, clock)
             self.controller.update(stats.kl, len(rollout.scores))
             self.steps_done += 1
+        self.latest = Sampled(texts.responses, rollout.scores.tolist())
         return stats
 
     # Rewards and advantages

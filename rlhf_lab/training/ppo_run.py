@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from tqdm.auto import tqdm
 
-from rlhf_lab.errors import NotEnoughData
+from rlhf_lab.errors import ConfigError, NotEnoughData
 from rlhf_lab.models import RoleModel
 from rlhf_lab.store import PreferenceStore
 from rlhf_lab.training.alarms import alarms
 from rlhf_lab.training.checkpoints import Checkpoint, read_checkpoint
 from rlhf_lab.training.config import PPOConfig
+from rlhf_lab.training.listeners import Listeners
 from rlhf_lab.training.ppo import PPOTrainer
 from rlhf_lab.training.ppo_stats import PPOStats
 from rlhf_lab.training.rollout import RolloutPrompt
+from rlhf_lab.training.run_samples import samples_of
 from rlhf_lab.training.versions import VersionNote, VersionTree
-from rlhf_lab.types import Alarm, Prompt, Version
+from rlhf_lab.types import Alarm, Prompt, RunEnd, TrainingListener, Version
+
+
+class MonitorHost(Protocol):
+    """Who makes and shows monitors: the lab, as training knows no widgets."""
+
+    def make(self, run: PPORun) -> object:
+        """A widget that watches the run."""
+
+    def has_page(self) -> bool:
+        """Whether there is a page to show it on, as in a notebook."""
+
+    def show(self, monitor: object) -> None:
+        """Put it on the page."""
 
 
 class PPORun:
@@ -45,6 +60,7 @@ class PPORun:
         steps: int,
         earlier: Sequence[Alarm] = (),
         progress: bool = True,
+        monitors: MonitorHost | None = None,
     ) -> None:
         """Prepare a run; nothing is computed before the first step is asked for."""
         self.steps = steps
@@ -59,13 +75,66 @@ class PPORun:
         self._stop = False
         self._start = tree.head("policy")
         self._reward = tree.head("reward")
+        self._before = self._start.name if self._start else ""
+        self._chosen: list[Prompt] = []
+        # What listeners are told, kept for those that come later.
+        self._listeners = Listeners()
+        self._told = [(trainer.steps_done, alarm) for alarm in earlier]
+        self._end: tuple[RunEnd, str] | None = None
+        self._monitors = monitors
+        self._monitor: object = None
+        self._monitor_shown = False
 
     def stop(self) -> None:
         """End after the present step, from another cell's thread or a callback."""
         self._stop = True
 
+    @property
+    def config(self) -> PPOConfig:
+        """Settings of every step."""
+        return self._trainer.config
+
+    @property
+    def before(self) -> str:
+        """Name of the version that the run started from."""
+        return self._before
+
+    def watch(self, listener: TrainingListener) -> PPORun:
+        """Have a listener told what happens, and first what has happened so far."""
+        if listener not in self._listeners:
+            self._tell_so_far(listener)
+            self._listeners.join(listener)
+        return self
+
+    def monitor(self) -> Any:  # noqa: ANN401 - a widget, whose type is above this layer
+        """A live monitor for a notebook; `run()` shows it by itself.
+
+        ```python
+        run = lab.ppo(steps=8)
+        display(run.monitor())
+        for stats in run: ...
+        ```
+
+        Raises:
+            ConfigError: the run was not made by a lab.
+        """
+        if self._monitors is None:
+            raise ConfigError(
+                "this run knows no monitor: make it with lab.ppo(...), or pass your own listener "
+                "to run.watch(...)."
+            )
+        if self._monitor is None:
+            self._monitor = self._monitors.make(self)
+        return self._monitor
+
     def run(self) -> PPORun:
-        """Do all steps; Ctrl-C or the stop button ends early and keeps the whole steps."""
+        """Do all steps; Ctrl-C or the stop button ends early and keeps the whole steps.
+
+        In a notebook a live monitor is shown, elsewhere a progress bar.
+        """
+        if self._progress and self._monitors is not None and self._monitors.has_page():
+            self._monitors.show(self.monitor())
+            self._monitor_shown = True
         try:
             for _ in self:
                 pass
@@ -81,8 +150,11 @@ class PPORun:
             initial=len(self.history),
             desc="PPO",
             unit="step",
-            disable=not self._progress,
+            disable=not self._progress or self._monitor_shown,
         )
+        self._end = None
+        self._listeners.started(done=len(self.history), total=self.steps)
+        error: BaseException | None = None
         try:
             while len(self.history) < self.steps and not self._stop:
                 stats = self._step()
@@ -90,11 +162,59 @@ class PPORun:
                     return
                 bar.update()
                 bar.set_postfix_str(f"score {stats.score:+.2f}, KL {stats.kl:.1f} nats")
+                self._tell_step(stats)
                 yield stats
+        except BaseException as raised:
+            error = raised
+            raise
         finally:
             bar.close()
             self._tree.ppo_is_running = False
-            self._keep()
+            try:
+                self._keep()
+            finally:
+                self._tell_end(error)
+
+    def _tell_so_far(self, listener: TrainingListener) -> None:
+        if self.history or self._end or self._tree.ppo_is_running:
+            listener.started(done=0, total=self.steps)
+        for done, stats in enumerate(self.history, start=1):
+            listener.add(stats.step, stats.as_metrics(), done=done)
+        for step, alarm in self._told:
+            listener.alarm(step, alarm)
+        if self._end:
+            listener.ended(*self._end)
+
+    def _tell_step(self, stats: PPOStats) -> None:
+        if not self._listeners:
+            return
+        self._listeners.add(stats.step, stats.as_metrics(), done=len(self.history))
+        if sampled := self._trainer.latest:
+            decode = self._trainer.model.chat.decode
+            step, before = stats.step, self._before
+            self._listeners.show_made(
+                lambda: samples_of(
+                    self._store, self._chosen, sampled, decode, step=step, before=before
+                )
+            )
+
+    def _tell_alarms(self, step: int, found: Sequence[Alarm]) -> None:
+        self.alarms += found
+        for alarm in found:
+            self._told.append((step, alarm))
+            self._listeners.alarm(step, alarm)
+
+    def _tell_end(self, error: BaseException | None) -> None:
+        made, kept = len(self.history), f"Kept as {self._name()}."
+        end: tuple[RunEnd, str] = "stopped", kept
+        if made == self.steps:
+            end = "finished", kept
+        elif not (error is None or isinstance(error, GeneratorExit | KeyboardInterrupt)):
+            end = "failed", f"{type(error).__name__}: {error} {kept}"
+        self._end = end
+        # Whoever stops a run may take it up again.
+        self._stop = False
+        self._listeners.ended(*end)
 
     def _keep(self) -> None:
         """Make the last whole step a version; a loop that goes on later makes a child of it."""
@@ -113,14 +233,14 @@ class PPORun:
 
     def _step_to_disk(self) -> PPOStats | None:
         name = self._tree.next_name("policy")
+        self._trainer.begins = self._listeners.phase
         stats = self._trainer.step(self._rollout_prompts())
         if found := alarms([*self.history, stats]):
-            self.alarms += found
+            self._tell_alarms(stats.step, found)
             if self._trainer.config.on_alarm == "return":
                 self._return(found)
                 return None
-            for alarm in found:
-                tqdm.write(f"Alarm: {alarm}")
+            self._write_alarms(found)
         tensors, state = self._trainer.state()
         note = VersionNote(
             parent=self._start.name if self._start else None,
@@ -145,10 +265,14 @@ class PPORun:
         assert self._start
         checkpoint = read_checkpoint(steps[0]) if steps else self._tree.load(self._start)
         _go_on_from(checkpoint, self._trainer)
-        for alarm in found:
-            tqdm.write(f"Alarm: {alarm}")
+        self._write_alarms(found)
         kept = f"step {self.history[-1].step}" if steps else self._start.name
         tqdm.write(f"on_alarm='return': the run ends and goes back to {kept}.")
+
+    def _write_alarms(self, found: Sequence[Alarm]) -> None:
+        if not self._monitor_shown:  # which has them already
+            for alarm in found:
+                tqdm.write(f"Alarm: {alarm}")
 
     def _rollout_prompts(self) -> list[RolloutPrompt]:
         """The next prompts in an endless shuffled order, with seeds for their responses."""
@@ -156,9 +280,10 @@ class PPORun:
         start = step * config.prompts_per_step
         count = len(self._prompts)
         chat, room = self._trainer.model.chat, self._trainer.sampling.max_new_tokens
-        chosen = []
+        chosen, self._chosen = [], []
         for place in range(start, start + config.prompts_per_step):
             order = random.Random(f"{config.seed}/{place // count}").sample(self._prompts, count)
+            self._chosen.append(order[place % count])
             seeds = random.Random(f"{config.seed}/{self._trainer.sampling.seed}/{place}")
             chosen.append(
                 RolloutPrompt(
@@ -196,6 +321,7 @@ def start_ppo(
     steps: int,
     earlier: Sequence[Alarm] = (),
     progress: bool = True,
+    monitors: MonitorHost | None = None,
 ) -> PPORun:
     """A run from the present policy version against the present reward version.
 
@@ -210,7 +336,8 @@ def start_ppo(
         config: Settings of every step, resolved.
         steps: How many.
         earlier: What is known to be alarming before the first step; it is told, and ends nothing.
-        progress: Show a bar.
+        progress: Show a bar, or in a notebook the monitor.
+        monitors: Who makes and shows that.
 
     Raises:
         NotEnoughData: no reward version yet, or no prompts.
@@ -228,7 +355,16 @@ def start_ppo(
     _go_on_from(tree.load(policy), trainer)
     for alarm in earlier:
         tqdm.write(f"Alarm: {alarm}")
-    return PPORun(trainer, tree, store, prompts, steps=steps, earlier=earlier, progress=progress)
+    return PPORun(
+        trainer,
+        tree,
+        store,
+        prompts,
+        steps=steps,
+        earlier=earlier,
+        progress=progress,
+        monitors=monitors,
+    )
 
 
 def _go_on_from(checkpoint: Checkpoint, trainer: PPOTrainer) -> None:

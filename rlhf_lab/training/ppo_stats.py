@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
@@ -94,14 +94,17 @@ class PPOStats:
 
 
 class Stopwatch:
-    """Seconds by phase."""
+    """Seconds by phase; tells `begins` of each as it begins."""
 
-    def __init__(self) -> None:
+    def __init__(self, begins: Callable[[str], None] | None = None) -> None:
         self.seconds: dict[str, float] = {}
+        self._begins = begins
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Add a block's time to this name's, also if it does not finish."""
+        if self._begins:
+            self._begins(name)
         start = time.perf_counter()
         try:
             yield

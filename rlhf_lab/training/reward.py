@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -25,9 +25,10 @@ from rlhf_lab.training.batching import (
     response_groups,
 )
 from rlhf_lab.training.config import RewardConfig
+from rlhf_lab.training.listeners import Listeners
 from rlhf_lab.training.optimizer import RoleOptimizer
 from rlhf_lab.training.reward_report import KeptBy
-from rlhf_lab.types import Strength
+from rlhf_lab.types import Strength, TrainingListener
 
 # With fewer, a difference between two epochs is mostly the luck of the prompts.
 LEAST_HELDOUT_PROMPTS = 8
@@ -107,6 +108,8 @@ class RewardTrainer:
         *,
         heldout: Sequence[RankedExample] = (),
         progress: bool = True,
+        listener: TrainingListener | None = None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> FitResult:
         """Learn from new rankings, with old ones mixed in; in smaller batches if memory runs out.
 
@@ -122,6 +125,8 @@ class RewardTrainer:
             old: Rankings learned from before; a fresh sample of them joins each epoch.
             heldout: Rankings that no gradient comes from, to choose the epoch by.
             progress: Show a bar.
+            listener: Is told of every optimizer step.
+            stopped: Asked after each epoch whether it shall be the last one.
 
         Raises:
             NotEnoughData: nothing new to learn from.
@@ -138,13 +143,15 @@ class RewardTrainer:
         bar = tqdm(
             total=steps, desc="Reward update", unit="step", disable=not progress, leave=False
         )
+        told = _Told(bar, listener, stopped)
+        told.started(steps)
         with self.optimizer.whole_or_nothing(), self.model.dense.base(), bar:
             if self.config.patience is None:
-                result = self._all_epochs(epochs, bar, "the last")
+                result = self._all_epochs(epochs, told, "the last")
             elif len({tuple(e.prompt) for e in heldout}) < LEAST_HELDOUT_PROMPTS:
-                result = self._all_epochs(epochs, bar, "the last: too few held-out prompts")
+                result = self._all_epochs(epochs, told, "the last: too few held-out prompts")
             else:
-                result = self._best_epoch(epochs, bar, heldout, self.config.patience)
+                result = self._best_epoch(epochs, told, heldout, self.config.patience)
             if self.optimizer.skipped - skipped == sum(map(len, result.losses)):
                 raise NonFiniteError(
                     f"losses {[x for epoch in result.losses for x in epoch]}: no step could be "
@@ -153,14 +160,21 @@ class RewardTrainer:
                 )
         return result
 
-    def _all_epochs(self, epochs: Sequence[Steps], bar: tqdm[NoReturn], why: KeptBy) -> FitResult:
-        losses = tuple(self._epoch(steps, bar) for steps in epochs)
-        return FitResult(losses=losses, heldout_losses=(), kept_epoch=len(losses), kept_by=why)
+    def _all_epochs(self, epochs: Sequence[Steps], told: _Told, why: KeptBy) -> FitResult:
+        losses: list[tuple[float, ...]] = []
+        for steps in epochs:
+            losses.append(self._epoch(steps, told))
+            if told.stopped() and len(losses) < len(epochs):
+                why = "the last: stopped by hand"
+                break
+        return FitResult(
+            losses=tuple(losses), heldout_losses=(), kept_epoch=len(losses), kept_by=why
+        )
 
     def _best_epoch(
         self,
         epochs: Sequence[Steps],
-        bar: tqdm[NoReturn],
+        told: _Told,
         heldout: Sequence[RankedExample],
         patience: int,
     ) -> FitResult:
@@ -168,11 +182,14 @@ class RewardTrainer:
         heldout_losses: list[float] = []
         best = 0
         for number, steps in enumerate(epochs):
-            losses.append(self._epoch(steps, bar))
+            losses.append(self._epoch(steps, told))
             heldout_losses.append(self.heldout_loss(heldout))
+            told.heldout(heldout_losses[number])
             if number == 0 or heldout_losses[number] < heldout_losses[best]:
                 best, best_state = number, self.state()
             elif number - best >= patience:
+                break
+            if told.stopped():
                 break
         if best < len(losses) - 1:
             self.load_state(best_state)
@@ -183,11 +200,11 @@ class RewardTrainer:
             kept_by="lowest held-out loss",
         )
 
-    def _epoch(self, steps: Steps, bar: tqdm[NoReturn]) -> tuple[float, ...]:
+    def _epoch(self, steps: Steps, told: _Told) -> tuple[float, ...]:
         losses = []
         for step in steps:
             losses.append(self._step(step))
-            bar.update()
+            told.step(losses[-1])
         return tuple(losses)
 
     def heldout_loss(self, examples: Sequence[RankedExample]) -> float:
@@ -355,6 +372,35 @@ class RewardTrainer:
         """Continue from a checkpoint."""
         self.model.load_state("reward", tensors["reward"])
         self.optimizer.load_state(tensors.get("optimizer", {}))
+
+
+class _Told:
+    """Passes on how far a fit is; a bar and a listener see the same."""
+
+    def __init__(
+        self,
+        bar: tqdm[NoReturn],
+        listener: TrainingListener | None,
+        stopped: Callable[[], bool],
+    ) -> None:
+        self.stopped = stopped
+        self._bar = bar
+        self._listeners = Listeners()
+        self._steps = 0
+        if listener is not None:
+            self._listeners.join(listener)
+
+    def started(self, steps: int) -> None:
+        self._listeners.started(done=0, total=steps)
+        self._listeners.phase("learning")
+
+    def step(self, loss: float) -> None:
+        self._bar.update()
+        self._steps += 1
+        self._listeners.add(self._steps, {"loss": loss}, done=self._steps)
+
+    def heldout(self, loss: float) -> None:
+        self._listeners.add(self._steps, {"heldout_loss": loss})
 
 
 def _in_a_row(

@@ -10,7 +10,12 @@ from typing import Any, Literal, Self
 from rlhf_lab.algorithms import Calibration, ReliabilityBin
 from rlhf_lab.types import Alarm, Interval
 
-KeptBy = Literal["the last", "lowest held-out loss", "the last: too few held-out prompts"]
+KeptBy = Literal[
+    "the last",
+    "lowest held-out loss",
+    "the last: too few held-out prompts",
+    "the last: stopped by hand",
+]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -16,11 +16,12 @@ from rlhf_lab.store import PreferenceStore
 from rlhf_lab.training.alarms import reward_alarm
 from rlhf_lab.training.checkpoints import Checkpoint
 from rlhf_lab.training.config import RewardConfig
+from rlhf_lab.training.listeners import told_how_it_ends
 from rlhf_lab.training.reward import FitResult, RankedExample, RewardTrainer, ordered_pairs_right
 from rlhf_lab.training.reward_examples import LabExamples, lab_examples
 from rlhf_lab.training.reward_report import RewardReport
 from rlhf_lab.training.versions import VersionNote, VersionTree
-from rlhf_lab.types import Alarm, Interval, Version
+from rlhf_lab.types import Alarm, Interval, TrainingListener, Version
 
 
 def update_reward(
@@ -31,6 +32,8 @@ def update_reward(
     *,
     start: str,
     progress: bool = True,
+    listener: TrainingListener | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> RewardReport:
     """Learn from judgments the present reward version has not seen; makes the next version.
 
@@ -43,6 +46,8 @@ def update_reward(
         config: Settings of the update.
         start: The version whose responses the scores are normalised on.
         progress: Show bars.
+        listener: Is told what happens.
+        stopped: Asked after each pass over the rankings whether it shall be the last one.
 
     Raises:
         NotEnoughData: there are no judgments on training prompts, or every one is a single tie.
@@ -58,42 +63,71 @@ def update_reward(
     if before:
         trainer.load_state(before.tensors)
         if not examples.new:
-            return RewardReport.from_state(before.state["report"])
+            return _report(before)
     examples.check()
 
-    unseen = trainer.scores(examples.new, progress=progress)
-    prequential = _accuracy(examples.new, unseen)
-    alarm = _alarm(before, model, examples, unseen) if before else None
-    # Interrupted before the checkpoint, the role must not keep what no version knows of.
-    with trainer.optimizer.whole_or_nothing():
-        fit = trainer.fit(examples.new, examples.old, heldout=examples.heldout, progress=progress)
-        release_memory()
-        reference = examples.reference or examples.new
-        scores = _scores_by_judgment(trainer, [*reference, *examples.heldout], progress=progress)
-        trainer.normalise_on([scores[e.judgment_id] for e in reference])
-        heldout = [scores[e.judgment_id] for e in examples.heldout]
-        loss_first, loss_last = _first_and_last(fit)
-        report = RewardReport(
-            version=tree.next_name("reward"),
-            rankings=len(examples.new),
-            replayed=trainer.replayed(examples.new, examples.old),
-            pairs=sum(len(ordered_pairs_right(e.ranks, e.ranks)) for e in examples.new),
-            loss_first=loss_first,
-            loss_last=loss_last,
-            heldout_accuracy=_accuracy(examples.heldout, heldout),
-            prequential_accuracy=prequential,
-            seconds=time.perf_counter() - began,
-            calibration=_calibration(examples.heldout, heldout),
-            epochs=len(fit.losses),
-            kept_epoch=fit.kept_epoch,
-            kept_by=fit.kept_by,
-            repeated_pairs=examples.repeated.total,
-            contradicting_pairs=examples.repeated.contradicting,
-            alarm=alarm,
-        )
-        learned |= {e.judgment_id for e in examples.new}
-        _save(tree, store, trainer, head, report, learned)
+    with told_how_it_ends(listener, otherwise="the reward model is what it was.") as told:
+        told.started(done=0, total=0)
+        told.phase("scoring")
+        unseen = trainer.scores(examples.new, progress=progress)
+        prequential = _accuracy(examples.new, unseen)
+        alarm = _alarm(before, model, examples, unseen) if before else None
+        told.add(0, _accuracies(_report(before).heldout_accuracy if before else None, prequential))
+        # Interrupted before the checkpoint, the role must not keep what no version knows of.
+        with trainer.optimizer.whole_or_nothing():
+            fit = trainer.fit(
+                examples.new,
+                examples.old,
+                heldout=examples.heldout,
+                progress=progress,
+                listener=told,
+                stopped=stopped,
+            )
+            release_memory()
+            told.phase("scoring")
+            reference = examples.reference or examples.new
+            scores = _scores_by_judgment(
+                trainer, [*reference, *examples.heldout], progress=progress
+            )
+            trainer.normalise_on([scores[e.judgment_id] for e in reference])
+            heldout = [scores[e.judgment_id] for e in examples.heldout]
+            loss_first, loss_last = _first_and_last(fit)
+            report = RewardReport(
+                version=tree.next_name("reward"),
+                rankings=len(examples.new),
+                replayed=trainer.replayed(examples.new, examples.old),
+                pairs=sum(len(ordered_pairs_right(e.ranks, e.ranks)) for e in examples.new),
+                loss_first=loss_first,
+                loss_last=loss_last,
+                heldout_accuracy=_accuracy(examples.heldout, heldout),
+                prequential_accuracy=prequential,
+                seconds=time.perf_counter() - began,
+                calibration=_calibration(examples.heldout, heldout),
+                epochs=len(fit.losses),
+                kept_epoch=fit.kept_epoch,
+                kept_by=fit.kept_by,
+                repeated_pairs=examples.repeated.total,
+                contradicting_pairs=examples.repeated.contradicting,
+                alarm=alarm,
+            )
+            learned |= {e.judgment_id for e in examples.new}
+            _save(tree, store, trainer, head, report, learned)
+        steps = sum(map(len, fit.losses))
+        told.add(steps, _accuracies(report.heldout_accuracy, None))
+        if alarm is not None:
+            told.alarm(steps, alarm)
+        early = fit.kept_by == "the last: stopped by hand"
+        told.ended("stopped" if early else "finished", f"Made {report.version}.")
     return report
+
+
+def _report(checkpoint: Checkpoint) -> RewardReport:
+    return RewardReport.from_state(checkpoint.state["report"])
+
+
+def _accuracies(heldout: Interval | None, prequential: Interval | None) -> dict[str, float]:
+    found = {"heldout_accuracy": heldout, "prequential_accuracy": prequential}
+    return {name: interval.estimate for name, interval in found.items() if interval is not None}
 
 
 def _scores_by_judgment(
@@ -125,7 +159,7 @@ def _alarm(
         return None
     scores = [found.to(model.base.device) for _, found in later]
     rise = model.head("reward").normalised(torch.cat(scores)).mean().item()
-    report = RewardReport.from_state(before.state["report"])
+    report = _report(before)
     agreement = _accuracy(*map(list, zip(*later, strict=True)))
     return reward_alarm(report.version, rise, agreement, report.heldout_accuracy)
 

@@ -47,6 +47,7 @@ from rlhf_lab.types.tables import (
     TableText,
 )
 from rlhf_lab.types.tokens import PieceKind, TokenPiece, TokenReport
+from rlhf_lab.types.training import RunEnd, TrainingListener, TrainingSample
 from rlhf_lab.types.versions import Evaluation, VersionRecord, VersionSource
 
 __all__ = [
@@ -83,6 +84,7 @@ __all__ = [
     "RankingItem",
     "RankingSource",
     "Response",
+    "RunEnd",
     "Sampling",
     "Split",
     "Strength",
@@ -95,6 +97,8 @@ __all__ = [
     "TableText",
     "TokenPiece",
     "TokenReport",
+    "TrainingListener",
+    "TrainingSample",
     "Version",
     "VersionRecord",
     "VersionSource",

@@ -20,9 +20,12 @@ from rlhf_lab.types import (
 )
 from rlhf_lab.widgets.bundle import bundle
 from rlhf_lab.widgets.comparison_state import ComparisonState
+from rlhf_lab.widgets.monitor_figure import figure_html, figure_text
+from rlhf_lab.widgets.monitor_state import MonitorState
 from rlhf_lab.widgets.ranking_reveal import Scorer
 from rlhf_lab.widgets.ranking_state import AHEAD, RankingState
 from rlhf_lab.widgets.state import WidgetState
+from rlhf_lab.widgets.stopping import hear_stops
 from rlhf_lab.widgets.table_state import TableState
 from rlhf_lab.widgets.tokens_state import Figure, TokenState
 from rlhf_lab.widgets.versions_state import Compare, VersionTreeState
@@ -215,3 +218,47 @@ class TableWidget(LabWidget[TableState]):
     def refresh(self) -> None:
         """Read the page again, for instance after `lab.generate()`."""
         self.state.refresh()
+
+
+class MonitorWidget(LabWidget[MonitorState]):
+    """Curves, alarms and samples of a run while it goes on, with a button that ends it.
+
+    A saved notebook has no kernel that could fill a widget. So what was shown before the run ended
+    becomes a still picture when it ends (`monitor_figure`), in the cell's own output. Shown again
+    after that, it is a widget again.
+
+    Args:
+        state: Of a run, which tells it what happens.
+    """
+
+    def __init__(self, state: MonitorState) -> None:
+        self._handles: list[Any] = []
+        super().__init__(state, "monitor")
+        hear_stops(state)
+
+    @property
+    def shown(self) -> bool:
+        """Whether it is on a page as a widget that waits for the end of its run."""
+        return bool(self._handles)
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        found = self._repr_mimebundle_()
+        data, metadata = found if found else ({}, {})
+        bundle = {**data, **self._still()}
+        handle = display(  # type: ignore[no-untyped-call]
+            bundle, raw=True, metadata=metadata, display_id=True
+        )
+        if handle is not None and not self.state.over:
+            self._handles.append(handle)
+
+    def _still(self) -> dict[str, str]:
+        return {"text/html": figure_html(self.state), "text/plain": figure_text(self.state)}
+
+    def _publish(self) -> None:
+        super()._publish()
+        if self.state.over and self._handles:
+            handles, self._handles = self._handles, []
+            for handle in handles:
+                handle.update(self._still(), raw=True)

@@ -21,6 +21,7 @@ from rlhf_lab.types import (
 )
 from rlhf_lab.widgets.bundle import STATIC
 from rlhf_lab.widgets.comparison_state import ComparisonState
+from rlhf_lab.widgets.monitor_state import MonitorState
 from rlhf_lab.widgets.ranking_reveal import Scorer
 from rlhf_lab.widgets.ranking_state import AHEAD, RankingState
 from rlhf_lab.widgets.state import WidgetState
@@ -144,3 +145,26 @@ class TablePane(LabPane):
         **params: Any,  # noqa: ANN401 - Panel's own
     ) -> None:
         super().__init__(TableState(source, page_size=page_size), **params)
+
+
+class MonitorPane(LabPane):
+    """Shows a run while it goes on, as `MonitorWidget` does.
+
+    The button works while the server is free: for a run in another process or thread, not for one
+    that the server's own thread is busy with.
+    """
+
+    _bundle: ClassVar = STATIC / "monitor.js"
+    _stylesheets: ClassVar[list[Any]] = [STATIC / "monitor.css"]
+
+    def __init__(self, state: MonitorState, **params: Any) -> None:  # noqa: ANN401 - Panel's own
+        self._sent = state.content
+        super().__init__(state, **params)
+
+    def _publish(self) -> None:
+        values = self.state.values()
+        # param compares old and new values number by number, and a long run has many.
+        if self.state.content is self._sent:
+            del values["content"]
+        self._sent = self.state.content
+        self.param.update(**values)

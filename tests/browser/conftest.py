@@ -4,8 +4,12 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser import jupyter
+
+# As long as everything else may take on a machine that is busy with other tests.
+expect.set_options(timeout=jupyter.START_SECONDS * 1000)
 
 
 @pytest.fixture(scope="session")

@@ -226,7 +226,13 @@ class Notebook:
         """Run all cells and wait for the last one to end."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
 
-    def replace_cells(self, *sources: str) -> Notebook:
+    def start_all(self) -> None:
+        """Run all cells, and do not wait for them."""
+        self.page.evaluate(
+            "() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+        )
+
+    def replace_cells(self, *sources: str, wait: bool = True) -> Notebook:
         """Put these code cells in the place of all cells, and run them."""
         self.page.evaluate(
             """(sources) => {
@@ -237,7 +243,10 @@ class Notebook:
             }""",
             list(sources),
         )
-        self.run_all()
+        if wait:
+            self.run_all()
+        else:
+            self.start_all()
         return self
 
     def reload(self) -> None:

@@ -667,3 +667,47 @@ export const tables = {
   },
   error: { title: "The rows could not be read", action: "Try again" },
 } as const;
+
+export const monitor = {
+  widget: "Training monitor",
+  progress: "Progress of the run",
+  stop: "Stop after this step",
+  stopping: "Stopping …",
+  asking: "Asking the run to stop …",
+  heard: (note: string) => `The run has heard it. ${note}`,
+  cannotHear:
+    "The kernel is busy with the run and hears no page here. Use the notebook's own stop button " +
+    "(interrupt the kernel): it ends the run at once and keeps all whole steps.",
+  waiting: "Not started",
+  running: (step: number, total: number, phase: string) =>
+    (total ? `Step ${step} of ${total}` : "Running") + (phase ? `: ${phase}` : ""),
+  ends: { finished: "Finished", stopped: "Stopped early", failed: "Ended by an error" } as Record<
+    string,
+    string
+  >,
+  over: (how: string, done: number, total: number) =>
+    total ? `${how}, ${done} of ${total} steps` : how,
+  took: (time: string) => `in ${time}`,
+  spent: (time: string) => `${time} so far`,
+  left: (time: string) => `about ${time} left`,
+  alarm: (name: string) => `Alarm: ${name}`,
+  when: (first: number, last: number, times: number) =>
+    times === 1 ? `step ${first}` : `steps ${first} to ${last}, ${times} times`,
+  target: (value: string) => `target ${value}`,
+  noValue: "–",
+  look: "Values at",
+  at: (step: number, latest: boolean) => (latest ? `step ${step}, the latest` : `step ${step}`),
+  none: "No step yet",
+  table: "Table",
+  tableCaption: "Values of every step, the newest first",
+  step: "Step",
+  newer: "Newer",
+  older: "Older",
+  rows: (first: number, last: number, total: number) =>
+    `${first} to ${last} of ${total}, newest first`,
+  samples: (step: number) => `Responses of step ${step}, before and now`,
+  before: (version: string) => `Before, ${version}`,
+  now: (step: number) => `Now, step ${step}`,
+  score: (value: string) => `score ${value}`,
+  emptyAnswer: "(empty response)",
+} as const;

@@ -1,0 +1,223 @@
+"""Monitors of a lab's updates: which curves there are, and where they are shown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rlhf_lab.types import Alarm, RunEnd, TrainingSample
+
+if TYPE_CHECKING:
+    from rlhf_lab.training.config import PPOConfig
+    from rlhf_lab.training.ppo_run import PPORun
+    from rlhf_lab.widgets import Chart, MonitorState, MonitorWidget
+
+LONG_SECONDS = 2.0
+"""A reward update that takes no longer than this shows its report alone."""
+
+PPO_PHASES = {"rollout": "sampling", "scoring": "scoring", "update": "learning"}
+
+
+def in_notebook() -> bool:
+    """Whether this code runs in a kernel, whose outputs are a page."""
+    try:
+        from IPython.core.getipython import get_ipython
+    except ImportError:
+        return False
+    shell = get_ipython()
+    return shell is not None and getattr(shell, "kernel", None) is not None
+
+
+class NotebookMonitors:
+    """Makes monitors of PPO runs and shows them in notebooks."""
+
+    def make(self, run: PPORun) -> MonitorWidget:
+        """A widget that watches the run."""
+        from rlhf_lab.widgets import MonitorState, MonitorWidget
+
+        state = MonitorState(
+            ppo_charts(run.config),
+            title=f"PPO from {run.before}",
+            on_stop=run.stop,
+            stop_note="Ends after the present step; all whole steps are kept as a version.",
+            phases=PPO_PHASES,
+        )
+        run.watch(state)
+        return MonitorWidget(state)
+
+    def has_page(self) -> bool:
+        """Whether code runs in a notebook."""
+        return in_notebook()
+
+    def show(self, monitor: object) -> None:
+        """Put it into the output of the present cell."""
+        from IPython.display import display
+
+        display(monitor)  # type: ignore[no-untyped-call]
+
+
+def ppo_charts(config: PPOConfig) -> tuple[Chart, ...]:
+    """What tells early whether a PPO run is worth going on with."""
+    from rlhf_lab.widgets import Chart, Curve
+
+    adaptive = config.kl == "adaptive"
+    return (
+        Chart(
+            title="Reward score",
+            unit="normalised",
+            curves=(Curve(name="score", label="score"),),
+            form="signed",
+            about="Should rise, in steps and not at once. 0 is where the reference stands.",
+        ),
+        Chart(
+            title="KL to the reference",
+            unit="nats per response",
+            curves=(Curve(name="kl", label="KL"),),
+            target=config.kl_target if adaptive else None,
+            about="How far the policy has moved"
+            + ("; its price changes until it meets the target." if adaptive else "."),
+        ),
+        Chart(
+            title="Entropy",
+            unit="nats per token",
+            curves=(Curve(name="entropy", label="entropy"),),
+            about="Falls slowly. Near 0 the policy says one thing only.",
+        ),
+        Chart(
+            title="Clip fraction",
+            unit="of tokens",
+            curves=(Curve(name="clip_fraction", label="clipped"),),
+            form="percent",
+            about="Tokens whose update was cut. Much above 20%: lower the learning rate.",
+        ),
+        Chart(
+            title="Response length",
+            unit="tokens",
+            curves=(Curve(name="response_length", label="length"),),
+            about="A steady rise with the score means that length itself is rewarded.",
+        ),
+        Chart(
+            title="Seconds by phase",
+            unit="per step",
+            curves=(
+                Curve(name="seconds_rollout", label="sampling"),
+                Curve(name="seconds_scoring", label="scoring"),
+                Curve(name="seconds_update", label="learning"),
+            ),
+            form="seconds",
+        ),
+    )
+
+
+def reward_charts() -> tuple[Chart, ...]:
+    """What a reward update shows while it learns."""
+    from rlhf_lab.widgets import Chart, Curve
+
+    return (
+        Chart(
+            title="Ranking loss",
+            unit="nats per ranking",
+            curves=(
+                Curve(name="loss", label="learning"),
+                Curve(name="heldout_loss", label="held-out"),
+            ),
+            about="Held-out rising while learning falls: it learns the rankings by heart.",
+        ),
+        Chart(
+            title="Accuracy",
+            unit="of ordered pairs",
+            curves=(
+                Curve(name="heldout_accuracy", label="held-out"),
+                Curve(name="prequential_accuracy", label="before learning"),
+            ),
+            form="percent",
+            target=0.5,
+            about="50% is chance.",
+        ),
+    )
+
+
+class RewardMonitor:
+    """Watches a reward update, and shows itself when the update takes long.
+
+    Attributes:
+        stopping: Whether somebody asked for the end.
+    """
+
+    def __init__(
+        self,
+        *,
+        at_once: bool,
+        show: Callable[[Any], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Watch.
+
+        Args:
+            at_once: Show it however short the update is.
+            show: How to put it on a page.
+            clock: Seconds, rising.
+        """
+        from rlhf_lab.widgets import MonitorState
+
+        self.stopping = False
+        self.state: MonitorState = MonitorState(
+            reward_charts(),
+            title="Reward update",
+            on_stop=self.stop,
+            stop_note="Ends after the present pass over the rankings, which is kept.",
+            phases={"learning": "learning", "scoring": "scoring"},
+        )
+        self._show = show
+        self._clock = clock
+        self._due = clock() + (0.0 if at_once else LONG_SECONDS)
+        self._shown = False
+
+    def stop(self) -> None:
+        """End after the present pass."""
+        self.stopping = True
+
+    def started(self, *, done: int, total: int) -> None:
+        """See `TrainingListener`, as for all that follow."""
+        self.state.started(done=done, total=total)
+        self._show_if_long()
+
+    def phase(self, name: str) -> None:
+        """A part of the update begins."""
+        self.state.phase(name)
+        self._show_if_long()
+
+    def add(self, step: int, figures: Mapping[str, float], *, done: int | None = None) -> None:
+        """A step was made."""
+        self.state.add(step, figures, done=done)
+        self._show_if_long()
+
+    def alarm(self, step: int, alarm: Alarm) -> None:
+        """Something should be looked at."""
+        self.state.alarm(step, alarm)
+
+    def show(self, samples: Sequence[TrainingSample]) -> None:
+        """An update of the reward has none."""
+
+    def ended(self, status: RunEnd, text: str) -> None:
+        """The update is over."""
+        self.state.ended(status, text)
+
+    def _show_if_long(self) -> None:
+        if not self._shown and self._clock() >= self._due:
+            from rlhf_lab.widgets import MonitorWidget
+
+            self._shown = True
+            self._show(MonitorWidget(self.state))
+
+
+def reward_monitor(wanted: bool | None) -> RewardMonitor | None:
+    """A monitor for a reward update, if one is wanted and there is a page for it.
+
+    Args:
+        wanted: None for "in a notebook, if it takes long".
+    """
+    if wanted is False or not in_notebook():
+        return None
+    return RewardMonitor(at_once=wanted is True, show=NotebookMonitors().show)

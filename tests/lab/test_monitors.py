@@ -1,0 +1,272 @@
+"""Looking on at updates: what is told, that it changes nothing, and how it ends."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rlhf_lab import Lab
+from rlhf_lab.errors import ConfigError
+from rlhf_lab.lab import monitoring
+from rlhf_lab.lab.monitoring import RewardMonitor, reward_monitor
+from rlhf_lab.training import PPOTrainer
+from rlhf_lab.training.ppo_run import PPORun
+from rlhf_lab.types import Alarm
+from rlhf_lab.widgets import MonitorWidget
+from tests.lab.labs import PPO, REWARD, SAMPLING, contents
+from tests.tiny import same
+
+
+class Notes:
+    """A listener that writes down what it is told."""
+
+    def __init__(self):
+        self.told: list[tuple] = []
+
+    def started(self, *, done, total):
+        self.told.append(("started", done, total))
+
+    def phase(self, name):
+        self.told.append(("phase", name))
+
+    def add(self, step, figures, *, done=None):
+        self.told.append(("add", step, done, dict(figures)))
+
+    def alarm(self, step, alarm):
+        self.told.append(("alarm", step, alarm))
+
+    def show(self, samples):
+        self.told.append(("show", samples))
+
+    def ended(self, status, text):
+        self.told.append(("ended", status, text))
+
+    def named(self, *names: str) -> list[tuple]:
+        return [entry for entry in self.told if entry[0] in names]
+
+
+def test_a_run_tells_phases_figures_and_samples(taught: Lab):
+    notes = Notes()
+    run = taught.ppo(steps=2, config=PPO).watch(notes).run()
+    phases = ["rollout", "scoring", "update"]
+    order = [entry[1] if entry[0] == "phase" else entry[0] for entry in notes.told]
+    assert order == ["started", *phases, "add", "show", *phases, "add", "show", "ended"]
+    assert notes.told[0] == ("started", 0, 2)
+    assert notes.named("add") == [
+        ("add", stats.step, done, stats.as_metrics())
+        for done, stats in enumerate(run.history, start=1)
+    ]
+    assert notes.told[-1] == ("ended", "finished", "Kept as policy@1.")
+    (_, samples) = notes.named("show")[0]
+    assert {s.step for s in samples} == {1}
+    prompts = {p.text: p.id for p in taught.store.prompts()}
+    for sample in samples:
+        stored = taught.store.responses(prompts[sample.prompt], "policy@0")
+        assert sample.before == (stored[0].text if stored else None)
+        assert isinstance(sample.score, float)
+    # Those with something to compare come first.
+    assert [s.before is None for s in samples] == sorted(s.before is None for s in samples)
+
+
+def test_looking_on_changes_nothing(taught_folder: Path, tmp_path: Path):
+    """The same steps with and without a monitor: weights, figures and files to the bit."""
+    states, figures, digests = [], [], []
+    for watched in (False, True):
+        folder = tmp_path / f"watched-{watched}"
+        shutil.copytree(taught_folder, folder)
+        with Lab(folder, sampling=SAMPLING, progress=False) as lab:
+            run = lab.ppo(steps=2, config=PPO)
+            if watched:
+                widget = run.monitor()
+            run.run()
+            states.append(lab.model.state("policy"))
+            figures.append(
+                [
+                    {k: v for k, v in s.as_metrics().items() if not re.search("seconds|memory", k)}
+                    for s in run.history
+                ]
+            )
+            files = contents(folder)[1]
+            digests.append({k: v for k, v in files.items() if k.endswith(".safetensors")})
+            if watched:
+                assert len(widget.state.history) == 2
+                assert widget.state.outcome == "Kept as policy@1."
+                widget.close()
+    assert same(*states)
+    assert figures[0] == figures[1]
+    assert digests[0] == digests[1]
+
+
+def test_the_stop_button_ends_a_run_after_the_present_step_and_it_can_go_on(taught: Lab):
+    run = taught.ppo(steps=4, config=PPO)
+    widget = run.monitor()
+    assert run.monitor() is widget
+    for stats in run:
+        if stats.step == 2:
+            widget.events = [{"seq": 1, "id": "stop-0001", "type": "stop"}]
+            assert widget.view["status"] == "stopping"
+    assert len(run.history) == 2
+    assert (widget.view["status"], widget.view["outcome"]) == ("stopped", "Kept as policy@1.")
+    run.run()
+    assert len(run.history) == 4
+    assert (widget.view["status"], widget.view["done"]) == ("finished", 4)
+    assert taught.version == "policy@2"
+    widget.close()
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "text"),
+    [
+        (KeyboardInterrupt, "stopped", "Kept as policy@1."),
+        (ValueError("broken"), "failed", "ValueError: broken Kept as policy@1."),
+    ],
+)
+def test_a_run_that_is_interrupted_or_fails_says_what_was_kept(
+    taught: Lab, monkeypatch, raised, status, text
+):
+    step, notes = PPOTrainer.step, Notes()
+
+    def breaking(self, prompts):
+        if self.steps_done == 1:
+            raise raised
+        return step(self, prompts)
+
+    monkeypatch.setattr(PPOTrainer, "step", breaking)
+    run = taught.ppo(steps=3, config=PPO).watch(notes)
+    if raised is KeyboardInterrupt:
+        run.run()
+    else:
+        with pytest.raises(ValueError, match="broken"):
+            run.run()
+    assert notes.told[-1] == ("ended", status, text)
+
+
+class Broken(Notes):
+    def add(self, step, figures, *, done=None):
+        raise OSError("no page")
+
+
+def test_a_listener_that_fails_is_left_out_and_the_run_goes_on(taught: Lab, capsys):
+    broken, notes = Broken(), Notes()
+    run = taught.ppo(steps=2, config=PPO).watch(broken).watch(notes).run()
+    assert len(run.history) == 2
+    assert len(notes.named("add")) == 2
+    assert broken.named("ended") == []
+    told = capsys.readouterr().out
+    assert told.count("Broken failed and shows no more of this run, which goes on: OSError") == 1
+
+
+def test_who_comes_late_is_told_what_was(taught: Lab):
+    early, late = Notes(), Notes()
+    run = taught.ppo(steps=1, config=PPO).watch(early)
+    run._tell_alarms(7, [Alarm("odd", "look")])
+    run.run().watch(late)
+    assert late.named("add", "ended") == early.named("add", "ended")
+    assert late.named("alarm") == [("alarm", 7, Alarm("odd", "look"))]
+
+
+def test_a_run_without_a_lab_knows_no_monitor(taught: Lab):
+    made = taught.ppo(steps=1, config=PPO)
+    run = PPORun(made._trainer, made._tree, made._store, made._prompts, steps=1)
+    with pytest.raises(ConfigError, match="watch"):
+        run.monitor()
+
+
+def test_a_notebook_shows_the_monitor_in_the_place_of_the_bar(taught: Lab, monkeypatch, capsys):
+    shown = []
+    monkeypatch.setattr(monitoring, "in_notebook", lambda: True)
+    monkeypatch.setattr(monitoring.NotebookMonitors, "show", lambda _, widget: shown.append(widget))
+    taught.progress = True
+    run = taught.ppo(steps=1, config=PPO)
+    assert shown == []
+    run.run()
+    assert shown == [run.monitor()]
+    assert isinstance(shown[0], MonitorWidget)
+    assert "PPO:" not in capsys.readouterr().err
+
+
+# Reward updates
+
+
+def test_a_reward_update_tells_its_losses_and_accuracies(taught: Lab, monkeypatch):
+    notes = Notes()
+    monkeypatch.setattr("rlhf_lab.lab.lab.reward_monitor", lambda wanted: _Monitor(notes))
+    taught.generate(k=3, prompts=9, heldout=1 / 3)
+    taught.annotate()
+    report = taught.update_reward(REWARD)
+    adds = notes.named("add")
+    losses = [figures["loss"] for _, _, _, figures in adds if "loss" in figures]
+    first, *_, last = adds
+    assert first[1] == 0
+    assert first[3]["prequential_accuracy"] == report.prequential_accuracy.estimate
+    assert last[1] == len(losses)
+    assert last[3] == {"heldout_accuracy": report.heldout_accuracy.estimate}
+    assert losses[0] == pytest.approx(report.loss_first, abs=2.0)
+    assert notes.told[-1] == ("ended", "finished", "Made reward@1.")
+
+
+class _Monitor(Notes):
+    """Stands in for the lab's own."""
+
+    def __init__(self, notes: Notes, *, stopping: bool = False):
+        super().__init__()
+        self.told = notes.told
+        self.stopping = stopping
+
+
+def test_a_reward_update_that_is_stopped_keeps_the_whole_passes(taught: Lab, monkeypatch):
+    notes = Notes()
+    monkeypatch.setattr(
+        "rlhf_lab.lab.lab.reward_monitor", lambda wanted: _Monitor(notes, stopping=True)
+    )
+    taught.generate(k=3, prompts=9, heldout=1 / 3)
+    taught.annotate()
+    report = taught.update_reward(REWARD)
+    assert (report.epochs, report.kept_by) == (1, "the last: stopped by hand")
+    assert notes.told[-1] == ("ended", "stopped", "Made reward@1.")
+    assert taught.update_reward(REWARD).version == "reward@1"
+
+
+def test_looking_on_changes_no_reward_update(taught_folder: Path, tmp_path: Path, monkeypatch):
+    states = []
+    for watched in (False, True):
+        folder = tmp_path / f"watched-{watched}"
+        shutil.copytree(taught_folder, folder)
+        with Lab(folder, sampling=SAMPLING, progress=False) as lab:
+            lab.generate(k=3, prompts=9, heldout=1 / 3)
+            lab.annotate()
+            if watched:
+                monkeypatch.setattr(
+                    "rlhf_lab.lab.lab.reward_monitor", lambda wanted: _Monitor(Notes())
+                )
+            lab.update_reward(REWARD)
+            states.append(lab.model.state("reward"))
+    assert same(*states)
+
+
+def test_a_long_update_is_shown_when_it_is_long():
+    now, shown = [0.0], []
+    monitor = RewardMonitor(at_once=False, show=shown.append, clock=lambda: now[0])
+    monitor.started(done=0, total=9)
+    now[0] = 1.9
+    monitor.add(1, {"loss": 1.0}, done=1)
+    assert shown == []
+    now[0] = 2.0
+    monitor.phase("scoring")
+    monitor.add(2, {"loss": 0.5}, done=2)
+    assert len(shown) == 1
+    assert not monitor.stopping
+    monitor.state.stop()
+    assert monitor.stopping
+    monitor.ended("stopped", "Made reward@1.")
+    shown[0].close()
+
+
+def test_there_is_no_monitor_without_a_page(monkeypatch):
+    assert reward_monitor(True) is None
+    monkeypatch.setattr(monitoring, "in_notebook", lambda: True)
+    assert reward_monitor(None) is not None
+    assert reward_monitor(False) is None

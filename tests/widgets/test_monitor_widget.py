@@ -1,0 +1,110 @@
+"""The monitor's classes for the two hosts: what they send, and what a saved notebook keeps."""
+
+from __future__ import annotations
+
+import pytest
+
+from rlhf_lab.widgets import MonitorWidget
+from tests.widgets.test_monitor_state import CHARTS, Watched
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+class Output:
+    """An output of a cell, as IPython's display handle changes it."""
+
+    def __init__(self, bundle):
+        self.bundles = [bundle]
+
+    def update(self, bundle, *, raw):
+        assert raw
+        self.bundles.append(bundle)
+
+
+@pytest.fixture
+def outputs(monkeypatch) -> list[Output]:
+    shown: list[Output] = []
+
+    def display(bundle, *, raw, metadata, display_id):
+        assert raw
+        assert display_id
+        shown.append(Output(bundle))
+        return shown[-1]
+
+    monkeypatch.setattr("IPython.display.display", display)
+    return shown
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return Watched()
+
+
+@pytest.fixture
+def widget(watched):
+    widget = MonitorWidget(watched.state)
+    yield widget
+    widget.close()
+
+
+def test_it_is_a_widget_until_its_run_ends_and_then_a_picture(widget, watched, outputs):
+    watched.state.started(done=0, total=2)
+    widget._ipython_display_()
+    widget._ipython_display_()
+    assert all(VIEW in output.bundles[0] for output in outputs)
+    assert widget.shown
+    watched.clock.pass_to(101.0)
+    watched.state.add(1, {"score": 0.5, "kl": 2.0}, done=1)
+    assert [len(output.bundles) for output in outputs] == [1, 1]
+    watched.state.ended("finished", "Kept as policy@1.")
+    for output in outputs:
+        (_, picture) = output.bundles
+        assert set(picture) == {"text/html", "text/plain"}
+        assert "<svg" in picture["text/html"]
+        assert "Kept as policy@1." in picture["text/plain"]
+    assert not widget.shown
+
+
+def test_shown_again_it_is_a_widget_with_the_picture_beside_it(widget, watched, outputs):
+    watched.state.started(done=0, total=1)
+    watched.state.add(1, {"score": 0.5}, done=1)
+    watched.state.ended("finished", "Kept.")
+    widget._ipython_display_()
+    (output,) = outputs
+    assert len(output.bundles) == 1
+    assert {VIEW, "text/html", "text/plain"} <= set(output.bundles[0])
+    assert "<svg" in output.bundles[0]["text/html"]
+
+
+def test_the_past_is_not_sent_with_every_point(widget, watched, monkeypatch):
+    watched.state.started(done=0, total=9)
+    sent = []
+    monkeypatch.setattr(
+        widget, "send_state", lambda key: sent.append({key} if isinstance(key, str) else {*key})
+    )
+    for n in range(1, 6):
+        watched.clock.pass_to(100.0 + n)
+        watched.state.add(n, {"score": n}, done=n)
+    assert sent
+    assert all("content" not in keys for keys in sent)
+    assert all("view" in keys for keys in sent)
+
+
+def test_panel_compares_the_past_only_when_there_is_a_new_one(watched):
+    panel = pytest.importorskip("rlhf_lab.widgets.panel")
+    pane = panel.MonitorPane(watched.state)
+    updates = []
+    pane.param.watch_values(lambda **values: updates.append(values), ["content", "view"])
+    watched.state.started(done=0, total=9)
+    watched.clock.pass_to(101.0)
+    watched.state.add(1, {"score": 1.0}, done=1)
+    assert updates
+    assert all("content" not in update for update in updates)
+    assert pane.view["done"] == 1
+    watched.state.show([])
+    watched.clock.pass_to(110.0)
+    watched.state.add(2, {"score": 1.0}, done=2)
+    watched.clock.pass_to(111.0)
+    assert sum("content" in update for update in updates) == 1
+    assert (pane.content["steps"], pane.view["steps"]) == ([1], [2])
+    assert len(CHARTS) == len(pane.content["charts"])

@@ -1,0 +1,50 @@
+// Responses of the present step beside what the policy said before the run.
+
+import { fromSafeHtml, h } from "../shared/dom";
+import { monitor as strings } from "../strings";
+import { written } from "./format";
+import type { Sample } from "./protocol";
+
+export class Samples {
+  readonly element = h("details", { class: "mo-samples", hidden: true });
+  private readonly summary = h("summary");
+  private readonly list = h("div", { class: "mo-sample-list" });
+  private shown = "";
+
+  constructor() {
+    this.element.append(this.summary, this.list);
+    this.element.open = true;
+  }
+
+  show(samples: readonly Sample[]): void {
+    const key = JSON.stringify(samples);
+    if (key === this.shown) return;
+    this.shown = key;
+    this.element.hidden = samples.length === 0;
+    this.summary.textContent = strings.samples(samples[0]?.step ?? 0);
+    this.list.replaceChildren(...samples.map(element));
+  }
+}
+
+function element(sample: Sample): HTMLElement {
+  const score = sample.score === null ? "" : written(sample.score, "signed");
+  const answers = [answer(strings.now(sample.step), sample.now, score)];
+  if (sample.before !== null) {
+    answers.unshift(answer(strings.before(sample.before_version), sample.before, ""));
+  }
+  return h(
+    "article",
+    { class: "mo-sample" },
+    fromSafeHtml("mo-prompt rw-md", sample.prompt),
+    h("div", { class: "mo-answers" }, ...answers),
+  );
+}
+
+function answer(label: string, html: string, score: string): HTMLElement {
+  const body = fromSafeHtml("mo-text rw-md", html);
+  if (!body.textContent?.trim() && !body.children.length) {
+    body.append(h("p", { class: "rw-muted" }, strings.emptyAnswer));
+  }
+  const told = score ? [h("span", { class: "mo-score" }, strings.score(score))] : [];
+  return h("div", { class: "mo-answer" }, h("h4", {}, label, ...told), body);
+}
