@@ -13,6 +13,24 @@ export const shared = {
     "Keep this page open. If the kernel was restarted, run the cell again.",
 } as const;
 
+export const links = {
+  hint: (host: string) => `Opens ${host} after asking`,
+  title: "Open this address?",
+  from: "A model or a file wrote this link. Nothing has been loaded from it.",
+  mailTitle: "Write to this address?",
+  mailFrom: "A model or a file wrote this link. Your mail program opens.",
+  address: "Full address",
+  otherSite: (said: string) => `The link's text names another site: ${said}`,
+  foreignLetters: (name: string) =>
+    `${name} stands for letters beyond a to z, which may only look like those you know.`,
+  userName: "What stands before the @ is no site but a name to log in with.",
+  number: "The site is a bare number without a name.",
+  unencrypted: "The connection would not be encrypted.",
+  open: "Open in a new tab",
+  write: "Open the mail program",
+  cancel: "Cancel",
+} as const;
+
 export const ranker = {
   widget: "Rank responses",
   title: "Rank the responses",
