@@ -7,32 +7,77 @@ from pathlib import Path
 
 from rlhf_lab.annotators import RankingQueue
 from rlhf_lab.store import PreferenceStore
-from rlhf_lab.types import Judgment, Message, Prompt, RankingSource
+from rlhf_lab.types import Judgment, Message, Prompt, Ranking, RankingSource
 from tests.browser.sample_items import response
+from tests.widgets.xss_corpus import PAYLOADS
 
 ANNOTATOR = "tester"
+HOSTILE_ANNOTATOR = "<img src=x: onerror=HIT()>"
 ITEMS = 4
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"> $\\text{<script>alert(1)</script>}$"
+MOST_CANDIDATES = 9
+DATABASE = "lab.db"
 
 
-def fill(database: Path) -> None:
-    """Make a store with `ITEMS` prompts of four answers each."""
+def fill(database: Path, *, items: int = ITEMS, candidates: int = 4) -> None:
+    """Make a store with so many prompts of so many answers each."""
+    texts = [
+        [f"Question {n}? {HOSTILE}"]
+        + [f"Answer {k} to question {n}. {HOSTILE}" for k in range(candidates)]
+        for n in range(items)
+    ]
     with PreferenceStore(database) as store:
-        prompts = [
-            Prompt(messages=(Message(role="user", content=f"Question {n}? {HOSTILE}"),))
-            for n in range(ITEMS)
-        ]
-        store.add_prompts(prompts)
-        store.add_responses(
-            response(prompt, k, f"Answer {k} to question {n}. {HOSTILE}")
-            for n, prompt in enumerate(prompts)
-            for k in range(4)
+        _add(store, texts)
+
+
+def fill_with_hostile_texts(database: Path) -> None:
+    """Make a store whose every text is hostile, and take back a judgment of such a person."""
+    texts = [text.encode("utf-8", "replace").decode().replace("\0", "") for text in PAYLOADS]
+    size = 1 + MOST_CANDIDATES
+    rows = [texts[at : at + size] for at in range(0, len(texts), size)]
+    rows[-1] += texts[: max(0, 3 - len(rows[-1]))]
+    with PreferenceStore(database) as store:
+        _add(store, rows)
+        queue = RankingQueue(store, annotator=HOSTILE_ANNOTATOR, seed=5)
+        item = queue.next_item()
+        assert item is not None
+        shown = tuple(candidate.id for candidate in item.candidates)
+        queue.submit(
+            Judgment(
+                id="hostile-judgment",
+                prompt_id=item.prompt.id,
+                annotator=HOSTILE_ANNOTATOR,
+                shown_order=shown,
+                ranking=Ranking(tiers=(shown,)),
+                comment="\n".join(texts),
+                flags=(texts[0],),
+            )
         )
+        queue.undo()
 
 
-def source(database: str) -> RankingSource:
+def _add(store: PreferenceStore, rows: Sequence[Sequence[str]]) -> None:
+    """Store prompts, each the first of a row, with the rest as answers."""
+    prompts = [Prompt(messages=(Message(role="user", content=row[0]),)) for row in rows]
+    store.add_prompts(prompts)
+    store.add_responses(
+        response(prompt, k, text)
+        for prompt, row in zip(prompts, rows, strict=True)
+        for k, text in enumerate(row[1:])
+    )
+
+
+def source(database: str, annotator: str = ANNOTATOR) -> RankingSource:
     """The queue of a store, as a notebook has it."""
-    return RankingQueue(PreferenceStore(Path(database)), annotator=ANNOTATOR, seed=5)
+    return RankingQueue(PreferenceStore(Path(database)), annotator=annotator, seed=5)
+
+
+def shown(folder: str, *, hostile: bool = False) -> RankingSource:
+    """The queue of the store in a folder, which is filled if it is not there."""
+    database = Path(folder) / DATABASE
+    if not database.exists():
+        (fill_with_hostile_texts if hostile else fill)(database)
+    return source(str(database), HOSTILE_ANNOTATOR if hostile else ANNOTATOR)
 
 
 def stored(database: Path, kinds: Sequence[str] = ("ranking", "skip", "undo")) -> list[Judgment]:
