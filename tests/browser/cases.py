@@ -24,7 +24,7 @@ class Case:
         ready: Selects something that is there once it shows its content.
         onward: Keys that show the next of what it has, until nothing is left; none if it shows all.
         picture: What it is made from for pictures, as "module:function" without a folder.
-        pose: Keys to press for the picture, each on the element before it.
+        pose: Elements to focus for the picture, and the keys to press in each.
     """
 
     name: str
@@ -71,6 +71,6 @@ CASES = (
         ready=".rr-card",
         onward=("s",),
         picture="tests.browser.sample_items:picture",
-        pose=((".rr-card", "2"), (".rr-card:nth-child(2)", "1"), (".rr-card:nth-child(3)", "3")),
+        pose=((".rr-card", "2132"), (".rr-card:nth-child(3)", "")),
     ),
 )

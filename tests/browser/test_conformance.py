@@ -118,7 +118,7 @@ def test_nothing_that_was_written_by_others_runs_loads_or_takes_a_name(
 
 
 def test_a_hostile_text_that_ran_would_be_seen(host: Host, tmp_path):
-    """Shows that the test above could fail: put in as it is, the corpus runs, loads and clobbers."""
+    """Shows that the test above could fail: put in as it is, a text runs, loads and clobbers."""
     root = host.show(CASES[0], tmp_path)
     asked: list[str] = []
 
