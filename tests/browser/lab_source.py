@@ -16,6 +16,9 @@ HOSTILE_ANNOTATOR = "<img src=x: onerror=HIT()>"
 ITEMS = 4
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"> $\\text{<script>alert(1)</script>}$"
 MOST_CANDIDATES = 9
+IN_ONE = 4
+"""So many hostile texts are in one response: a test need not turn so many pages."""
+
 DATABASE = "lab.db"
 
 
@@ -33,9 +36,10 @@ def fill(database: Path, *, items: int = ITEMS, candidates: int = 4) -> None:
 def fill_with_hostile_texts(database: Path) -> None:
     """Make a store whose every text is hostile, and take back a judgment of such a person."""
     texts = [text.encode("utf-8", "replace").decode().replace("\0", "") for text in PAYLOADS]
+    lists = [_as_list(texts[at : at + IN_ONE]) for at in range(0, len(texts), IN_ONE)]
     size = 1 + MOST_CANDIDATES
-    rows = [texts[at : at + size] for at in range(0, len(texts), size)]
-    rows[-1] += texts[: max(0, 3 - len(rows[-1]))]
+    rows = [lists[at : at + size] for at in range(0, len(lists), size)]
+    rows[-1] += lists[: max(0, 3 - len(rows[-1]))]
     with PreferenceStore(database) as store:
         _add(store, rows)
         queue = RankingQueue(store, annotator=HOSTILE_ANNOTATOR, seed=5)
@@ -54,6 +58,11 @@ def fill_with_hostile_texts(database: Path) -> None:
             )
         )
         queue.undo()
+
+
+def _as_list(texts: Sequence[str]) -> str:
+    """Several texts in one, none of which can swallow the next."""
+    return "\n".join("- " + text.replace("\n", "\n  ") for text in texts)
 
 
 def _add(store: PreferenceStore, rows: Sequence[Sequence[str]]) -> None:
