@@ -203,7 +203,7 @@ def test_an_undo_of_nothing_is_refused(supersedes):
 @pytest.mark.parametrize("strength", ["very", "", "Much", 2])
 def test_a_strength_of_another_name_is_refused(strength):
     value = f"judgment 'j1' has strength={strength!r}"
-    with refuses(JudgmentError, value, "'slightly', 'clearly', 'much'", "or None"):
+    with refuses(JudgmentError, value, "'negligibly', 'slightly', 'clearly', 'much'", "or None"):
         judge(strength=strength)
 
 

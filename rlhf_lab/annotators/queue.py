@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from rlhf_lab.errors import ConfigError, NotEnoughData
-from rlhf_lab.types import Annotator, Judgment, Progress, RankingItem, RankingSource
+from rlhf_lab.types import (
+    Annotator,
+    Demonstration,
+    Judgment,
+    Progress,
+    RankingItem,
+    RankingSource,
+)
 
 MOST_CANDIDATES = 9
 
@@ -36,18 +45,26 @@ class ItemSource(Protocol):
     def offer(self, version: str | None = None) -> int:
         """Make items of candidates that are not yet in one."""
 
-    def next_item(
-        self, annotator: str, version: str | None, *, seed: int, leave_ranked: bool
-    ) -> RankingItem | None:
-        """Hand out an item, the same until it is judged."""
+    @property
+    def secret(self) -> str:
+        """A random text that the lab keeps."""
+
+    def upcoming(
+        self, annotator: str, version: str | None, count: int, *, seed: int, leave_ranked: bool
+    ) -> list[RankingItem]:
+        """Hand out items, each the same until it is judged."""
 
     def progress(self, annotator: str, version: str | None, *, leave_ranked: bool) -> Progress:
         """How many items are judged or skipped, of how many."""
 
-    def undo(self, annotator: str, version: str | None) -> RankingItem | None:
+    def undo(
+        self, annotator: str, version: str | None, *, submission: str | None
+    ) -> RankingItem | None:
         """Take back the latest judgment or skip."""
 
-    def redo(self, annotator: str, version: str | None) -> RankingItem | None:
+    def redo(
+        self, annotator: str, version: str | None, *, submission: str | None
+    ) -> RankingItem | None:
         """Take back the latest undo."""
 
 
@@ -60,6 +77,14 @@ class JudgmentStore(Protocol):
 
     def submit(self, judgment: Judgment) -> bool:
         """Store one event durably."""
+
+    def add_demonstration(self, demonstration: Demonstration) -> bool:
+        """Store one answer that a person wrote, durably."""
+
+    def demonstrations(
+        self, prompt_id: str, *, include_superseded: bool
+    ) -> Sequence[Demonstration]:
+        """Answers that people wrote to a prompt, in the order they were stored."""
 
 
 class RankingQueue:
@@ -95,26 +120,53 @@ class RankingQueue:
         self._leave_ranked = leave_ranked
         store.assignments.offer(version)
 
+    @property
+    def secret(self) -> str:
+        """A random text that the lab keeps; see `RankingSource`."""
+        return self._store.assignments.secret
+
     def next_item(self) -> RankingItem | None:
         """The item this annotator has in hand, or a new one; None when there is none for them."""
-        return self._store.assignments.next_item(
-            self.annotator, self._version, seed=self._seed, leave_ranked=self._leave_ranked
+        return next(iter(self.upcoming(1)), None)
+
+    def upcoming(self, count: int) -> list[RankingItem]:
+        """What this annotator has in hand, and new ones up to a number; they keep it for a while.
+
+        With a plan, what one person has in hand is nobody else's: ask for few in a team.
+        """
+        return self._store.assignments.upcoming(
+            self.annotator, self._version, count, seed=self._seed, leave_ranked=self._leave_ranked
         )
 
     def submit(self, judgment: Judgment) -> None:
         """Store a judgment or skip; on disk when this returns."""
         self._store.submit(judgment)
 
-    def undo(self) -> RankingItem | None:
+    def demonstrate(self, demonstration: Demonstration) -> None:
+        """Store an answer that was written or edited; on disk when this returns.
+
+        Who edits the same response again replaces what they made of it before.
+        """
+        of_prompt = self._store.demonstrations(demonstration.prompt_id, include_superseded=True)
+        self._store.add_demonstration(_replacing(demonstration, of_prompt))
+
+    def undo(self, submission: str | None = None) -> RankingItem | None:
         """Take back this annotator's latest judgment or skip and return its item.
 
         Looks only at this queue's items, so undo never reaches into another version's.
-        """
-        return self._store.assignments.undo(self.annotator, self._version)
 
-    def redo(self) -> RankingItem | None:
-        """Take back the latest undo and return its item; None after a new judgment."""
-        return self._store.assignments.redo(self.annotator, self._version)
+        Args:
+            submission: Id of the act; the same twice is one undo.
+        """
+        return self._store.assignments.undo(self.annotator, self._version, submission=submission)
+
+    def redo(self, submission: str | None = None) -> RankingItem | None:
+        """Take back the latest undo and return its item; None after a new judgment.
+
+        Args:
+            submission: Id of the act; the same twice is one redo.
+        """
+        return self._store.assignments.redo(self.annotator, self._version, submission=submission)
 
     def progress(self) -> Progress:
         """Items ranked or skipped, of all items in the queue."""
@@ -133,7 +185,8 @@ def rank_all(source: RankingSource, annotator: Annotator) -> int:
         Number of items ranked.
     """
     times: Counter[tuple[str, ...]] = Counter()
-    while (item := source.next_item()) is not None:
+    while items := source.upcoming(1):
+        [item] = items
         shown = tuple(c.id for c in item.candidates)
         source.submit(
             Judgment(
@@ -146,6 +199,23 @@ def rank_all(source: RankingSource, annotator: Annotator) -> int:
         )
         times[shown] += 1
     return len(times)
+
+
+def _replacing(new: Demonstration, of_prompt: Sequence[Demonstration]) -> Demonstration:
+    """The same, as a replacement of the last one that was made of the same response."""
+    if new.supersedes is not None or new.edited_from is None:
+        return new
+    for stored in of_prompt:
+        if stored.id == new.id:  # sent again
+            return replace(new, supersedes=stored.supersedes)
+    replaced = {stored.supersedes for stored in of_prompt}
+    earlier = [
+        stored.id
+        for stored in of_prompt
+        if (stored.annotator, stored.edited_from) == (new.annotator, new.edited_from)
+        and stored.id not in replaced
+    ]
+    return replace(new, supersedes=earlier[-1]) if earlier else new
 
 
 def submission_id(*parts: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -23,7 +23,7 @@ from rlhf_lab.store import (
     read_prompts,
     response_table,
 )
-from rlhf_lab.types import START, Annotator, Prompt, Response
+from rlhf_lab.types import FLAGS, START, Annotator, Prompt, RankingItem, Response
 
 if TYPE_CHECKING:
     from rlhf_lab.store.exchange import ExportReport, ImportReport
@@ -136,14 +136,48 @@ class LabData:
 
     # Ranking
 
-    def rank(self, annotator: str = "me") -> RankingWidget:
+    def rank(
+        self,
+        annotator: str = "me",
+        *,
+        criteria: Sequence[str] = (),
+        flags: Sequence[str] = FLAGS,
+        editing: bool = True,
+        reveal: bool = False,
+        ahead: int = 48,
+    ) -> RankingWidget:
         """The ranking widget over what the present policy wrote.
 
-        Every judgment is on disk before the next item shows; a reloaded widget goes on.
+        Every judgment is on disk before it counts as done; a reloaded widget goes on.
+
+        Args:
+            annotator: Who ranks.
+            criteria: What each response may be rated by, from 1 to 5, as in
+                `["helpful", "harmless", "honest"]`; none by default.
+            flags: What may be ticked beside "all bad".
+            editing: Whether a response may be edited into a demonstration.
+            reveal: Tell after each judgment how the present reward model orders the responses.
+                What it says may sway the person who ranks: leave it off while data is collected.
+            ahead: How many items the page holds, so that ranking goes on while a cell runs.
+
+        Raises:
+            ConfigError: a name is none or comes twice, ahead is below 1, or there is no model
+                to ask here.
+            NotEnoughData: `reveal` without a reward model.
         """
         from rlhf_lab.widgets import RankingWidget
 
-        return RankingWidget(self.queue(annotator))
+        return RankingWidget(
+            self.queue(annotator),
+            criteria=criteria,
+            flags=flags,
+            editing=editing,
+            reveal=self._scorer() if reveal else None,
+            ahead=ahead,
+        )
+
+    def _scorer(self) -> Callable[[RankingItem], Mapping[str, float]]:
+        raise ConfigError("reveal=True asks the reward model, which this lab was opened without.")
 
     def annotate(self, annotator: Annotator | None = None) -> int:
         """Let a simulated annotator rank what nobody has ranked yet.

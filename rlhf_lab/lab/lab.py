@@ -6,6 +6,7 @@ one stopped. torch is imported when a model is first needed, not before.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,7 @@ from rlhf_lab.store import (
     settle_identity,
 )
 from rlhf_lab.store.paths import as_folder
-from rlhf_lab.types import START, Annotator, LoraSpec, Sampling, Version, as_path
+from rlhf_lab.types import START, Annotator, LoraSpec, RankingItem, Sampling, Version, as_path
 
 if TYPE_CHECKING:
     from rlhf_lab.evaluation import EvalReport
@@ -352,6 +353,11 @@ class Lab(LabData):
             LabInUse: another process does model work in this lab; names it.
         """
         return self._bench.model
+
+    def _scorer(self) -> Callable[[RankingItem], Mapping[str, float]]:
+        from rlhf_lab.lab.revealing import reward_scorer
+
+        return reward_scorer(self._bench)
 
     @cached_property
     def _bench(self) -> Workbench:

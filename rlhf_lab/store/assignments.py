@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -13,8 +14,10 @@ from rlhf_lab.store import checks, events, handing_out, items, rows
 from rlhf_lab.store.database import Database
 from rlhf_lab.store.handing_out import Asking
 from rlhf_lab.store.plan import AssignmentPlan, read_plan, write_plan
-from rlhf_lab.store.tables import JudgmentRow
+from rlhf_lab.store.tables import JudgmentRow, SettingRow
 from rlhf_lab.types import Judgment, Progress, RankingItem
+
+_SECRET = "secret"
 
 
 class Assignments:
@@ -69,18 +72,50 @@ class Assignments:
         seed: int = 0,
         leave_ranked: bool = False,
     ) -> RankingItem | None:
-        """Hand out an item, or the one they hold; None when there is nothing for them.
+        """Hand out an item, or the one they hold; None when there is nothing for them."""
+        found = self.upcoming(annotator, version, 1, seed=seed, leave_ranked=leave_ranked)
+        return found[0] if found else None
+
+    def upcoming(
+        self,
+        annotator: str,
+        version: str | None,
+        count: int,
+        *,
+        seed: int = 0,
+        leave_ranked: bool = False,
+    ) -> list[RankingItem]:
+        """Hand out as many items, beginning with those they hold; fewer when there are no more.
+
+        Each stays theirs until it is judged or its lease, renewed with every call, runs out.
 
         Args:
             annotator: Who asks.
             version: Only candidates of this one; None for all.
+            count: How many they want to have in hand.
             seed: Of the annotator's order of items, and of the order candidates are shown in.
             leave_ranked: Leave out what anybody has ranked already.
         """
         with self._database.lend() as session:
-            return handing_out.next_item(
-                session, self._asking(annotator, version, seed, leave_ranked)
-            )
+            asking = self._asking(annotator, version, seed, leave_ranked)
+            return handing_out.upcoming(session, asking, count)
+
+    @property
+    def secret(self) -> str:
+        """A random text that this lab keeps, made when it is first asked for.
+
+        What must not be guessed from what a page shows is derived from it.
+        """
+        with self._database.read() as session:
+            kept = session.get(SettingRow, _SECRET)
+            if kept is not None:
+                return str(kept.value)
+        with self._database.write() as session:
+            kept = session.get(SettingRow, _SECRET)  # another process may have been first
+            if kept is None:
+                kept = SettingRow(key=_SECRET, value=secrets.token_hex(32))
+                session.add(kept)
+            return str(kept.value)
 
     def progress(
         self, annotator: str, version: str | None = None, *, leave_ranked: bool = False

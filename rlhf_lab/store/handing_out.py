@@ -8,12 +8,13 @@ annotators than the plan wants, and none twice to the same one.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from rlhf_lab.errors import JudgmentError
@@ -27,6 +28,9 @@ from rlhf_lab.store.tables import (
     PromptRow,
 )
 from rlhf_lab.types import Progress, Prompt, RankingItem, Response
+
+# Something in hand, and the item it is about.
+Held = tuple[AssignmentRow, ItemRow]
 
 # A repeated item is one of the latest so many that have been followed by enough others.
 _REPEAT_WINDOW = 200
@@ -51,26 +55,25 @@ class Asking:
     now: datetime
 
 
-def next_item(session: Session, asking: Asking) -> RankingItem | None:
-    """Hand out an item, the one they hold if they hold one; None when there is nothing to do."""
+def upcoming(session: Session, asking: Asking, count: int) -> list[RankingItem]:
+    """Hand out as many items, beginning with those they hold; fewer when there are no more.
+
+    What is handed out is leased anew. The earlier one comes in the order, the longer its lease: by
+    microseconds, so that the leases keep the order and what an undo gives back comes before all.
+    """
     plan = read_plan(session)
-    held = _held(session, asking, plan)
-    if held is None:
-        drawn = _draw(session, asking, plan)
-        if drawn is None:
-            return None
-        item, occasion = drawn
-        held = AssignmentRow(
-            item_id=item.id,
-            item_seq=item.seq,
-            version=item.version,
-            annotator=asking.annotator,
-            occasion=occasion,
-        )
-    held.leased_until = asking.now + timedelta(seconds=plan.lease_seconds)
-    session.add(held)
+    until = asking.now + timedelta(seconds=plan.lease_seconds)
+    held = _held(session, asking, plan)[:count]
+    for place, (assignment, _) in enumerate(held):
+        assignment.leased_until = _lease(until, place)
     session.flush()
-    return _to_item(session, asking, held)
+    if len(held) < count:
+        held += _draw(session, asking, plan, range(len(held), count), until)
+    return _to_items(session, asking, held)
+
+
+def _lease(until: datetime, place: int) -> datetime:
+    return until - timedelta(microseconds=place + 1)
 
 
 def progress(session: Session, asking: Asking) -> Progress:
@@ -148,7 +151,7 @@ def refuse_redo_into_full(session: Session, undo: JudgmentRow) -> None:
 
 
 def item_of(session: Session, event: JudgmentRow) -> RankingItem:
-    """What an event was about, as it was shown: that of the ranking or skip at its root."""
+    """What an event was about, as it was shown, with the ranking or skip at its root."""
     judgment = event
     while judgment.kind == "undo":
         named = JudgmentRow.id == judgment.supersedes
@@ -156,6 +159,7 @@ def item_of(session: Session, event: JudgmentRow) -> RankingItem:
     return RankingItem(
         prompt=_prompt(session, judgment.prompt_id),
         candidates=_responses(session, judgment.shown_order),
+        said=rows.to_judgment(judgment),
     )
 
 
@@ -169,27 +173,61 @@ def _is_of(session: Session, judgment: JudgmentRow, version: str | None) -> bool
 # -- what they hold, and what they get next
 
 
-def _held(session: Session, asking: Asking, plan: AssignmentPlan) -> AssignmentRow | None:
+def _held(session: Session, asking: Asking, plan: AssignmentPlan) -> list[Held]:
+    """What they have in hand, without what has gone to others since its lease ran out."""
     query = (
-        select(AssignmentRow)
+        select(AssignmentRow, ItemRow)
         .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
         .where(AssignmentRow.annotator == asking.annotator, AssignmentRow.judgment_id.is_(None))
         .where(ItemRow.state != "retired", *_of_version(asking.version))
         .order_by(AssignmentRow.leased_until.desc(), AssignmentRow.seq)
     )
-    for held in session.scalars(query).all():
-        if held.leased_until > asking.now or held.occasion != "regular":
-            return held
-        wanted = select(ItemRow.id).where(ItemRow.id == held.item_id, *_room(asking, plan))
-        if session.scalar(wanted) is not None:
-            return held
-        session.execute(delete(AssignmentRow).where(AssignmentRow.seq == held.seq))
-    return None
+    held = [(assignment, item) for assignment, item in session.execute(query)]
+    lapsed = {
+        item.id
+        for assignment, item in held
+        if assignment.leased_until <= asking.now and assignment.occasion == "regular"
+    }
+    if not lapsed:
+        return held
+    columns = select(ItemRow.id).where(*_room(asking, plan))
+    gone = lapsed - {row.id for row in checks.in_chunks(session, columns, ItemRow.id, lapsed)}
+    for assignment, item in held:
+        if item.id in gone and assignment.occasion == "regular":
+            session.delete(assignment)
+    session.flush()
+    return [(a, item) for a, item in held if item.id not in gone or a.occasion != "regular"]
 
 
-def _draw(session: Session, asking: Asking, plan: AssignmentPlan) -> tuple[ItemRow, str] | None:
+def _draw(
+    session: Session, asking: Asking, plan: AssignmentPlan, places: range, until: datetime
+) -> list[Held]:
+    """Hand out new ones, one for each of these places in their order, while there are any."""
     mine = select(func.count(AssignmentRow.seq)).where(AssignmentRow.annotator == asking.annotator)
-    number = session.scalar(mine) or 0
+    had = session.scalar(mine) or 0
+    drawn: list[Held] = []
+    for place in places:
+        found = _draw_one(session, asking, plan, had + len(drawn))
+        if found is None:
+            break
+        item, occasion = found
+        assignment = AssignmentRow(
+            item_id=item.id,
+            item_seq=item.seq,
+            version=item.version,
+            annotator=asking.annotator,
+            occasion=occasion,
+            leased_until=_lease(until, place),
+        )
+        session.add(assignment)
+        session.flush()  # the next draw must see it
+        drawn.append((assignment, item))
+    return drawn
+
+
+def _draw_one(
+    session: Session, asking: Asking, plan: AssignmentPlan, number: int
+) -> tuple[ItemRow, str] | None:
     chance = _uniform(f"{asking.seed}/{asking.annotator}/{number}/occasion")
     if chance < plan.gold_rate:
         known = _around(
@@ -305,16 +343,29 @@ def _uniform(key: str) -> float:
 # -- values
 
 
-def _to_item(session: Session, asking: Asking, held: AssignmentRow) -> RankingItem:
-    item = session.scalars(select(ItemRow).where(ItemRow.id == held.item_id)).one()
+def _to_items(session: Session, asking: Asking, held: Sequence[Held]) -> list[RankingItem]:
+    prompt_ids = {item.prompt_id for _, item in held}
+    found = checks.in_chunks(session, select(PromptRow), PromptRow.id, prompt_ids)
+    prompts = {row.id: rows.to_prompt(row) for (row,) in found}
+    shown = {assignment.seq: _blind(asking, assignment, item) for assignment, item in held}
+    ids = itertools.chain.from_iterable(shown.values())
+    responses = {r.id: r for r in checks.by_ids(session, dict.fromkeys(ids))}
+    return [
+        RankingItem(
+            prompt=prompts[item.prompt_id],
+            candidates=tuple(responses[i] for i in shown[assignment.seq]),
+        )
+        for assignment, item in held
+    ]
+
+
+def _blind(asking: Asking, assignment: AssignmentRow, item: ItemRow) -> list[str]:
+    """The candidates in the order they are shown in, which says nothing of them."""
     ordered = sorted(item.candidates)
     key = f"{asking.seed}/{asking.annotator}/{ordered[0]}"
-    if held.occasion == "repeat":
+    if assignment.occasion == "repeat":
         key += "/repeat"
-    blind = random.Random(key).sample(ordered, len(ordered))
-    return RankingItem(
-        prompt=_prompt(session, item.prompt_id), candidates=_responses(session, blind)
-    )
+    return random.Random(key).sample(ordered, len(ordered))
 
 
 def _prompt(session: Session, prompt_id: str) -> Prompt:

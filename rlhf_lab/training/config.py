@@ -12,7 +12,13 @@ from rlhf_lab.types import Sampling, Strength
 
 OptimizerName = Literal["adamw", "paged_adamw_8bit"]
 
-_MARGINS: dict[Strength, float] = {"slightly": 1 / 3, "clearly": 2 / 3, "much": 1.0}
+# The small margins of Llama 2's report (Touvron et al. 2023).
+_MARGINS: dict[Strength, float] = {
+    "negligibly": 0.0,
+    "slightly": 1 / 3,
+    "clearly": 2 / 3,
+    "much": 1.0,
+}
 
 
 def _positive(config: Any, *names: str) -> None:  # noqa: ANN401 - any settings dataclass
@@ -53,7 +59,8 @@ class RewardConfig:
         replay: Old rankings mixed in, as a multiple of the new ones.
         strength_margin: How much higher a "much" better tier should score than the next one, in
             units of raw score (log-odds); "clearly" asks for two thirds and "slightly" for one
-            third of it, a ranking without strength for nothing. 0 leaves strengths aside.
+            third of it, "negligibly" and a ranking without strength for nothing. 0 leaves
+            strengths aside.
         centre_coef: Weight of the squared sum of a pair's scores, which keeps raw scores near 0
             (Eisenstein et al. 2023, who use 0.01). 0, the default: PPO sees normalised scores,
             whose centre is that of the reference's responses anyway.

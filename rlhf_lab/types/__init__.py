@@ -3,7 +3,9 @@
 from rlhf_lab.types.annotators import Annotator, Progress, RankingItem, RankingSource
 from rlhf_lab.types.clock import utc_now
 from rlhf_lab.types.judgments import (
+    ALL_BAD,
     CRITERIA,
+    FLAGS,
     HIGHEST_RATING,
     LOWEST_RATING,
     Demonstration,
@@ -28,8 +30,10 @@ from rlhf_lab.types.prompts import Message, Prompt, Split
 from rlhf_lab.types.responses import IMPORTED, EndReason, Purpose, Response, Sampling
 
 __all__ = [
+    "ALL_BAD",
     "CRITERIA",
     "DEFAULT_MODEL",
+    "FLAGS",
     "HIGHEST_RATING",
     "IMPORTED",
     "LOWEST_RATING",

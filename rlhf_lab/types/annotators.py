@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from rlhf_lab.types.judgments import Judgment, Ranking
+from rlhf_lab.types.judgments import Demonstration, Judgment, Ranking
 from rlhf_lab.types.prompts import Prompt
 from rlhf_lab.types.responses import Response
 
 
 @dataclass(frozen=True, kw_only=True)
 class RankingItem:
-    """What an annotator sees: one prompt and its candidates in their blind, shuffled order."""
+    """What an annotator sees: one prompt and its candidates in their blind, shuffled order.
+
+    Attributes:
+        said: The annotator's own ranking or skip that an undo took back or a redo brought back.
+    """
 
     prompt: Prompt
     candidates: tuple[Response, ...]
+    said: Judgment | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,17 +37,32 @@ class RankingSource(Protocol):
 
     annotator: str
 
-    def next_item(self) -> RankingItem | None:
-        """The next item nobody of this name has judged or skipped, or None when done.
+    @property
+    def secret(self) -> str:
+        """Always the same for one lab and never shown: what names of items on a page come from."""
 
-        The same item in the same order until it is judged: a reloaded widget resumes.
+    def upcoming(self, count: int) -> list[RankingItem]:
+        """The next items that nobody of this name has judged or skipped; fewer when few are left.
+
+        They stay this annotator's for a while, and again each time. The same in the same order
+        until they are judged, so a reloaded widget resumes; one that was taken back comes first.
         """
 
     def submit(self, judgment: Judgment) -> None:
         """Store a judgment or skip durably; returns once it is on disk. Same id twice is one."""
 
-    def undo(self) -> RankingItem | None:
-        """Take back this annotator's latest judgment or skip; its item, or None."""
+    def demonstrate(self, demonstration: Demonstration) -> None:
+        """Store an answer that was written or edited, durably. Same id twice is one."""
+
+    def undo(self, submission: str | None = None) -> RankingItem | None:
+        """Take back this annotator's latest judgment or skip; its item, or None.
+
+        Args:
+            submission: Id of the act; the same twice is one undo.
+        """
+
+    def redo(self, submission: str | None = None) -> RankingItem | None:
+        """Take back the latest undo, unless something was judged since; its item, or None."""
 
     def progress(self) -> Progress:
         """How many items are judged or skipped, of how many in the queue."""

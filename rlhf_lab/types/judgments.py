@@ -11,7 +11,8 @@ from rlhf_lab.errors import JudgmentError
 from rlhf_lab.types.clock import utc_now
 
 JudgmentKind = Literal["ranking", "skip", "undo"]
-Strength = Literal["slightly", "clearly", "much"]
+# Weakest first. Four, as Llama 2's and Llama 3's raters had them.
+Strength = Literal["negligibly", "slightly", "clearly", "much"]
 # Why somebody was shown an item: to be judged; to be compared with a known answer; to be compared
 # with what the same person said before. "extra" came in after the item had all it needed.
 Occasion = Literal["regular", "gold", "repeat", "extra"]
@@ -19,6 +20,9 @@ Occasion = Literal["regular", "gold", "repeat", "extra"]
 # The criteria that widgets offer (Askell et al. 2021); any other name is as good in the store.
 CRITERIA = ("helpful", "harmless", "honest")
 LOWEST_RATING, HIGHEST_RATING = 1, 5
+# The flags that widgets offer, and the one that says no response will do; others are as good.
+FLAGS = ("unsafe", "off topic", "prompt unclear")
+ALL_BAD = "all bad"
 
 
 @dataclass(frozen=True, kw_only=True)

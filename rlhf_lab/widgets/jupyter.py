@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import anywidget
 import traitlets
 
-from rlhf_lab.types import Progress, RankingSource
+from rlhf_lab.types import FLAGS, Progress, RankingSource
 from rlhf_lab.widgets.bundle import bundle
-from rlhf_lab.widgets.ranking_state import RankingState
+from rlhf_lab.widgets.ranking_reveal import Scorer
+from rlhf_lab.widgets.ranking_state import AHEAD, RankingState
 from rlhf_lab.widgets.state import WidgetState
 
 State = TypeVar("State", bound=WidgetState)
@@ -76,10 +78,31 @@ class RankingWidget(LabWidget[RankingState]):
 
     Args:
         source: Where items come from and judgments go.
+        criteria: What each response may be rated by, from 1 to 5; `types.CRITERIA` are usual.
+        flags: What may be ticked; "all bad" always may.
+        editing: Whether a response may be edited into a demonstration.
+        reveal: Scores an item's candidates by response id, to be told after each judgment.
+        ahead: How many items the page holds, so that it need not wait for the kernel.
+
+    Raises:
+        ConfigError: a name is none or comes twice; ahead is below 1.
+        LabError: the front end has not been built (only in a checkout that was not installed).
     """
 
-    def __init__(self, source: RankingSource) -> None:
-        super().__init__(RankingState(source), "ranker")
+    def __init__(
+        self,
+        source: RankingSource,
+        *,
+        criteria: Sequence[str] = (),
+        flags: Sequence[str] = FLAGS,
+        editing: bool = True,
+        reveal: Scorer | None = None,
+        ahead: int = AHEAD,
+    ) -> None:
+        state = RankingState(
+            source, criteria=criteria, flags=flags, editing=editing, reveal=reveal, ahead=ahead
+        )
+        super().__init__(state, "ranker")
 
     @property
     def done(self) -> bool:

@@ -5,14 +5,16 @@ Kept apart from `rlhf_lab.widgets`, which needs no Panel: `pip install rlhf-lab[
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import param
 from panel.custom import AnyWidgetComponent
 
-from rlhf_lab.types import RankingSource
+from rlhf_lab.types import FLAGS, RankingSource
 from rlhf_lab.widgets.bundle import STATIC
-from rlhf_lab.widgets.ranking_state import RankingState
+from rlhf_lab.widgets.ranking_reveal import Scorer
+from rlhf_lab.widgets.ranking_state import AHEAD, RankingState
 from rlhf_lab.widgets.state import WidgetState
 
 
@@ -44,10 +46,26 @@ class LabPane(AnyWidgetComponent):
 
 
 class RankingPane(LabPane):
-    """Ranks the items of a source, as `RankingWidget` does."""
+    """Ranks the items of a source, as `RankingWidget` does, with the same options.
+
+    In a team with a plan, `ahead` is best small: what one person has in hand is nobody else's.
+    """
 
     _bundle: ClassVar = STATIC / "ranker.js"
     _stylesheets: ClassVar[list[Any]] = [STATIC / "ranker.css"]
 
-    def __init__(self, source: RankingSource, **params: Any) -> None:  # noqa: ANN401 - Panel's own
-        super().__init__(RankingState(source), **params)
+    def __init__(
+        self,
+        source: RankingSource,
+        *,
+        criteria: Sequence[str] = (),
+        flags: Sequence[str] = FLAGS,
+        editing: bool = True,
+        reveal: Scorer | None = None,
+        ahead: int = AHEAD,
+        **params: Any,  # noqa: ANN401 - Panel's own
+    ) -> None:
+        state = RankingState(
+            source, criteria=criteria, flags=flags, editing=editing, reveal=reveal, ahead=ahead
+        )
+        super().__init__(state, **params)

@@ -1,84 +1,115 @@
 """The ranking widget without a widget: what is shown, and what an event does to it.
 
-The truth is in the `RankingSource`; this holds only the item that is on the screen.
+The truth is in the `RankingSource`. This holds the items that were handed out, so that a page may
+go on ranking while the kernel is busy, and what was typed into them.
 
-An event of the types "submit", "skip" and "undo" has, beside what every event has,
+The content, which changes when items are refilled or one comes back:
 
-    {"item": "<key>", "ranks": [1, 2, 2, 4], "seconds": 12.5}
+    items       each with its key, its turns, its cards and a draft to start from
+    criteria    what responses may be rated by
+    flags       what may be ticked
+    editing     whether a response may be edited into a demonstration
+    store_key   a name for whatever a page keeps for this annotator and lab
 
-`item` is the key of the item that was on the screen, so that an event from a second, outdated page
-cannot judge what its reader never saw. The id of a "submit" or "skip" is the id of the judgment in
-the store. "refresh" asks the source again.
+The view, which changes with every event:
+
+    phase       "ranking", "finished", "empty" or "error"
+    answered    keys of items that are judged or skipped
+    current     key of the item that comes first
+    progress    {"done", "total"}
+    pace        median seconds per item of this sitting, from the third on
+    reveal      what the reward model says about the last judgment, if that was asked for
+
+An event has, beside what every event has,
+
+    submit       item, ranks, strength, ratings, comment, flags, seconds
+    skip         item, comment, flags, seconds
+    undo, redo   item: what was on the screen
+    demonstrate  item, card, text, seconds
+    refresh
+
+"submit" and "skip" may name any item that was handed out and is not answered: a page may be far
+ahead. Their id is the id of the judgment in the store, that of "undo" and "redo" the submission.
 """
 
 from __future__ import annotations
 
-import hashlib
-import math
-import secrets
-from dataclasses import replace
-from typing import Final, Literal, TypedDict
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
 
-from rlhf_lab.errors import JudgmentError
-from rlhf_lab.types import Judgment, Progress, Ranking, RankingItem, RankingSource
-from rlhf_lab.widgets.rendering import render_markdown
+from rlhf_lab.errors import ConfigError, JudgmentError
+from rlhf_lab.types import FLAGS, Judgment, Progress, RankingItem, RankingSource
+from rlhf_lab.widgets.ranking_answers import (
+    Form,
+    demonstration_of,
+    draft_of,
+    draft_to_go_on,
+    judgment_of,
+    or_failed,
+    seconds_of,
+)
+from rlhf_lab.widgets.ranking_hand import Hand
+from rlhf_lab.widgets.ranking_items import LETTERS, Said, Shown
+from rlhf_lab.widgets.ranking_reveal import Reveal, Scorer, reveal
 from rlhf_lab.widgets.state import Event, WidgetState, reason
 
-MIN_CANDIDATES: Final = 2
-MAX_CANDIDATES: Final = 9
-"""One digit is one rank."""
+AHEAD: Final = 48
+"""Items handed out at once to a person who works alone; a team shares out fewer at a time."""
 
-LETTERS: Final = "ABCDEFGHI"
+PACE_FROM: Final = 3
+"""With fewer items, the median says little."""
+
 
 Phase = Literal["ranking", "finished", "empty", "error"]
 
 
-class Turn(TypedDict):
-    """One message of the prompt."""
-
-    role: str
-    html: str
-
-
-class Card(TypedDict):
-    """One candidate: its letter on the screen and its text, and nothing that unblinds."""
-
-    letter: str
-    html: str
-
-
-class ItemView(TypedDict):
-    """What the front end shows of one item; `ranks` is a draft to start from, after an undo."""
-
-    key: str
-    turns: list[Turn]
-    cards: list[Card]
-    ranks: list[int] | None
-
-
-class View(TypedDict):
-    """All that the front end needs, as JSON."""
-
-    phase: Phase
-    item: ItemView | None
-    progress: dict[str, int]
-
-
 class RankingState(WidgetState):
-    """Shows one item after the other and stores each judgment before it moves on."""
+    """Hands items out ahead, and stores each judgment before it is acknowledged.
 
-    def __init__(self, source: RankingSource) -> None:
+    Args:
+        source: Where items come from and judgments go.
+        criteria: What each response may be rated by, from 1 to 5.
+        flags: What may be ticked; "all bad" always may.
+        editing: Whether a response may be edited into a demonstration.
+        reveal: Scores an item's candidates by response id, to be told after each judgment.
+        ahead: How many items a page holds, so that it need not wait for the kernel.
+        clock: Seconds that only grow.
+
+    Raises:
+        ConfigError: a name is none or comes twice; ahead is below 1.
+    """
+
+    def __init__(
+        self,
+        source: RankingSource,
+        *,
+        criteria: Sequence[str] = (),
+        flags: Sequence[str] = FLAGS,
+        editing: bool = True,
+        reveal: Scorer | None = None,
+        ahead: int = AHEAD,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__()
+        if ahead < 1:
+            raise ConfigError(f"ahead={ahead}: at least 1 item. Use {AHEAD} for one person.")
         self._source = source
-        # Keys tell items apart on the screen. Salted, so that they cannot be matched with ids.
-        self._salt = secrets.token_bytes(16)
-        self._submitted: dict[str, tuple[int, ...]] = {}
-        self._failed: Judgment | None = None
-        self._item: RankingItem | None = None
-        self._key = ""
+        self._form = Form.of(criteria, flags, editing=editing)
+        self._scorer = reveal
+        self._hand = Hand(source, ahead, clock)
+        self._asked = False
+        self._broken = False
         self._progress = Progress(done=0, total=0)
-        self._advance()
-        self._update()
+        self._seconds: dict[str, float] = {}
+        self._judged: tuple[Shown, Judgment] | None = None
+        self._reveal: Reveal | None = None
+        # What failed since the last success: items, and undo or redo with the id it was sent under.
+        self._unsaved: list[Shown] = []
+        self._failed_act: tuple[str, str] | None = None
+        self._complaints: dict[str, str] = {}
+        self.refresh()
 
     @property
     def done(self) -> bool:
@@ -92,152 +123,205 @@ class RankingState(WidgetState):
 
     def refresh(self) -> None:
         """Ask the source again, for instance after new responses were generated."""
-        self._next()
+        self._asked = True
+        self._refill()
+        self._show()
         self.changed()
 
     def handle(self, event: Event) -> None:
         """Judge, skip, take back or ask again; what fails leaves the item where it is."""
-        if event.type == "refresh":
-            self._next()
-        elif event.text("item") != self._key:
-            self.tell(
-                "info", "Nothing was changed: this item was already dealt with in another view."
-            )
-        elif event.type == "undo":
-            self._undo()
-        else:
+        if event.type in ("submit", "skip"):
             self._judge(event)
+        elif event.type == "undo":
+            self._undo(event)
+        elif event.type == "redo":
+            self._redo(event)
+        elif event.type == "demonstrate":
+            self._demonstrate(event)
+        elif event.type == "refresh":
+            self._asked = True
+        else:
+            raise JudgmentError(
+                f"{event.type!r:.40} is no event: submit, skip, undo, redo, demonstrate or refresh."
+            )
 
-    def _next(self) -> None:
-        failed = False
-        try:
-            self._advance()
-        except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
-            failed = True
-            self.tell("error", f"The next item could not be read. {reason(error)}")
-        self._update(failed=failed)
+    def settle(self) -> None:
+        """Have more handed out if few are left, ask the reward model, tell what failed."""
+        self._refill()
+        self._ask_scorer()
+        self._complain()
+        self._show()
+
+    # ------------------------------------------------------------------------------------ judging
 
     def _judge(self, event: Event) -> None:
-        try:
-            self._failed = self._or_failed(self._judgment(event))
-            self._source.submit(self._failed)
-        except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
-            text = f"Not saved, so it is still here; submit it again. {reason(error)}"
-            self.tell("error", text)
+        shown = self._hand.get(event.text("item"))
+        if shown is None or shown.answered:
+            self.tell(
+                "info",
+                "Nothing was changed: this item was answered already, perhaps in another view.",
+            )
             return
-        self._failed = None
-        self._submitted[self._key] = _ranks(event)
-        self._next()
-
-    def _judgment(self, event: Event) -> Judgment:
-        if self._item is None:
-            raise JudgmentError("there is no item on the screen: nothing can be judged now.")
-        ids = tuple(response.id for response in self._item.candidates)
-        ranking = None
-        if event.type == "submit":
-            ranks = _ranks(event)
-            _check_ranks(ranks, len(ids))
-            ranking = Ranking.from_ranks(dict(zip(ids, ranks, strict=True)))
-        elif event.type != "skip":
-            raise JudgmentError(f"{event.type!r:.40} is no event: submit, skip, undo or refresh.")
-        return Judgment(
-            id=event.id,
-            prompt_id=self._item.prompt.id,
-            annotator=self._source.annotator,
-            kind="skip" if ranking is None else "ranking",
-            shown_order=ids,
-            ranking=ranking,
-            seconds=_seconds(event),
-        )
-
-    def _or_failed(self, judgment: Judgment) -> Judgment:
-        """The judgment that failed before, if this one says the same.
-
-        A store may fail after it has written; sent again as it was, it is stored once.
-        """
-        failed = self._failed
-        if failed is None:
-            return judgment
-        again = replace(
-            judgment, id=failed.id, seconds=failed.seconds, created_at=failed.created_at
-        )
-        return failed if again == failed else judgment
-
-    def _undo(self) -> None:
+        draft = draft_of(event, self._form, len(shown.cards))
         try:
-            item = self._source.undo()
-            if item is None:
-                self.tell("info", "There is nothing to undo.")
-            else:
-                self._show(item)
-                self._progress = self._source.progress()
+            said = judgment_of(event, shown.item, self._source.annotator, self._form)
+            shown.failed = said = or_failed(said, shown.failed)
+            self._source.submit(said)
         except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
-            self.tell("error", f"Not undone. {reason(error)}")
-        self._update()
+            before = shown.draft
+            if event.type == "skip" and before is not None:
+                draft = {**before, "comment": draft["comment"], "flags": draft["flags"]}
+            self._keep(shown, error)
+            shown.draft = draft
+            return
+        shown.failed = None
+        shown.answered = True
+        shown.kept = False
+        shown.said = Said(judgment=said, draft=draft, seconds=seconds_of(event))
+        self._note_seconds(shown)
+        self._succeeded()
+        self._judged = (shown, said) if said.ranking else None
 
-    def _advance(self) -> None:
-        self._show(None)
-        self._progress = self._source.progress()
-        self._show(self._source.next_item())
+    def _demonstrate(self, event: Event) -> None:
+        shown = self._hand.get(event.text("item"))
+        try:
+            if shown is None:
+                raise JudgmentError("its item is not on this page: reload it, and edit it again.")
+            made = demonstration_of(event, shown.item, self._source.annotator, self._form)
+            self._source.demonstrate(made)
+        except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
+            what = f"your answer to {shown.name}" if shown else "an edited answer"
+            self._complaints[what] = reason(error)
+            return
+        self.tell("info", f"Your version of {LETTERS[event.fields['card']]} was saved.")
 
-    def _show(self, item: RankingItem | None) -> None:
-        self._item = item
-        self._key = self._key_of(item) if item else ""
+    def _keep(self, shown: Shown, error: Exception) -> None:
+        """Leave before the person what could not be saved, or put it there again."""
+        shown.kept = True
+        if shown not in self._hand.items:
+            self._hand.put_first(shown)
+        self._unsaved = [other for other in self._unsaved if other is not shown] + [shown]
+        self._complaints[shown.name] = reason(error)
 
-    def _key_of(self, item: RankingItem) -> str:
-        names = [item.prompt.id, *(response.id for response in item.candidates)]
-        return hashlib.sha256(self._salt + "\0".join(names).encode()).hexdigest()[:16]
+    # -------------------------------------------------------------------------------- taking back
 
-    def _update(self, *, failed: bool = False) -> None:
+    def _undo(self, event: Event) -> None:
+        # Whoever has not seen yet that something was not saved means that.
+        if self._unsaved and event.text("item") not in {shown.key for shown in self._unsaved}:
+            self._hand.put_first(self._unsaved.pop())
+            return
+        item = self._take_back(event, self._source.undo)
+        if item is None:
+            return
+        shown = self._hand.shown(item)
+        shown.draft = draft_to_go_on(shown, item)
+        shown.answered = False
+        shown.kept = True
+        self._seconds.pop(shown.key, None)
+        self._hand.put_first(shown)
+
+    def _redo(self, event: Event) -> None:
+        item = self._take_back(event, self._source.redo)
+        if item is None:
+            return
+        shown = self._hand.shown(item)
+        shown.answered = True
+        shown.kept = False
+        self._note_seconds(shown)
+
+    def _take_back(
+        self, event: Event, act: Callable[[str | None], RankingItem | None]
+    ) -> RankingItem | None:
+        # Sent again after a failure, it is the same act: a store may fail after it has written.
+        kind, submission = self._failed_act or ("", "")
+        submission = submission if kind == event.type else event.id
+        try:
+            self._hand.names()  # whatever can fail must fail before it
+            item = act(submission)
+        except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
+            self._failed_act = (event.type, submission)
+            undone = "undone" if event.type == "undo" else "redone"
+            self.tell("error", f"Not {undone}. {reason(error)}")
+            return None
+        self._succeeded()
+        if item is None:
+            self.tell("info", f"There is nothing to {event.type}.")
+        return item
+
+    # ------------------------------------------------------------------------------------ telling
+
+    def _refill(self) -> None:
+        asked, self._asked = self._asked, False
+        what = "next items"
+        try:
+            self._hand.refill(asked=asked)
+            what = "progress"
+            self._progress = self._source.progress()
+        except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
+            self._broken = True
+            # While there are items in hand, a later refill may do.
+            if asked or what == "progress" or not self._hand.left:
+                self.tell("error", f"The {what} could not be read. {reason(error)}")
+            return
+        self._broken = False
+
+    def _succeeded(self) -> None:
+        self._unsaved.clear()
+        self._failed_act = None
+        self._judged = self._reveal = None
+
+    def _note_seconds(self, shown: Shown) -> None:
+        if shown.said is not None and shown.said.seconds > 0:
+            self._seconds[shown.key] = shown.said.seconds
+
+    def _ask_scorer(self) -> None:
+        """Never before the judgment is stored, and only about what still counts."""
+        if self._scorer is None or self._judged is None:
+            return
+        shown, judgment = self._judged
+        self._judged = None
+        try:
+            if judgment.ranking is not None:
+                scores = self._scorer(shown.item)
+                self._reveal = reveal(shown.key, shown.item, judgment.ranking, scores)
+        except Exception as error:  # noqa: BLE001 - the judgment is saved, whatever a model does
+            self.tell("info", f"Saved; the reward model could not be asked. {reason(error)}")
+
+    def _complain(self) -> None:
+        """Tell at once of all that was not saved."""
+        if not self._complaints:
+            return
+        names, reasons = list(self._complaints), dict.fromkeys(self._complaints.values())
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        why = " ".join(each[:1].upper() + each[1:] for each in reasons)
+        self.tell("error", f"Not saved: {', '.join(names[:3])}{more}. {why}")
+        self._complaints.clear()
+
+    def _show(self) -> None:
+        self._show_content()
+        left = self._hand.left
         done, total = self._progress.done, self._progress.total
         phase: Phase = "ranking"
-        if self._item is None:
-            phase = "error" if failed else "finished" if total else "empty"
-        view: View = {
+        if not left:
+            phase = "error" if self._broken else "finished" if total else "empty"
+        several = len(self._seconds) >= PACE_FROM
+        self.view = {
             "phase": phase,
-            "item": self._item_view(self._item) if self._item else None,
+            "answered": [shown.key for shown in self._hand.items if shown.answered],
+            "current": left[0].key if left else "",
             "progress": {"done": done, "total": total},
+            "pace": statistics.median(self._seconds.values()) if several else None,
+            "reveal": self._reveal,
         }
-        self.view = dict(view)
 
-    def _item_view(self, item: RankingItem) -> ItemView:
-        ranks = self._submitted.get(self._key)
-        return ItemView(
-            key=self._key,
-            turns=[
-                Turn(role=m.role, html=render_markdown(m.content)) for m in item.prompt.messages
-            ],
-            cards=[
-                Card(letter=letter, html=render_markdown(response.text))
-                for letter, response in zip(LETTERS, item.candidates, strict=False)
-            ],
-            ranks=list(ranks) if ranks else None,
-        )
-
-
-def _ranks(event: Event) -> tuple[int, ...]:
-    ranks = event.fields.get("ranks", [])
-    if not isinstance(ranks, list) or not all(type(r) is int for r in ranks):
-        raise JudgmentError(f"event {event.seq} has ranks {ranks!r:.60}: whole numbers are needed.")
-    return tuple(ranks)
-
-
-def _seconds(event: Event) -> float:
-    seconds = event.fields.get("seconds", 0.0)
-    # A clock that went wrong is no reason to lose a judgment.
-    if not isinstance(seconds, int | float) or not math.isfinite(seconds):
-        return 0.0
-    return max(0.0, float(seconds))
-
-
-def _check_ranks(ranks: tuple[int, ...], candidates: int) -> None:
-    if not MIN_CANDIDATES <= candidates <= MAX_CANDIDATES:
-        raise JudgmentError(
-            f"this item has {candidates} candidates; ranking by digits needs {MIN_CANDIDATES} to "
-            f"{MAX_CANDIDATES}. Skip it."
-        )
-    if len(ranks) != candidates or not all(1 <= rank <= candidates for rank in ranks):
-        raise JudgmentError(
-            f"ranks {list(ranks)} for {candidates} candidates: each needs one from 1 to "
-            f"{candidates}."
-        )
+    def _show_content(self) -> None:
+        """Leaves the content the same object if it is the same, which hosts compare quickly."""
+        content = {
+            "items": [shown.view() for shown in self._hand.items],
+            "criteria": list(self._form.criteria),
+            "flags": list(self._form.flags),
+            "editing": self._form.editing,
+            "store_key": self._hand.store_key,
+        }
+        if content != self.content:
+            self.content = content

@@ -86,6 +86,10 @@ class WidgetState(ABC):
     def handle(self, event: Event) -> None:
         """Do what an event says; an error that leaves here becomes the notice."""
 
+    def settle(self) -> None:
+        """Do what is done once after new events, however many; must not raise."""
+        return  # most widgets are done when an event is
+
     def apply(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Handle events in the order of their numbers, each id once, however often it comes."""
         numbered = sorted(((_seq(raw), raw) for raw in events), key=lambda pair: pair[0])
@@ -95,6 +99,8 @@ class WidgetState(ABC):
         for seq, raw in new:
             if raw.get("id") not in self._seen:
                 self._handle_one(seq, raw)
+        if new:
+            self.settle()
         self.acked_seq = max(self.acked_seq, *(seq for seq, _ in numbered), 0)
         self.changed()
 

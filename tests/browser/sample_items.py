@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from rlhf_lab.types import Judgment, Message, Progress, Prompt, RankingItem, Response, Sampling
+from dataclasses import replace
+
+from rlhf_lab.types import (
+    Demonstration,
+    Judgment,
+    Message,
+    Progress,
+    Prompt,
+    RankingItem,
+    Response,
+    Sampling,
+)
 
 MERGE_PROMPT = "How do I merge two dictionaries in Python, and what happens when both have a key?"
 
@@ -101,27 +112,58 @@ class ListSource:
 
     def __init__(self, items: list[RankingItem], done: int = 0) -> None:
         self.annotator = "tester"
+        self.secret = "known to the list alone"
         self.items = items
         self.stored: list[Judgment] = []
+        self.demonstrations: list[Demonstration] = []
         self._before = done
+        self._undone: list[Judgment] = []
+        self._acts: dict[str, RankingItem | None] = {}
 
-    def next_item(self) -> RankingItem | None:
-        at = len(self.stored)
-        return self.items[at] if at < len(self.items) else None
+    def upcoming(self, count: int) -> list[RankingItem]:
+        said = {judgment.shown_order for judgment in self.stored}
+        back = [judgment.shown_order for judgment in reversed(self._undone)]
+        left = [item for item in self.items if _ids(item) not in said]
+        left.sort(key=lambda item: back.index(_ids(item)) if _ids(item) in back else len(back))
+        return left[:count]
 
     def submit(self, judgment: Judgment) -> None:
         if judgment.id not in {stored.id for stored in self.stored}:
             self.stored.append(judgment)
+            self._undone.clear()
 
-    def undo(self) -> RankingItem | None:
-        if not self.stored:
-            return None
-        self.stored.pop()
-        return self.items[len(self.stored)]
+    def demonstrate(self, demonstration: Demonstration) -> None:
+        if demonstration.id not in {stored.id for stored in self.demonstrations}:
+            self.demonstrations.append(demonstration)
+
+    def undo(self, submission: str | None = None) -> RankingItem | None:
+        return self._move(self.stored, self._undone, submission)
+
+    def redo(self, submission: str | None = None) -> RankingItem | None:
+        return self._move(self._undone, self.stored, submission)
 
     def progress(self) -> Progress:
         before = self._before
         return Progress(done=before + len(self.stored), total=before + len(self.items))
+
+    def _move(
+        self, source: list[Judgment], target: list[Judgment], submission: str | None
+    ) -> RankingItem | None:
+        if submission in self._acts:
+            return self._acts[submission]
+        item = None
+        if source:
+            target.append(source.pop())
+            said = target[-1]
+            item = next(i for i in self.items if _ids(i) == said.shown_order)
+            item = replace(item, said=said)
+        if submission is not None:
+            self._acts[submission] = item
+        return item
+
+
+def _ids(item: RankingItem) -> tuple[str, ...]:
+    return tuple(response.id for response in item.candidates)
 
 
 def sample_source(done: int = 0) -> ListSource:

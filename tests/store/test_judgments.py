@@ -30,7 +30,7 @@ def test_a_judgment_comes_back_equal_ties_included(store, one):
     assert store.judgments() == [tied]
 
 
-@pytest.mark.parametrize("strength", ["slightly", "clearly", "much", None])
+@pytest.mark.parametrize("strength", ["negligibly", "slightly", "clearly", "much", None])
 def test_a_strength_comes_back_and_belongs_to_the_submission(store, one, strength):
     said = ranking("r1", one, strength=strength)
     assert store.submit(said) is True

@@ -50,6 +50,61 @@ WORKER = """
             )
 """
 
+AHEAD_WORKER = """
+    import random, sys, time
+    from sqlalchemy import func, select
+    from rlhf_lab.store import PreferenceStore
+    from rlhf_lab.store.tables import ItemRow
+    from rlhf_lab.types import Judgment, Ranking
+    place, name, ahead = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    unfinished = select(func.count(ItemRow.seq)).where(ItemRow.state == "open")
+    draw = random.Random(name)
+    with PreferenceStore(place) as store:
+        number = 0
+        while True:
+            items = store.assignments.upcoming(name, None, ahead)
+            if not items:
+                with store.database.read() as session:
+                    if session.scalar(unfinished) == 0:
+                        break
+                time.sleep(0.2)  # others hold what is left
+                continue
+            for item in draw.sample(items, -(-len(items) // 2)):  # half of them, in any order
+                number += 1
+                shown = tuple(c.id for c in item.candidates)
+                store.submit(
+                    Judgment(
+                        id=f"{name}-{number}", prompt_id=item.prompt.id, annotator=name,
+                        shown_order=shown, ranking=Ranking(tiers=(shown,)),
+                    )
+                )
+                if draw.random() < 0.1:
+                    store.assignments.undo(name)
+"""
+
+
+@pytest.mark.slow
+def test_eight_processes_that_hold_eight_items_each_give_every_item_its_judgments(database):
+    with PreferenceStore(database) as store:
+        fill(store, *(f"item {n}" for n in range(200)))
+        assert store.assignments.offer() == 200
+        store.assignments.plan = AssignmentPlan(overlap=OVERLAP, shuffled=True)
+    workers = [start(AHEAD_WORKER, str(database), who, "8") for who in PEOPLE]
+    try:
+        assert [worker.wait(600) for worker in workers] == [0] * len(workers)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
+    with PreferenceStore(database) as store:
+        judgments = store.judgments()
+        with store.database.read() as session:
+            items = {tuple(row) for row in session.execute(select(ItemRow.state, ItemRow.done))}
+    assert set(Counter((j.annotator, j.prompt_id) for j in judgments).values()) == {1}
+    assert sorted(Counter(j.prompt_id for j in judgments).values()) == [OVERLAP] * 200
+    assert {j.occasion for j in judgments} == {"regular"}
+    assert items == {("full", OVERLAP)}
+
 
 @pytest.mark.slow
 def test_every_item_gets_its_judgments_though_processes_die_with_items_in_hand(database):

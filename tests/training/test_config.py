@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import get_args
 
 import pytest
 
 from rlhf_lab.algorithms import AdaptiveKL, FixedKL
 from rlhf_lab.errors import ConfigError
 from rlhf_lab.training import PPOConfig, RewardConfig
-from rlhf_lab.types import Sampling
+from rlhf_lab.types import Sampling, Strength
 
 POSITIVE = [
     "prompts_per_step",
@@ -125,8 +126,8 @@ def test_patience_is_an_epoch_or_more_or_none(patience: int):
 
 def test_margins_are_thirds_and_nothing_said_asks_for_nothing():
     config = RewardConfig(strength_margin=1.5)
-    margins = [config.margin(s) for s in (None, "slightly", "clearly", "much")]
-    assert margins == [0.0, 0.5, 1.0, 1.5]
+    margins = [config.margin(s) for s in (None, *get_args(Strength))]
+    assert margins == [0.0, 0.0, 0.5, 1.0, 1.5]
 
 
 @pytest.mark.parametrize("config", [PPOConfig(), RewardConfig()])

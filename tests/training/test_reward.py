@@ -236,7 +236,8 @@ def gradient_of_a_step(model: RoleModel, config: RewardConfig, examples: Sequenc
 
 
 @pytest.mark.parametrize(
-    ("strength", "margin"), [("slightly", 0.5), ("clearly", 1.0), ("much", 1.5), (None, 0.0)]
+    ("strength", "margin"),
+    [("negligibly", 0.0), ("slightly", 0.5), ("clearly", 1.0), ("much", 1.5), (None, 0.0)],
 )
 def test_strength_enters_the_loss_as_a_margin(model: RoleModel, strength, margin: float):
     one = replace(example(model, 1, ranks=[1, 3, 3, 2]), strength=strength)

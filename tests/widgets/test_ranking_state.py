@@ -1,46 +1,28 @@
-"""The ranking state machine: every judgment once, in order, durable before the next item."""
+"""The ranking state machine: every judgment once, in order, durable before it is acknowledged."""
+
+from __future__ import annotations
 
 import json
 
 import pytest
 
 from rlhf_lab.errors import StoreError
-from rlhf_lab.types import Judgment, Progress, RankingItem
+from rlhf_lab.types import Progress
 from rlhf_lab.widgets.ranking_state import RankingState
 from tests.browser.sample_items import ListSource, item
-
-
-class Source(ListSource):
-    """A source that can be told to fail, and notes what happened in which order."""
-
-    def __init__(self, items: list[RankingItem]):
-        super().__init__(items)
-        self.failures: dict[str, Exception] = {}
-        self.fails_after_writing = False
-        self.calls: list[str] = []
-
-    def _call(self, name: str):
-        self.calls.append(name)
-        if name in self.failures:
-            raise self.failures[name]
-
-    def next_item(self):
-        self._call("next_item")
-        return super().next_item()
-
-    def submit(self, judgment: Judgment):
-        if self.fails_after_writing:
-            super().submit(judgment)
-        self._call("submit")
-        super().submit(judgment)
-
-    def undo(self):
-        self._call("undo")
-        return super().undo()
-
-    def progress(self):
-        self._call("progress")
-        return super().progress()
+from tests.widgets.ranking import (
+    Source,
+    act,
+    draft,
+    event,
+    keys,
+    left,
+    numbered,
+    prompt_shown,
+    shown_item,
+    submit,
+    told,
+)
 
 
 @pytest.fixture
@@ -59,22 +41,8 @@ def state(source: Source) -> RankingState:
     return RankingState(source)
 
 
-def event(state: RankingState, kind: str = "submit", *, seq: int = 0, **fields: object) -> dict:
-    """An event for the item on the screen, numbered after the latest."""
-    shown = state.view["item"]
-    seq = seq or state.acked_seq + 1
-    base = {"seq": seq, "id": f"event-{kind}-{seq}", "type": kind, "seconds": 2.5}
-    key = shown["key"] if shown else ""
-    return {**base, "item": key, "ranks": [], **fields}
-
-
-def prompt_shown(state: RankingState) -> str:
-    shown = state.view["item"]
-    return shown["turns"][-1]["html"] if shown else ""
-
-
 def test_a_judgment_says_what_was_seen_and_what_was_thought_of_it(source, state):
-    state.apply([event(state, ranks=[2, 1, 2, 4])])
+    submit(state, 2, 1, 2, 4, strength="clearly")
 
     ids = [response.id for response in source.items[0].candidates]
     (judgment,) = source.stored
@@ -85,35 +53,17 @@ def test_a_judgment_says_what_was_seen_and_what_was_thought_of_it(source, state)
     assert judgment.shown_order == tuple(ids)
     assert judgment.ranking is not None
     assert judgment.ranking.tiers == ((ids[1],), (ids[0], ids[2]), (ids[3],))
+    assert judgment.strength == "clearly"
     assert judgment.seconds == 2.5
-
-
-def test_a_judgment_is_stored_before_the_next_item_is_asked_for(source, state):
-    source.calls.clear()
-    state.apply([event(state, ranks=[1, 2, 3, 4])])
-    assert source.calls[0] == "submit"
-    assert "next_item" in source.calls[1:]
     assert "Second?" in prompt_shown(state)
 
 
 def test_the_page_learns_nothing_that_unblinds(state):
-    state.apply([event(state, ranks=[1, 2, 3, 4])])
-    state.apply([event(state, "undo")])
-    payload = json.dumps(state.view)
-    for secret in ("secret-response", "policy@", "version", "seed", "token", "tester"):
+    submit(state, 1, 2, 3, 4)
+    act(state, "undo")
+    payload = json.dumps([state.view, state.content])
+    for secret in ("secret-response", "policy@", "version", "seed", "token", "tester", "known to"):
         assert secret not in payload
-
-
-def test_the_key_of_an_item_is_the_same_while_it_is_shown_and_differs_elsewhere(source, state):
-    first = state.view["item"]
-    state.refresh()
-    again = state.view["item"]
-    other = RankingState(source).view["item"]
-    assert first
-    assert again
-    assert other
-    assert first["key"] == again["key"] != other["key"]
-    assert first["cards"] == other["cards"]
 
 
 @pytest.mark.parametrize("times", [2, 5])
@@ -135,111 +85,264 @@ def test_a_queue_that_grows_while_the_kernel_is_busy_is_applied_from_where_it_wa
 
 
 def test_events_are_applied_in_the_order_of_their_numbers(source, state):
-    submit = event(state, ranks=[1, 2, 3, 4], seq=1)
-    undo = event(state, "refresh", seq=2)
-    state.apply([undo, submit])
+    first, second, _ = keys(state)
+    late = event(state, ranks=[1, 2], on=second, seq=2)
+    state.apply([late, event(state, ranks=[1, 2, 3, 4], on=first, seq=1)])
+    assert [judgment.id for judgment in source.stored] == ["event-submit-1", "event-submit-2"]
     assert state.acked_seq == 2
-    assert len(source.stored) == 1
 
 
-def test_an_older_number_of_another_page_is_applied_if_it_is_about_what_is_shown(source, state):
-    state.apply([event(state, "skip", seq=9)])
-    state.apply([event(state, seq=3, ranks=[1, 2])])
-    assert [judgment.kind for judgment in source.stored] == ["skip", "ranking"]
-    assert state.acked_seq == 9
+def test_a_page_may_be_ahead_and_in_any_order(source, state):
+    first, second, third = keys(state)
+    state.apply(
+        [
+            event(state, ranks=[1, 1, 2], on=third, seq=1),
+            event(state, "skip", on=first, seq=2),
+        ]
+    )
+    assert [j.prompt_id for j in source.stored] == [
+        source.items[2].prompt.id,
+        source.items[0].prompt.id,
+    ]
+    assert state.view["answered"] == [first, third]
+    assert state.view["current"] == second
+    assert state.view["progress"] == {"done": 2, "total": 3}
 
 
-def test_an_event_about_an_item_that_is_gone_changes_nothing_and_says_so(source, state):
-    late = event(state, ranks=[4, 3, 2, 1], id="from-another-page")
-    state.apply([event(state, ranks=[1, 2, 3, 4])])
-    state.apply([{**late, "seq": 2}])
+def test_an_item_that_is_answered_is_not_judged_again_and_the_person_is_told(source, state):
+    first = state.view["current"]
+    submit(state, 1, 2, 3, 4)
+    submit(state, 4, 3, 2, 1, on=first)
     assert len(source.stored) == 1
     assert state.acked_seq == 2
-    assert state.notice
-    assert "another view" in state.notice["text"]
+    assert "answered already" in told(state)
 
 
-def test_an_undo_pressed_twice_takes_back_one_judgment(source, state):
-    state.apply([event(state, "skip")])
-    state.apply([event(state, "skip")])
-    undo = event(state, "undo")
-    state.apply([undo, {**undo, "id": "second-undo", "seq": undo["seq"] + 1}])
+def test_an_event_about_what_was_never_handed_out_changes_nothing(source, state):
+    submit(state, 1, 2, 3, 4, on="0123456789abcdef")
+    assert source.stored == []
+    assert "answered already" in told(state)
+
+
+def test_undo_brings_the_item_back_in_its_order_with_all_that_was_said(source):
+    state = RankingState(source, criteria=["helpful", "honest"])
+    before = shown_item(state)
+    ratings = [{"helpful": 2}, {}, {"helpful": 5, "honest": 1}, {}]
+    said = {"strength": "negligibly", "ratings": ratings, "comment": " odd ", "flags": ["unsafe"]}
+    submit(state, 3, 1, 1, 4, **said)
     assert len(source.stored) == 1
-
-
-def test_undo_brings_the_item_back_in_its_order_with_its_ranks(source, state):
-    before = state.view["item"]
+    act(state, "undo")
+    after = shown_item(state)
     assert before
-    state.apply([event(state, ranks=[3, 1, 1, 2])])
-    state.apply([event(state, "undo")])
-    after = state.view["item"]
     assert after
     assert after["cards"] == before["cards"]
-    assert after["ranks"] == [3, 1, 1, 2]
+    assert after["key"] == before["key"]
+    assert after["draft"] == {"ranks": [3, 1, 1, 4], **said}
+    assert state.view["answered"] == []
     assert state.progress == Progress(done=0, total=3)
 
 
+def test_undo_of_a_skip_keeps_its_comment_and_flags(state):
+    state.apply([event(state, "skip", comment="what is asked?", flags=["prompt unclear"])])
+    act(state, "undo")
+    assert draft(state) == {
+        "ranks": None,
+        "strength": None,
+        "ratings": [{}, {}, {}, {}],
+        "comment": "what is asked?",
+        "flags": ["prompt unclear"],
+    }
+
+
+def test_undo_of_what_was_said_before_a_restart_has_its_draft_too(source, state):
+    submit(state, 4, 2, 2, 4, strength="much", comment="hm")
+    again = RankingState(source)
+    act(again, "undo")
+    assert "First?" in prompt_shown(again)
+    was = draft(again)
+    assert was
+    assert was["ranks"] == [2, 1, 1, 2]  # as tiers
+    assert (was["strength"], was["comment"]) == ("much", "hm")
+
+
+def test_undo_of_something_out_of_order_comes_first(source, state):
+    first, second, third = keys(state)
+    submit(state, 1, 2, 3, on=third)
+    act(state, "undo")
+    assert keys(state) == [third, first, second]
+    assert state.view["current"] == third
+    state.refresh()
+    assert left(state) == [third, first, second]
+
+
+def test_undo_and_redo_in_one_batch_with_what_they_are_about(source, state):
+    first, second, _ = keys(state)
+    state.apply(
+        [
+            event(state, ranks=[1, 2, 3, 4], on=first, seq=1),
+            event(state, ranks=[1, 2], on=second, seq=2),
+            event(state, "undo", seq=3, on=""),
+            event(state, "undo", seq=4, on=""),
+            event(state, "redo", seq=5, on=""),
+        ]
+    )
+    assert [judgment.id for judgment in source.stored] == ["event-submit-1"]
+    assert state.view["current"] == second
+    assert state.view["answered"] == [first]
+    assert draft(state)["ranks"] == [1, 2]
+
+
 def test_undo_with_nothing_to_undo_keeps_the_item(state):
-    state.apply([event(state, "undo")])
+    act(state, "undo")
     assert "First?" in prompt_shown(state)
     assert state.notice == {"id": 1, "tone": "info", "text": "There is nothing to undo."}
+    act(state, "redo")
+    assert told(state) == "There is nothing to redo."
+
+
+def test_undo_is_one_act_under_its_id(source, state):
+    act(state, "skip", "skip")
+    sent = event(state, "undo")
+    state.apply([sent])
+    RankingState(source).apply([sent])  # the page is still there after a restart of the kernel
+    assert len(source.stored) == 1
+
+
+def test_an_undo_that_failed_after_it_was_written_is_one_act(source, state):
+    act(state, "skip", "skip")
+    source.failures["undo"] = OSError("connection lost")
+    source.fails_after_writing = True
+    act(state, "undo")
+    assert told(state) == "Not undone. OSError: connection lost"
+    source.failures.clear()
+    act(state, "undo")
+    assert len(source.stored) == 1
+    assert "Second?" in prompt_shown(state)
+    act(state, "undo")
+    assert source.stored == []
 
 
 def test_a_skip_has_the_order_shown_and_no_ranking(source, state):
-    state.apply([event(state, "skip")])
+    act(state, "skip")
     (judgment,) = source.stored
     assert judgment.kind == "skip"
     assert judgment.ranking is None
     assert len(judgment.shown_order) == 4
 
 
-def test_a_judgment_that_cannot_be_stored_is_told_and_the_item_stays(source, state):
+def test_a_judgment_that_cannot_be_stored_is_told_and_the_item_stays_with_what_was_said(
+    source, state
+):
     source.failures["submit"] = StoreError("disk full: free 2 MB.")
-    state.apply([event(state, ranks=[1, 2, 3, 4])])
+    submit(state, 1, 2, 3, 3, comment="long thought about")
     assert source.stored == []
     assert state.acked_seq == 1
+    assert state.notice
+    assert state.notice["tone"] == "error"
+    assert told(state) == "Not saved: “First?”. Disk full: free 2 MB."
     assert "First?" in prompt_shown(state)
-    notice = state.notice
-    assert notice
-    assert notice["tone"] == "error"
-    assert "disk full: free 2 MB." in notice["text"]
+    assert state.view["answered"] == []
+    assert draft(state)["ranks"] == [1, 2, 3, 3]
+    assert draft(state)["comment"] == "long thought about"
 
     source.failures.clear()
-    state.apply([event(state, ranks=[1, 2, 3, 4])])
+    submit(state, 1, 2, 3, 4)
     assert len(source.stored) == 1
     assert state.notice is None
+
+
+def test_later_events_of_a_batch_count_when_one_fails(source, state):
+    first, second, third = keys(state)
+    state.apply(
+        [
+            event(state, ranks=[1, 9, 3, 4], on=first, seq=1),
+            event(state, ranks=[1, 2], on=second, seq=2),
+            event(state, "skip", on=third, seq=3),
+        ]
+    )
+    assert len(source.stored) == 2
+    assert left(state) == [first]
+    assert told(state).startswith("Not saved: “First?”. Ranks [1, 9, 3, 4] for 4 candidates")
+
+
+def test_many_failures_are_told_in_one_line(source):
+    source.items = numbered(6)
+    state = RankingState(source)
+    source.failures["submit"] = StoreError("disk full.")
+    state.apply([event(state, "skip", on=key, seq=n) for n, key in enumerate(keys(state), start=1)])
+    names = "“Question 0?”, “Question 1?”, “Question 2?”"
+    assert told(state) == f"Not saved: {names} and 3 more. Disk full."
+
+
+def test_a_skip_that_fails_keeps_the_ranks_of_the_draft(source, state):
+    submit(state, 4, 3, 2, 1)
+    act(state, "undo")
+    source.failures["submit"] = OSError("gone")
+    state.apply([event(state, "skip", comment="no")])
+    assert draft(state)["ranks"] == [4, 3, 2, 1]
+    assert draft(state)["comment"] == "no"
+
+
+def test_an_undo_sent_before_a_failure_was_seen_is_about_what_failed(source, state):
+    first, second, third = keys(state)
+    submit(state, 1, 2, 3, 4)
+    source.failures["submit"] = OSError("gone")
+    state.apply([event(state, ranks=[1, 2], on=second, seq=2), event(state, "undo", on=third)])
+    assert len(source.stored) == 1
+    assert state.view["current"] == second
+    act(state, "undo")  # now it was seen
+    assert source.stored == []
+    assert state.view["current"] == first
 
 
 def test_a_store_that_fails_after_writing_has_the_same_judgment_once(source, state):
     source.failures["submit"] = OSError("connection lost")
     source.fails_after_writing = True
-    state.apply([event(state, ranks=[1, 2, 3, 4], seconds=2)])
+    submit(state, 1, 2, 3, 4, seconds=2)
     source.failures.clear()
-    state.apply([event(state, ranks=[1, 2, 3, 4], seconds=9)])
+    submit(state, 1, 2, 3, 4, seconds=9)
     assert len(source.stored) == 1
     assert source.stored[0].seconds == 2
 
 
 def test_after_a_failure_other_ranks_are_another_judgment(source, state):
     source.failures["submit"] = OSError("connection lost")
-    state.apply([event(state, ranks=[1, 2, 3, 4])])
+    submit(state, 1, 2, 3, 4)
     source.failures.clear()
-    state.apply([event(state, ranks=[4, 3, 2, 1])])
+    submit(state, 4, 3, 2, 1)
     assert source.stored[0].id == "event-submit-2"
 
 
-def test_a_saved_judgment_stays_saved_when_the_next_item_cannot_be_read(source, state):
-    sent = event(state, ranks=[1, 2, 3, 4])
-    source.failures["next_item"] = OSError("database is locked")
-    state.apply([sent])
+def test_a_saved_judgment_stays_saved_when_the_next_item_cannot_be_read(source):
+    state = RankingState(source, ahead=1)
+    source.failures["upcoming"] = OSError("database is locked")
+    submit(state, 1, 2, 3, 4)
     assert len(source.stored) == 1
     assert state.view["phase"] == "error"
-    assert state.notice
-    assert "OSError: database is locked" in state.notice["text"]
+    assert told(state) == "The next items could not be read. OSError: database is locked"
 
     source.failures.clear()
-    state.apply([event(state, "refresh")])
+    act(state, "refresh")
     assert "Second?" in prompt_shown(state)
+
+
+def test_items_in_hand_are_ranked_on_while_no_more_can_be_read(source, state):
+    source.failures["upcoming"] = OSError("database is locked")
+    act(state, "skip", "skip")
+    assert state.view["phase"] == "ranking"
+    assert state.notice is None
+    act(state, "refresh")
+    assert "could not be read" in told(state)
+    act(state, "skip")
+    assert state.view["phase"] == "error"
+    assert len(source.stored) == 3
+
+
+def test_a_progress_that_cannot_be_read_is_told(source, state):
+    source.failures["progress"] = OSError("locked")
+    act(state, "skip")
+    assert len(source.stored) == 1
+    assert told(state) == "The progress could not be read. OSError: locked"
 
 
 @pytest.mark.parametrize(
@@ -252,6 +355,17 @@ def test_a_saved_judgment_stays_saved_when_the_next_item_cannot_be_read(source, 
         {"ranks": "1234"},
         {"ranks": [1, 2, 3, 4.0]},
         {"ranks": []},
+        {"ranks": None},
+        {"strength": "very"},
+        {"strength": ["much"]},
+        {"strength": "much", "ranks": [1, 1, 1, 1]},
+        {"ratings": [{"helpful": 1}] * 4},
+        {"ratings": [{}]},
+        {"ratings": "good"},
+        {"flags": ["unheard of"]},
+        {"flags": "unsafe"},
+        {"flags": [["unsafe"]]},
+        {"comment": "x" * 4001},
         {"id": ""},
         {"id": 7},
         {"id": "x" * 65},
@@ -270,18 +384,19 @@ def test_a_malformed_event_is_told_acknowledged_and_stores_nothing(source, state
     assert "First?" in prompt_shown(state)
 
 
-@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -3, "7", None])
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -3, "7", None, True])
 def test_a_clock_that_went_wrong_loses_no_judgment(source, state, seconds):
-    state.apply([event(state, ranks=[1, 2, 3, 4], seconds=seconds)])
+    submit(state, 1, 2, 3, 4, seconds=seconds)
     assert source.stored[0].seconds == 0
 
 
 def test_finished_and_empty_are_told_apart(source, state):
     for _ in source.items:
         assert not state.done
-        state.apply([event(state, "skip")])
+        act(state, "skip")
     assert state.done
     assert state.view["phase"] == "finished"
+    assert state.view["current"] == ""
     assert state.view["progress"] == {"done": 3, "total": 3}
 
     nothing = RankingState(ListSource([]))
@@ -290,9 +405,7 @@ def test_finished_and_empty_are_told_apart(source, state):
 
 
 def test_undo_works_from_the_end(source, state):
-    for _ in source.items:
-        state.apply([event(state, "skip")])
-    state.apply([event(state, "undo")])
+    act(state, "skip", "skip", "skip", "undo")
     assert "Third?" in prompt_shown(state)
     assert not state.done
 
@@ -301,7 +414,7 @@ def test_refresh_finds_what_was_generated_later():
     source = ListSource([])
     state = RankingState(source)
     source.items.append(item("New?", "a", "b"))
-    state.apply([event(state, "refresh")])
+    act(state, "refresh")
     assert "New?" in prompt_shown(state)
 
 
@@ -309,17 +422,25 @@ def test_refresh_finds_what_was_generated_later():
 def test_an_item_that_digits_cannot_rank_is_refused_and_can_be_skipped(count):
     source = ListSource([item("Odd?", *(f"answer {n}" for n in range(count)))])
     state = RankingState(source)
-    state.apply([event(state, ranks=[1] * count)])
+    submit(state, *[1] * count)
     assert source.stored == []
-    assert state.notice
-    assert "Skip it" in state.notice["text"]
-    state.apply([event(state, "skip")])
+    assert "Skip it" in told(state)
+    act(state, "skip")
     assert state.done
 
 
 def test_texts_are_sanitised_on_their_way_to_the_page():
     source = ListSource([item("<img src=x onerror=alert(1)>", "<script>alert(1)</script>", "ok")])
-    shown = RankingState(source).view["item"]
-    assert shown
-    assert "<img" not in shown["turns"][0]["html"]
-    assert "<script" not in shown["cards"][0]["html"]
+    first = shown_item(RankingState(source))
+    assert first
+    assert "<img" not in first["turns"][0]["html"]
+    assert "<script" not in first["cards"][0]["html"]
+    assert first["cards"][0]["text"] == "<script>alert(1)</script>"  # put in as text alone
+
+
+def test_half_a_character_reaches_the_page_as_a_question_mark():
+    state = RankingState(ListSource([item("Odd?", "a\ud800b", "ok")]))
+    state.apply([event(state, "submit", ranks=[3, 3], comment="c\udfff")])  # refused
+    json.dumps([state.view, state.content], ensure_ascii=False).encode()
+    assert shown_item(state)["cards"][0]["text"] == "a?b"
+    assert draft(state)["comment"] == "c?"

@@ -2,7 +2,7 @@
 
 import ranker from "../src/ranker";
 import type { Content, Item, RankerEvent, View } from "../src/ranker/protocol";
-import type { Model, Notice, Traits, WidgetEvent } from "../src/shared/protocol";
+import type { Model, Traits, WidgetEvent } from "../src/shared/protocol";
 
 /** Values with change events, as anywidget and Panel have them. Nothing acknowledges by itself. */
 export class FakeModel<View, Content, Sent extends WidgetEvent>
@@ -50,17 +50,34 @@ export class FakeModel<View, Content, Sent extends WidgetEvent>
 
 export function item(key: string, count = 4, ranks: number[] | null = null): Item {
   const letters = [..."ABCDEFGHI"].slice(0, count);
+  const draft = ranks && { ranks, strength: null, ratings: [], comment: "", flags: [] };
   return {
     key,
     turns: [{ role: "user", html: `<p>Prompt ${key}</p>` }],
-    cards: letters.map((letter) => ({ letter, html: `<p>Answer ${letter} to ${key}</p>` })),
-    ranks,
+    cards: letters.map((letter) => ({
+      letter,
+      html: `<p>Answer ${letter} to ${key}</p>`,
+      text: `Answer ${letter} to ${key}`,
+    })),
+    draft,
   };
 }
 
+/** Items "one" to "twenty", the first of them all. */
+export function items(number: number, count = 4): Item[] {
+  return Array.from({ length: number }, (_, index) => item(NAMES[index] ?? `${index + 1}`, count));
+}
+
+const NAMES = ["one", "two", "three", "four", "five", "six"];
+
+export function content(changes: Partial<Content> = {}): Content {
+  const none = { criteria: [], flags: [], editing: false, store_key: "" };
+  return { items: items(3), ...none, ...changes };
+}
+
 export function view(changes: Partial<View> = {}): View {
-  const progress = { done: 2, total: 16 };
-  return { phase: "ranking", item: item("one"), progress, ...changes };
+  const start = { phase: "ranking" as const, answered: [], current: "one" };
+  return { ...start, progress: { done: 2, total: 16 }, pace: null, reveal: null, ...changes };
 }
 
 export class Screen {
@@ -70,8 +87,8 @@ export class Screen {
   /** Keys that a notebook around the widget would have seen. */
   readonly leaked: string[] = [];
 
-  constructor(start: View = view(), traits: Partial<Traits<View, Content, RankerEvent>> = {}) {
-    this.model = new FakeModel({ view: start, content: {}, ...traits });
+  constructor(traits: Partial<Traits<View, Content, RankerEvent>> = {}) {
+    this.model = new FakeModel({ view: view(), content: content(), ...traits });
     const notebook = document.createElement("div");
     document.body.replaceChildren(notebook);
     for (const type of ["keydown", "keypress", "keyup"]) {
@@ -96,7 +113,9 @@ export class Screen {
   }
 
   button(label: string): HTMLElement {
-    const found = this.all("button").find((button) => button.textContent === label);
+    const found = this.all("button").find(
+      (button) => (button.querySelector("span") ?? button).textContent === label,
+    );
     if (!found) throw new Error(`no button ${label}`);
     return found;
   }
@@ -126,15 +145,29 @@ export class Screen {
     return this.get("[role=status]").textContent ?? "";
   }
 
-  get focusedLabel(): string | null {
-    return document.activeElement?.getAttribute("aria-label") ?? null;
+  /** The key of the item on the screen, or the title of what is there instead. */
+  get shown(): string {
+    const prompt = this.root.querySelector(".rr-prompt .rw-md")?.textContent;
+    return prompt?.replace("Prompt ", "") ?? this.get(".rr-stage h2").textContent ?? "";
   }
 
-  /** What Python does: acknowledge all, then show the next item. */
-  answer(next: View, notice: Notice | null = null): void {
-    const last = this.events.at(-1)?.seq ?? this.model.get("acked_seq");
-    this.model.set("view", next);
-    if (notice) this.model.set("notice", notice);
-    this.model.set("acked_seq", last);
+  /** The ranks on the cards, "–" for none. */
+  get ranks(): string {
+    return this.all(".rr-badge")
+      .map((badge) => badge.textContent)
+      .join("");
+  }
+
+  /** Type into the text that has the focus. */
+  type(text: string): void {
+    const field = document.activeElement;
+    if (!(field instanceof HTMLTextAreaElement)) throw new Error("no text has the focus");
+    this.press(...text);
+    field.value += text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  get focusedLabel(): string | null {
+    return document.activeElement?.getAttribute("aria-label") ?? null;
   }
 }

@@ -1,12 +1,13 @@
 import { expect, it } from "vitest";
 import type { Content, RankerEvent, View } from "../src/ranker/protocol";
 import { EventQueue, uuid } from "../src/shared/queue";
-import { FakeModel, view } from "./harness";
+import { content, FakeModel, view } from "./harness";
 
-const skip = { type: "skip" as const, item: "one", ranks: [], seconds: 1 };
+const skip = { type: "skip" as const, item: "one", comment: "", flags: [], seconds: 1 };
 
 function start(acked_seq = 0) {
-  const model = new FakeModel<View, Content, RankerEvent>({ view: view(), content: {}, acked_seq });
+  const values = { view: view(), content: content(), acked_seq };
+  const model = new FakeModel<View, Content, RankerEvent>(values);
   return { model, queue: new EventQueue(model) };
 }
 
@@ -33,6 +34,12 @@ it("forgets what was acknowledged, and only that", () => {
   expect(model.get("events").map((event) => event.seq)).toEqual([2]);
   queue.prune();
   expect(model.sent).toHaveLength(3);
+});
+
+it("sends an event again under the id that it had", () => {
+  const { model, queue } = start();
+  queue.push(skip, "sent-before");
+  expect(model.get("events")).toMatchObject([{ seq: 1, id: "sent-before" }]);
 });
 
 it("gives every event its own id, also where crypto.randomUUID is missing", () => {

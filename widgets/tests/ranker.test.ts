@@ -1,5 +1,10 @@
-import { beforeEach, describe, expect, it, vi } from "vitest";
-import { item, Screen, view } from "./harness";
+import { describe, expect, it } from "vitest";
+import { content, item, items, Screen, view } from "./harness";
+import { Kernel } from "./kernel";
+
+/** One item with this many responses. */
+const only = (count: number) => ({ content: content({ items: [item("one", count)] }) });
+const nothing = { content: content({ items: [] }) };
 
 describe("ranking by keys", () => {
   it("ranks four candidates with ties in five keys", () => {
@@ -7,7 +12,15 @@ describe("ranking by keys", () => {
     screen.card("A").focus();
     screen.press("2", "1", "2", "4", "Enter");
     expect(screen.events).toHaveLength(1);
-    expect(screen.events[0]).toMatchObject({ type: "submit", item: "one", ranks: [2, 1, 2, 4] });
+    expect(screen.events[0]).toMatchObject({
+      type: "submit",
+      item: "one",
+      ranks: [2, 1, 2, 4],
+      strength: null,
+      ratings: [{}, {}, {}, {}],
+      comment: "",
+      flags: [],
+    });
   });
 
   it("moves on to the next card after a digit and stays on the last", () => {
@@ -41,11 +54,18 @@ describe("ranking by keys", () => {
   });
 
   it("takes only ranks that the item has", () => {
-    const screen = new Screen(view({ item: item("pair", 2) }));
+    const screen = new Screen(only(3));
     screen.card("A").focus();
-    screen.press("3");
-    expect(screen.message).toBe("Ranks go from 1 to 2.");
+    screen.press("4");
+    expect(screen.message).toBe("Ranks go from 1 to 3.");
     expect(screen.focusedLabel).toBe("Response A, not ranked");
+  });
+
+  it("ranks nine candidates", () => {
+    const screen = new Screen(only(9));
+    screen.card("A").focus();
+    screen.press(..."987654321", "Enter");
+    expect(screen.events[0]).toMatchObject({ ranks: [9, 8, 7, 6, 5, 4, 3, 2, 1] });
   });
 
   it("moves with arrows, Home and End, and not past the ends", () => {
@@ -58,6 +78,22 @@ describe("ranking by keys", () => {
       },
     );
     expect(visited).toEqual(["A", "B", "C", "D", "D", "A"]);
+  });
+
+  it("moves a card a rank up or down", () => {
+    const screen = new Screen();
+    const [up, down] = [
+      { key: "ArrowUp", altKey: true },
+      { key: "ArrowDown", altKey: true },
+    ];
+    screen.card("B").focus();
+    const ranks = [up, up, "+", "-", "+", "+", "+", down, down, down, down, down].map((key) => {
+      screen.press(key);
+      return screen.ranks[1];
+    });
+    expect(ranks.join("")).toBe("4323211" + "234––");
+    expect(screen.focusedLabel).toBe("Response B, not ranked");
+    expect(screen.announced).toBe("Response B, not ranked");
   });
 
   it("clears with Backspace, first the current card, then the one before", () => {
@@ -73,10 +109,12 @@ describe("ranking by keys", () => {
     const screen = new Screen();
     screen.card("A").focus();
     screen.press({ key: "&", code: "Digit1" }, { key: "2", code: "Digit2", shiftKey: true });
-    expect(screen.card("A").getAttribute("aria-label")).toContain("rank 1");
-    expect(screen.card("B").getAttribute("aria-label")).toContain("rank 2");
+    expect(screen.ranks).toBe("12––");
     screen.press({ key: "!", code: "Digit1", shiftKey: true });
-    expect(screen.card("C").getAttribute("aria-label")).toContain("not ranked");
+    expect(screen.ranks).toBe("12––");
+    screen.card("A").focus();
+    screen.press({ key: "'", code: "Digit4" });
+    expect(screen.ranks).toBe("42––");
   });
 
   it("ignores a key held down", () => {
@@ -87,34 +125,58 @@ describe("ranking by keys", () => {
     expect(screen.events).toEqual([]);
   });
 
-  it("skips and undoes", () => {
+  it("asks once whether the order shown is meant", () => {
     const screen = new Screen();
     screen.card("A").focus();
-    screen.press("s");
-    expect(screen.events.at(-1)).toMatchObject({ type: "skip", item: "one", ranks: [] });
-    screen.answer(view({ item: item("two") }));
-    screen.press("u");
-    expect(screen.events.at(-1)).toMatchObject({ type: "undo", item: "two" });
+    screen.press("1", "2", "3", "4", "Enter");
+    expect(screen.events).toEqual([]);
+    expect(screen.message).toBe("This is exactly the order shown. Enter again if you mean it.");
+    screen.press("4", "Enter");
+    expect(screen.events).toEqual([]);
+    screen.press("ArrowLeft", "Enter");
+    expect(screen.events[0]).toMatchObject({ ranks: [1, 2, 3, 4] });
+  });
+
+  it("asks nothing about ties in the order shown", () => {
+    const screen = new Screen();
+    screen.card("A").focus();
+    screen.press("1", "2", "3", "3", "Enter");
+    expect(screen.events).toHaveLength(1);
   });
 });
 
 describe("the notebook around it", () => {
-  const keys = [..."abcdfhijklmorstuvxyzADMZ0123456789", "Enter", "Escape", "Tab", "Delete", " "];
+  const keys = [..."abcdefhijklmorstuvxyzADMUZ0123456789?+-", "Escape", "Tab", "Delete", " "];
   const combinations = [
     { key: "Enter", shiftKey: true },
     { key: "Enter", ctrlKey: true },
     { key: "Enter", altKey: true },
+    { key: "ArrowUp", altKey: true },
     { key: "s", ctrlKey: true },
     { key: "s", metaKey: true },
   ];
 
   it("sees no key, whatever element has the focus", () => {
-    const screen = new Screen();
-    const count = screen.all("button, [tabindex]").length + 1;
+    const screen = new Screen({ content: content({ items: items(1) }) });
+    const focusable = "button, [tabindex]";
+    const count = screen.all(focusable).length + 1;
+    const arrows = ["ArrowUp", "ArrowDown", "ArrowLeft", "Enter"];
     for (let index = 0; index < count; index += 1) {
-      const element = [screen.root, ...screen.all("button, [tabindex]")][index];
-      element?.focus();
-      screen.press(...keys, ...combinations, "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight");
+      [screen.root, ...screen.all(focusable)][index]?.focus();
+      screen.press(...(index % 6 === 0 ? keys : ["a", "b", "1"]), ...combinations, ...arrows);
+    }
+    expect(screen.leaked).toEqual([]);
+  });
+
+  it.each(["c", "f", "e", "d", "?", "r"])("sees no key in what %s opens", (opener) => {
+    const all = { criteria: ["helpful"], flags: ["unsafe"], editing: true };
+    const screen = new Screen({ content: content({ ...all, items: items(1) }) });
+    screen.card("A").focus();
+    screen.press(opener);
+    const opened = screen.all(".rr-drawer *, .rr-ratings *");
+    for (const element of opened.filter(({ tabIndex }) => tabIndex >= 0)) {
+      element.focus();
+      screen.press("a", "1", "ArrowUp", " ", ...combinations, "Enter", "Escape");
     }
     expect(screen.leaked).toEqual([]);
   });
@@ -122,7 +184,7 @@ describe("the notebook around it", () => {
   it("is not run again by Shift+Enter, which submits nothing", () => {
     const screen = new Screen();
     screen.card("A").focus();
-    screen.press("1", "2", "3", "4", { key: "Enter", shiftKey: true });
+    screen.press("1", "1", "1", "1", { key: "Enter", shiftKey: true });
     expect(screen.events).toEqual([]);
   });
 
@@ -130,24 +192,20 @@ describe("the notebook around it", () => {
     const screen = new Screen();
     screen.card("A").focus();
     const copy = { key: "c", ctrlKey: true };
-    expect(screen.press(copy, "F5", "Tab", { key: "s", ctrlKey: true })).toEqual([
-      false,
-      false,
-      false,
-      true,
-    ]);
+    const save = { key: "s", ctrlKey: true };
+    expect(screen.press(copy, "F5", "Tab", save)).toEqual([false, false, false, true]);
     expect(screen.message).toBe("Every answer is saved as you submit it.");
   });
 });
 
 describe("mouse and touch", () => {
   it("ranks with the buttons of a card and submits with the button", () => {
-    const screen = new Screen(view({ item: item("pair", 2) }));
-    screen.all("[role=radio]")[1]?.click();
-    screen.all("[role=radio]")[2]?.click();
-    expect(screen.get("[role=radio][aria-checked=true]").textContent).toBe("2");
+    const screen = new Screen(only(3));
+    const radios = screen.all("[role=radio]");
+    for (const index of [1, 3, 8]) radios[index]?.click();
+    expect(screen.ranks).toBe("213");
     screen.button("Submit").click();
-    expect(screen.events[0]).toMatchObject({ type: "submit", ranks: [2, 1] });
+    expect(screen.events[0]).toMatchObject({ type: "submit", ranks: [2, 1, 3] });
   });
 
   it("has one Tab stop in each radio group, and arrows choose within it", () => {
@@ -157,12 +215,7 @@ describe("mouse and touch", () => {
     radios[0]?.focus();
     screen.press("ArrowRight");
     expect(document.activeElement).toBe(radios[1]);
-    expect(radios.map((radio) => radio.getAttribute("aria-checked"))).toEqual([
-      "false",
-      "true",
-      "false",
-      "false",
-    ]);
+    expect(screen.ranks).toBe("2–––");
     expect(radios.map((radio) => radio.tabIndex)).toEqual([-1, 0, -1, -1]);
   });
 
@@ -183,7 +236,6 @@ describe("focus", () => {
     const screen = new Screen();
     screen.card("A").focus();
     screen.press("1", "1", "1", "1", "Enter");
-    screen.answer(view({ item: item("two"), progress: { done: 3, total: 16 } }));
     expect(screen.focusedLabel).toBe("Response A, not ranked");
     expect(document.activeElement?.textContent).toContain("Answer A to two");
     expect(screen.announced).toBe("Item 4 of 16. Response A has the focus.");
@@ -191,12 +243,15 @@ describe("focus", () => {
 
   it("stays inside when all is ranked, so that u still undoes", () => {
     const screen = new Screen();
+    const kernel = new Kernel(screen.model, items(1));
     screen.card("A").focus();
     screen.press("s");
-    screen.answer(view({ phase: "finished", item: null, progress: { done: 16, total: 16 } }));
+    kernel.run();
+    expect(screen.shown).toBe("All ranked: 1 of 1");
     expect(document.activeElement).toBe(screen.root);
     screen.press("u");
-    expect(screen.events.at(-1)).toMatchObject({ type: "undo", item: "" });
+    expect(screen.shown).toBe("one");
+    expect(screen.focusedLabel).toBe("Response A, not ranked");
   });
 });
 
@@ -210,17 +265,40 @@ describe("what it shows", () => {
     ).toEqual([..."ABCD"].map((letter) => `Answer ${letter} to one`));
   });
 
-  it("starts from the ranks that an undo brought back", () => {
-    const screen = new Screen(view({ item: item("one", 4, [1, 3, 3, 2]) }));
+  it("starts from the draft that an undo brought back", () => {
+    const screen = new Screen({ content: content({ items: [item("one", 4, [1, 3, 3, 2])] }) });
     screen.card("A").focus();
     screen.press("Enter");
-    expect(screen.events[0]?.ranks).toEqual([1, 3, 3, 2]);
+    expect(screen.events[0]).toMatchObject({ ranks: [1, 3, 3, 2] });
+  });
+
+  it("tells the pace and what remains, from when it is known", () => {
+    const screen = new Screen();
+    expect(screen.get(".rr-pace").textContent).toBe("");
+    screen.model.set("view", view({ pace: 31 }));
+    // 14 of 16 remain: 14 x 31 s = 434 s.
+    expect(screen.get(".rr-pace").textContent).toBe("31 s each, about 7 minutes left");
+    screen.model.set("view", view({ pace: 75, progress: { done: 15, total: 16 } }));
+    expect(screen.get(".rr-pace").textContent).toBe("1 min 15 s each, about 1 minute left");
+    screen.model.set("view", view({ pace: 30, progress: { done: 0, total: 600 } }));
+    expect(screen.get(".rr-pace").textContent).toBe("30 s each, about 5 hours left");
+  });
+
+  it("reveals after the vote what the reward model says", () => {
+    const screen = new Screen();
+    expect(screen.get(".rr-reveal").textContent).toBe("");
+    const reveal = { item: "zero", order: "B > A = C", agrees: 0.8, text: "" };
+    screen.model.set("view", view({ reveal }));
+    expect(screen.get(".rr-reveal").textContent).toBe(
+      "The one before Reward model: B > A = C. You agree on 80% of the pairs.",
+    );
+    screen.model.set("view", view({ reveal: { ...reveal, text: "<b>As you</b>." } }));
+    expect(screen.get(".rr-reveal").textContent).toBe("The one before <b>As you</b>.");
   });
 
   it("says what to do when there is nothing to rank", () => {
-    const screen = new Screen(
-      view({ phase: "empty", item: null, progress: { done: 0, total: 0 } }),
-    );
+    const empty = view({ phase: "empty", current: "", progress: { done: 0, total: 0 } });
+    const screen = new Screen({ ...nothing, view: empty });
     expect(screen.get(".rr-stage").textContent).toContain("Nothing to rank");
     expect(screen.get(".rr-stage").textContent).toContain("lab.generate()");
     expect(screen.button("Submit").hidden).toBe(true);
@@ -230,70 +308,34 @@ describe("what it shows", () => {
 
   it("says what comes next when all is ranked", () => {
     const done = { done: 16, total: 16 };
-    const screen = new Screen(view({ phase: "finished", item: null, progress: done }));
+    const finished = view({ phase: "finished", current: "", progress: done });
+    const screen = new Screen({ ...nothing, view: finished });
     expect(screen.get(".rr-stage").textContent).toContain("All ranked: 16 of 16");
     expect(screen.get(".rr-stage").textContent).toContain("Next: lab.update_reward()");
   });
 
-  it("keeps the ranks under an error, and announces it", () => {
-    const screen = new Screen();
-    screen.card("A").focus();
-    screen.press("1", "2", "3", "4", "Enter");
-    const notice = { id: 1, tone: "error" as const, text: "Not saved: disk full." };
-    screen.answer(view(), notice);
-    expect(screen.message).toBe("Not saved: disk full.");
-    expect(screen.get("[role=alert]").textContent).toBe("Not saved: disk full.");
-    screen.press("Enter");
-    expect(screen.events).toHaveLength(1);
-    expect(screen.events[0]?.ranks).toEqual([1, 2, 3, 4]);
-  });
-
   it("offers to try again when the next item could not be read", () => {
     const notice = { id: 1, tone: "error" as const, text: "The next item could not be read." };
-    const screen = new Screen(view({ phase: "error", item: null }), { notice });
+    const failed = view({ phase: "error", current: "" });
+    const screen = new Screen({ ...nothing, view: failed, notice });
     screen.button("Try again").click();
     expect(screen.events[0]).toMatchObject({ type: "refresh" });
   });
 
+  it("goes on by itself when there is something to rank again", () => {
+    const empty = view({ phase: "empty", current: "", progress: { done: 0, total: 0 } });
+    const screen = new Screen({ ...nothing, view: empty });
+    screen.model.set("content", content());
+    screen.model.set("view", view());
+    expect(screen.shown).toBe("one");
+    expect(screen.button("Submit").hidden).toBe(false);
+  });
+
   it("marks an answer without text", () => {
-    const empty = item("one", 2);
-    empty.cards[0] = { letter: "A", html: "" };
-    expect(new Screen(view({ item: empty })).card("A").textContent).toContain("(empty response)");
-  });
-});
-
-describe("while the kernel is busy", () => {
-  beforeEach(() => {
-    vi.useFakeTimers();
-    return () => vi.useRealTimers();
-  });
-
-  it("says at once that it saves, and later how many wait", () => {
-    const screen = new Screen();
-    screen.card("A").focus();
-    screen.press("1", "2", "3", "4", "Enter");
-    expect(screen.message).toBe("Saving …");
-    expect(screen.root.getAttribute("aria-busy")).toBe("true");
-    vi.advanceTimersByTime(1000);
-    expect(screen.message).toContain("The kernel is busy: 1 answer waits");
-    screen.answer(view({ item: item("two") }));
-    expect(screen.message).toBe("");
-    expect(screen.root.getAttribute("aria-busy")).toBe("false");
-  });
-
-  it("changes and sends nothing more until the answer is saved", () => {
-    const screen = new Screen();
-    screen.card("A").focus();
-    screen.press("1", "2", "3", "4", "Enter", "Enter", "1", "u", "s", "Backspace");
-    expect(screen.events).toHaveLength(1);
-    expect(screen.card("D").getAttribute("aria-label")).toBe("Response D, rank 4");
-    expect(screen.message).toBe("Still saving the last answer.");
-  });
-
-  it("shows what waits after the page was loaded again", () => {
-    const events = [{ seq: 8, id: "x", type: "skip" as const, item: "one", ranks: [], seconds: 1 }];
-    const screen = new Screen(view(), { events, acked_seq: 7 });
-    expect(screen.message).toBe("Saving …");
+    const empty = item("one", 3);
+    empty.cards[0] = { letter: "A", html: "", text: "" };
+    const screen = new Screen({ content: content({ items: [empty] }) });
+    expect(screen.card("A").textContent).toContain("(empty response)");
   });
 });
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import get_args
 
 from rlhf_lab.store.exchange.reports import ExportReport
 from rlhf_lab.store.showing import counted
+from rlhf_lab.types import Strength
 
 _KINDS = {
     "text": "text",
@@ -28,7 +30,7 @@ _MEANING = {
     "prompt_messages": "the prompt's messages where its text alone does not say them",
     "prompt_chars": "how many characters of chosen and rejected are the prompt",
     "judgment_id": "rows with one id are one ranking",
-    "strength": "how much better each tier is than the next",
+    "strength": f"how much better each tier is than the next: {', '.join(get_args(Strength))}",
     "seconds": "time spent",
     "occasion": "why it was shown; gold and repeat measure people, not answers",
 }

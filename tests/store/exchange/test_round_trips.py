@@ -64,7 +64,7 @@ def judged(draw) -> tuple[Prompt, list[tuple[str, str]], dict]:
         "seconds": draw(st.floats(0, 1e6)),
         "created_at": draw(st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC))),
         "occasion": draw(st.sampled_from(["regular", "gold", "repeat", "extra"])),
-        "strength": draw(st.sampled_from([None, "slightly", "much"]))
+        "strength": draw(st.sampled_from([None, "negligibly", "much"]))
         if len(set(ranks)) > 1
         else None,
         "ratings": draw(

@@ -1,30 +1,39 @@
-// One candidate: its letter, its text, its rank.
+// One candidate: its letter on the screen, its text, its rank and its ratings.
 
 import { fromSafeHtml, h } from "../shared/dom";
 import { ranker as strings } from "../strings";
 import type { CardData } from "./protocol";
+import { Radios } from "./radios";
+import { Ratings } from "./ratings";
+
+export interface CardSettings {
+  /** How many ranks there are; none for a pair, which has its own scale. */
+  ranks: number;
+  criteria: readonly string[];
+  describedBy: string;
+  onRank: (rank: number) => void;
+  onRate: (criterion: string, value: number | null) => void;
+}
 
 export class Card {
   readonly element: HTMLElement;
   readonly body: HTMLElement;
+  readonly ranks: Radios | null;
+  readonly ratings: Ratings;
   private readonly badge = h("span", { class: "rr-badge", "aria-hidden": "true" });
-  private readonly tie = h("span", { class: "rr-tie" });
-  private readonly radios: HTMLButtonElement[];
+  private readonly tie = h("span", { class: "rr-tie", "aria-hidden": "true" });
 
   constructor(
     readonly data: CardData,
-    count: number,
-    describedBy: string,
-    onRank: (rank: number) => void,
+    settings: CardSettings,
   ) {
-    this.body = fromSafeHtml("rr-body rw-md", data.html);
-    if (!this.body.textContent?.trim() && !this.body.children.length) {
-      this.body.append(h("p", { class: "rw-muted" }, strings.emptyAnswer));
-    }
-    this.radios = Array.from({ length: count }, (_, i) => this.radio(i + 1, onRank));
+    this.body = bodyOf(data.html);
+    this.ranks = settings.ranks ? ranksOf(data.letter, settings) : null;
+    this.ratings = new Ratings(data.letter, settings.criteria, settings.onRate);
+    this.badge.hidden = !this.ranks;
     this.element = h(
       "div",
-      { class: "rr-card", role: "group", tabindex: 0, "aria-describedby": describedBy },
+      { class: "rr-card", role: "group", tabindex: 0, "aria-describedby": settings.describedBy },
       h(
         "div",
         { class: "rr-card-top" },
@@ -33,26 +42,25 @@ export class Card {
         this.badge,
       ),
       this.body,
-      h(
-        "div",
-        { class: "rr-ranks", role: "radiogroup", "aria-label": strings.rankGroup(data.letter) },
-        ...this.radios,
-      ),
+      this.ratings.element,
     );
-    this.show(null, []);
+    if (this.ranks) this.element.append(this.ranks.element);
   }
 
-  show(rank: number | null, tied: readonly string[]): void {
+  /** Show the rank, and which others have the same. */
+  showRank(rank: number | null, tied: readonly string[]): void {
     this.element.setAttribute("aria-label", strings.cardLabel(this.data.letter, rank, tied));
     this.element.toggleAttribute("data-ranked", rank !== null);
     this.badge.textContent = rank === null ? strings.noRank : String(rank);
     this.tie.textContent = tied.length ? strings.tied(tied) : "";
-    this.radios.forEach((radio, index) => {
-      const checked = index + 1 === rank;
-      radio.setAttribute("aria-checked", String(checked));
-      // One stop for Tab in each radio group: the chosen rank, or the first.
-      radio.tabIndex = checked || (rank === null && index === 0) ? 0 : -1;
-    });
+    this.ranks?.show(rank);
+  }
+
+  /** Show, for one of two, what the scale says of it. */
+  showVerdict(words: string, ahead: boolean): void {
+    this.element.setAttribute("aria-label", strings.pairLabel(this.data.letter, words));
+    this.element.toggleAttribute("data-ranked", ahead);
+    this.tie.textContent = words;
   }
 
   focus(): void {
@@ -61,36 +69,38 @@ export class Card {
     this.element.scrollIntoView?.({ block: "nearest" });
   }
 
-  focusRank(rank: number): void {
-    this.radios[rank - 1]?.focus();
-  }
-
-  /** Which rank button this is, or null. */
-  rankOf(target: EventTarget | null): number | null {
-    const index = this.radios.indexOf(target as HTMLButtonElement);
-    return index < 0 ? null : index + 1;
-  }
-
   /** Text that scrolls must be reachable by keyboard; text that fits must not be a Tab stop. */
   updateScrollable(): void {
-    if (this.body.scrollHeight > this.body.clientHeight + 1) {
-      this.body.tabIndex = 0;
-      this.body.setAttribute("role", "region");
-      this.body.setAttribute("aria-label", strings.bodyLabel(this.data.letter));
-    } else {
-      for (const name of ["tabindex", "role", "aria-label"]) this.body.removeAttribute(name);
-    }
+    makeScrollable(this.body, strings.bodyLabel(this.data.letter));
   }
 
   scroll(pages: number): void {
     this.body.scrollBy?.({ top: pages * this.body.clientHeight * 0.85 });
   }
+}
 
-  private radio(rank: number, onRank: (rank: number) => void): HTMLButtonElement {
-    const attributes = { type: "button", role: "radio", class: "rr-rank" };
-    const label = { "aria-label": strings.rankOption(rank) };
-    const button = h("button", { ...attributes, ...label }, String(rank));
-    button.addEventListener("click", () => onRank(rank));
-    return button;
+export function makeScrollable(element: HTMLElement, label: string): void {
+  if (element.scrollHeight > element.clientHeight + 1) {
+    element.tabIndex = 0;
+    element.setAttribute("role", "region");
+    element.setAttribute("aria-label", label);
+  } else {
+    for (const name of ["tabindex", "role", "aria-label"]) element.removeAttribute(name);
   }
+}
+
+function bodyOf(html: string): HTMLElement {
+  const body = fromSafeHtml("rr-body rw-md", html);
+  if (!body.textContent?.trim() && !body.children.length) {
+    body.append(h("p", { class: "rw-muted" }, strings.emptyAnswer));
+  }
+  return body;
+}
+
+function ranksOf(letter: string, { ranks, onRank }: CardSettings): Radios {
+  const options = Array.from({ length: ranks }, (_, index) => ({
+    text: String(index + 1),
+    label: strings.rankOption(index + 1),
+  }));
+  return new Radios("rr-ranks", strings.rankGroup(letter), options, onRank);
 }

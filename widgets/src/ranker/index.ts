@@ -1,209 +1,336 @@
-// The ranking widget. It holds no truth and shows what Python says; what it has of its own are the
-// ranks typed so far and the queue of unsent events.
+// The ranking widget. It holds no truth: it shows what Python said last and, on top of it, what the
+// person did since, so that nobody waits for a kernel that is busy.
 
 import { h } from "../shared/dom";
+import { takesText } from "../shared/keys";
+import type { Unsent } from "../shared/queue";
 import { Widget, widgetModule } from "../shared/widget";
 import { ranker as strings } from "../strings";
+import { closing, phaseOf } from "./closing";
+import { Desk } from "./desk";
+import { Extras, type ExtrasHost } from "./extras";
+import { Header } from "./header";
 import { type ItemHost, ItemPanel } from "./item";
-import { type Command, commandOf } from "./keys";
-import type { Content, RankerEvent, RankerModel, View } from "./protocol";
+import { Keep, sortLeftovers } from "./keep";
+import { aboutItem, type Command, commandOf, type Plain, repeats } from "./keys";
+import { ALL_BAD, type Content, type RankerEvent, type RankerModel, type View } from "./protocol";
+import { Stage } from "./stage";
 
-class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost {
-  private readonly stage = h("div", { class: "rr-stage" });
-  private readonly position = h("span", { class: "rr-position" });
-  private readonly bar = h("progress", { "aria-label": "Progress" });
+class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, ExtrasHost {
+  private readonly desk = new Desk();
+  private readonly keep: Keep;
+  private readonly header = new Header();
+  private readonly stage = new Stage();
+  private readonly extras = new Extras(this);
+  private readonly reveal = h("div", { class: "rr-reveal", "aria-live": "polite" });
   private readonly submitButton = this.button(strings.submit, "rw-primary", "Enter", () =>
     this.submit(),
   );
-  private readonly skipButton = this.button(strings.skip, "", "S", () => this.sendFor("skip"));
-  private readonly undoButton = this.button(strings.undo, "", "U", () => this.sendFor("undo"));
-  private readonly hints = h("div", { class: "rw-hints", "aria-hidden": "true" });
-  private panel: ItemPanel | null = null;
-  private stageHeight = 0;
+  private readonly skipButton = this.button(strings.skip, "", "S", () => this.skip());
+  private readonly undoButton = this.button(strings.undo, "", "U", () => this.back());
+  private readonly moreButton = this.button(strings.more, "rr-more", "", () => this.showMore());
+  panel: ItemPanel | null = null;
+  private readonly failed = new Set<string>();
+  private started = false;
+  private restored = false;
+  /** The shown order was submitted once, and not changed since. */
+  private warned = false;
 
   constructor(model: RankerModel) {
     super(model, "ranker", strings.widget);
+    this.keep = new Keep(this.content.store_key);
+    this.moreButton.setAttribute("aria-expanded", "false");
     this.main.append(
-      h(
-        "header",
-        { class: "rw-top" },
-        h("div", { class: "rw-title" }, strings.title),
-        h("div", { class: "rr-rule" }, strings.rule),
-        h("div", { class: "rr-progress" }, this.bar, this.position),
-      ),
-      this.stage,
+      this.header.element,
+      this.stage.element,
       h(
         "footer",
         { class: "rw-actions" },
         this.submitButton,
         this.skipButton,
         this.undoButton,
-        this.hints,
+        this.moreButton,
+        this.extras.tools.element,
       ),
     );
+    // After the line that says what happens: what opens there moves nothing else.
+    this.root.append(this.reveal, this.extras.drawer.element);
   }
 
-  // ------------------------------------------------------------------ what an item asks of its host
+  // ------------------------------------------------------------- what an item and its extras ask for
 
-  get editable(): boolean {
-    return this.queue.pending.length === 0;
+  get settings(): Content {
+    return this.content;
+  }
+
+  moved(): void {
+    this.extras.show();
   }
 
   changed(): void {
+    this.warned = false;
     this.untell();
     this.showReady();
+    this.extras.show();
   }
 
-  // ------------------------------------------------------------------------------------- showing
+  demonstrate(card: number, text: string): void {
+    if (!this.panel) return;
+    const { item, seconds } = this.panel;
+    this.post({ type: "demonstrate", item: item.key, card, text, seconds });
+  }
+
+  override resized(): void {
+    this.stage.resized();
+  }
+
+  // --------------------------------------------------------------------------------------- showing
+
+  override start(): void {
+    super.start();
+    this.started = true;
+    this.restore();
+  }
 
   protected override show(): void {
-    const view = this.view;
+    const news = this.desk.update(this.content, this.view, this.queue.pending);
+    for (const key of news.failed) this.failed.add(key);
+    // What was not saved comes back at once, unless the person is in the middle of another item.
+    const untouched = !this.panel?.draft.touched;
+    const shown = this.panel?.item.key;
+    this.bring(news.goTo ?? (untouched ? (news.failed[0] ?? null) : null));
+    if (shown && !news.goTo && !this.desk.open.includes(shown)) this.tell(strings.elsewhere);
+    if (this.started) this.restore();
+  }
+
+  protected override acknowledged(): void {
+    this.keep.hold(this.queue.pending);
+    this.show();
+  }
+
+  /** Show an item: the wanted one, or the one that is there, or the next. */
+  private bring(wanted: string | null, announce: typeof strings.newItem = strings.newItem): void {
+    const { open, done } = this.desk;
+    const { total } = this.view.progress;
+    const shown = this.panel?.item.key ?? "";
+    const key = [wanted, shown, open[0]].find((one) => one && open.includes(one)) ?? null;
+    const phase = phaseOf(this.view, open.length, this.queue.pending.length, done);
     const hadFocus = this.hasFocus;
-    this.showProgress(view);
-    const isNew = !view.item || view.item.key !== this.panel?.item.key;
-    if (isNew) this.showStage(view);
+    const item = key ? this.desk.item(key) : null;
+    const isNew = item
+      ? item.key !== shown
+      : this.stage.showClosing(phase, (kind) =>
+          closing(kind, done, total, (label) => this.button(label, "", "", () => this.ask())),
+        );
+    if (isNew) this.replacePanel(item && this.panelOf(item.key));
+    this.root.dataset.phase = phase;
+    this.header.showProgress(done, total, phase === "ranking", this.view.pace);
+    this.header.showUnsent(this.queue.pending.length);
+    this.showReveal();
     this.showReady();
     // Only where the person already works in the widget: a cell that ran takes no focus.
-    if (isNew && hadFocus) this.takeFocus(view);
+    if (isNew && hadFocus) this.takeFocus(announce(Math.min(done + 1, total), total));
   }
 
-  private showStage(view: View): void {
+  private panelOf(key: string): ItemPanel | null {
+    const item = this.desk.item(key);
+    if (!item) return null;
+    return new ItemPanel(item, this.desk.draft(item), this.content.criteria, this);
+  }
+
+  private replacePanel(panel: ItemPanel | null): void {
+    this.panel?.destroy();
+    this.panel = panel;
+    this.warned = false;
     this.clearMessage();
-    this.panel = null;
-    if (view.item) {
-      this.panel = new ItemPanel(view.item, this);
-      this.stage.replaceChildren(this.panel.element);
-      this.showHints(this.panel.count);
-      this.measure();
-    } else {
-      this.hints.replaceChildren();
-      this.stage.replaceChildren(this.closing(view));
-    }
-    this.root.dataset.phase = view.phase;
-    this.submitButton.hidden = this.skipButton.hidden = !view.item;
-    this.undoButton.hidden = view.phase === "empty";
+    this.header.showRule(panel?.count ?? 0);
+    this.submitButton.hidden = this.skipButton.hidden = this.moreButton.hidden = !panel;
+    this.undoButton.hidden = !panel && this.view.phase === "empty";
+    this.extras.itemChanged();
+    if (!panel) return;
+    this.stage.showItem(panel);
+    if (this.failed.delete(panel.item.key)) this.tellFailure();
   }
 
-  private takeFocus(view: View): void {
+  /** Python's own words say more, where it had any. */
+  private tellFailure(): void {
+    const notice = this.model.get("notice");
+    this.tell(notice?.tone === "error" ? notice.text : strings.notSaved, "error");
+  }
+
+  private takeFocus(words: string): void {
     if (this.panel) {
       this.panel.focus(0);
-      const { done, total } = view.progress;
-      this.say(strings.newItem(Math.min(done + 1, total), total));
+      this.say(words);
     } else {
       this.root.focus({ preventScroll: true });
-      this.say(this.stage.textContent ?? "");
+      this.say(this.stage.element.textContent ?? "");
     }
-  }
-
-  private showProgress({ phase, progress: { done, total } }: View): void {
-    const position = phase === "ranking" ? Math.min(done + 1, total) : done;
-    this.position.textContent = total ? strings.position(position, total) : "";
-    this.position.setAttribute("aria-label", strings.positionLong(position, total));
-    this.bar.hidden = !total;
-    this.bar.max = Math.max(total, 1);
-    this.bar.value = done;
   }
 
   private showReady(): void {
     this.submitButton.toggleAttribute("data-ready", this.panel?.draft.complete != null);
   }
 
-  private showHints(count: number): void {
-    const hints = strings.keys(count).map(([key, what]) => h("span", {}, h("kbd", {}, key), what));
-    this.hints.replaceChildren(...hints);
+  private showReveal(): void {
+    const { reveal } = this.view;
+    this.reveal.replaceChildren();
+    if (!reveal) return;
+    const words = reveal.text || strings.reveal(reveal.order, reveal.agrees);
+    this.reveal.append(h("b", {}, strings.revealTitle), " ", words);
   }
 
-  /** What stands in the place of an item when there is none. */
-  private closing(view: View): HTMLElement {
-    if (view.phase === "error") {
-      const again = this.button(strings.tryAgain, "", "", () => this.sendFor("refresh"));
-      return h("div", { class: "rw-closing" }, h("h2", {}, strings.error.title), again);
-    }
-    const { done, total } = view.progress;
-    const finished = view.phase === "finished";
-    const words = finished ? strings.finished : strings.empty;
-    const title = finished ? strings.finished.title(done, total) : strings.empty.title;
-    return h(
-      "div",
-      { class: "rw-closing" },
-      h("h2", {}, title),
-      h("p", {}, `${words.text} `, h("code", {}, words.code)),
-      this.button(strings.checkAgain, "", "", () => this.sendFor("refresh")),
-    );
+  private showMore(): void {
+    const shown = this.root.toggleAttribute("data-more");
+    this.moreButton.setAttribute("aria-expanded", String(shown));
   }
 
-  // ------------------------------------------------------------------------------------- sending
+  // --------------------------------------------------------------------------------------- sending
+
+  /** Send and keep; Python may have no time, so the page goes on by itself. */
+  private post(event: Unsent<RankerEvent>, id?: string): void {
+    this.send(event, id);
+    this.keep.hold(this.queue.pending);
+    this.desk.update(this.content, this.view, this.queue.pending);
+  }
 
   private submit(): void {
-    if (!this.panel) {
+    const { panel } = this;
+    if (!panel) {
       this.tell(strings.nothingToDo);
-    } else if (!this.editable) {
-      this.tell(strings.stillSaving);
-    } else {
-      const ranks = this.panel.ranksOrComplaint();
-      if (ranks) this.sendFor("submit", ranks);
-    }
-  }
-
-  private sendFor(type: RankerEvent["type"], ranks: number[] = []): void {
-    const refusal = !this.editable
-      ? strings.stillSaving
-      : type === "skip" && !this.panel
-        ? strings.nothingToDo
-        : null;
-    if (refusal) {
-      this.tell(refusal);
       return;
     }
-    const { item } = this.view;
-    this.send({ type, item: item?.key ?? "", ranks, seconds: this.panel?.seconds ?? 0 });
+    const ranks = panel.ranksOrComplaint();
+    if (!ranks) return;
+    if (panel.draft.isShownOrder && !this.warned) {
+      this.tell(strings.shownOrder);
+      this.warned = true;
+      return;
+    }
+    this.judge(panel, ranks);
   }
 
-  // ---------------------------------------------------------------------------------------- keys
+  private judge(panel: ItemPanel, ranks: number[], flag?: string): void {
+    const said = panel.draft.said;
+    const flags = flag ? [...said.flags, flag] : said.flags;
+    const strength = flag ? null : said.strength;
+    const { item, seconds } = panel;
+    this.post({ type: "submit", item: item.key, ranks, ...said, strength, flags, seconds });
+    this.bring(null);
+  }
+
+  private skip(): void {
+    const { panel } = this;
+    if (!panel) {
+      this.tell(strings.nothingToDo);
+      return;
+    }
+    const { comment, flags } = panel.draft.said;
+    const { item, seconds } = panel;
+    this.post({ type: "skip", item: item.key, comment, flags, seconds });
+    this.bring(null);
+  }
+
+  private allBad(): void {
+    if (this.panel)
+      this.judge(
+        this.panel,
+        this.panel.item.cards.map(() => 1),
+        ALL_BAD,
+      );
+  }
+
+  /** Take back the latest answer. It is shown at once where the page still has it. */
+  private back(): void {
+    const before = this.desk.open;
+    this.post({ type: "undo", item: this.panel?.item.key ?? "" });
+    const opened = this.desk.open.find((key) => !before.includes(key));
+    this.bring(opened ?? null, opened ? strings.backAt : strings.newItem);
+  }
+
+  private again(): void {
+    this.post({ type: "redo", item: this.panel?.item.key ?? "" });
+    this.bring(null);
+  }
+
+  private ask(): void {
+    this.post({ type: "refresh" });
+  }
+
+  /** Send what a page left behind whose kernel died; once, when there is something to rank. */
+  private restore(): void {
+    const { phase } = this.view;
+    const none = this.content.items.length === 0;
+    if (this.restored || phase === "error" || (phase === "ranking" && none)) return;
+    this.restored = true;
+    const here = new Set(this.model.get("events").map((event) => event.id));
+    const stored = this.keep.all();
+    this.keep.drop(stored.filter((event) => here.has(event.id)));
+    this.keep.hold(this.queue.pending);
+    const keys = new Set(this.content.items.map((item) => item.key));
+    const leftovers = stored.filter((event) => !here.has(event.id));
+    const { again, dropped } = sortLeftovers(leftovers, keys);
+    this.keep.drop(dropped);
+    for (const { seq: _, id, ...event } of again) this.post(event as Unsent<RankerEvent>, id);
+    if (again.length) this.bring(null);
+    const told = [
+      ...(again.length ? [strings.resent(again.length)] : []),
+      ...(dropped.length ? [strings.dropped(dropped.length)] : []),
+    ];
+    if (told.length) this.tell(told.join(" "));
+  }
+
+  // ------------------------------------------------------------------------------------------ keys
 
   protected override onKey(event: KeyboardEvent): void {
     const command = commandOf(event);
+    if (takesText(event.target)) {
+      const isSave = command?.name === "saveKey";
+      if (isSave) this.tell(strings.saveKey);
+      if (isSave || this.extras.drawer.onTextKey(event)) event.preventDefault();
+      return;
+    }
     if (!command || this.leftToBrowser(command, event)) return;
     event.preventDefault();
     // A key held down must not rank one card after the other, nor send twice.
-    if (event.repeat && !["step", "row", "scroll"].includes(command.name)) return;
-    this.run(command);
+    if (event.repeat && !repeats(command)) return;
+    if (!this.extras.drawer.run(command, event.target)) this.run(command);
   }
 
   private leftToBrowser(command: Command, event: KeyboardEvent): boolean {
     const target = event.target instanceof Element ? event.target : null;
-    const onButton = target?.matches("button") ?? false;
-    if (command.name === "submit") return onButton && !target?.matches("[role=radio]");
-    if (command.name === "scroll") return onButton || (this.panel?.readingText ?? false);
-    return command.name === "row" && (this.panel?.readingText ?? false);
+    const reading = this.panel?.readingText ?? false;
+    const onControl = target?.matches("button, input") ?? false;
+    const onChoice = target?.matches("[role=radio], .rr-chip, input") ?? false;
+    if (this.extras.drawer.leavesToBrowser(command, target)) return true;
+    if (command.name === "submit") return onControl && !onChoice;
+    if (command.name === "scroll") return onControl || reading;
+    return command.name === "row" && reading;
   }
 
   private run(command: Command): void {
-    const panel = this.panel;
-    if (command.name === "submit") this.submit();
-    else if (command.name === "skip" || command.name === "undo") this.sendFor(command.name);
+    if (command.name === "rate") this.extras.rate(true);
     else if (command.name === "saveKey") this.tell(strings.saveKey);
-    else if (command.name === "rank") panel?.rank(command.rank);
-    else if (command.name === "clear") panel?.clear();
-    else if (command.name === "step") panel?.step(command.by);
-    else if (command.name === "row") panel?.row(command.by);
-    else if (command.name === "edge") panel?.edge(command.last);
-    else if (command.name === "scroll") panel?.scroll(command.pages);
+    else if (aboutItem(command)) this.panel?.run(command);
+    else this.runPlain(command.name);
   }
 
-  // ------------------------------------------------------------------------------------- layout
-
-  protected override resized(): void {
-    this.stageHeight = 0;
-    this.measure();
-  }
-
-  /** The stage never shrinks at one width, so that buttons stay where the hand is. */
-  private measure(): void {
-    this.panel?.measure();
-    if (this.stageHeight === 0) this.stage.style.minHeight = "";
-    this.stageHeight = Math.max(this.stageHeight, this.stage.offsetHeight);
-    this.stage.style.minHeight = this.stageHeight ? `${this.stageHeight}px` : "";
+  runPlain(name: Plain): void {
+    const actions: Partial<Record<Plain, () => void>> = {
+      submit: () => this.submit(),
+      skip: () => this.skip(),
+      undo: () => this.back(),
+      redo: () => this.again(),
+      allBad: () => this.allBad(),
+      rate: () => this.extras.rate(false),
+      comment: () => this.extras.notes("comment"),
+      flag: () => this.extras.notes("flag"),
+      edit: () => this.extras.edit(),
+      compare: () => this.extras.compare(),
+      help: () => this.extras.help(),
+      close: () => this.extras.close(),
+    };
+    actions[name]?.();
   }
 }
 

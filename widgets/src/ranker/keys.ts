@@ -1,12 +1,30 @@
 // From a key press to what it means while ranking.
 
-export type Command =
+/** Commands that need nothing more; most have a button too. */
+export type Plain =
+  | "submit"
+  | "skip"
+  | "undo"
+  | "redo"
+  | "rate"
+  | "comment"
+  | "flag"
+  | "allBad"
+  | "edit"
+  | "compare"
+  | "help"
+  | "close"
+  | "saveKey";
+
+/** Commands that mean the cards of the item. */
+export type ItemCommand =
   | { name: "rank"; rank: number }
-  | { name: "step"; by: number }
-  | { name: "row"; by: number }
+  | { name: "step" | "row" | "raise"; by: number }
   | { name: "edge"; last: boolean }
   | { name: "scroll"; pages: number }
-  | { name: "submit" | "skip" | "undo" | "clear" | "saveKey" };
+  | { name: "clear" };
+
+export type Command = ItemCommand | { name: Plain };
 
 const FIXED: Record<string, Command> = {
   ArrowLeft: { name: "step", by: -1 },
@@ -21,21 +39,52 @@ const FIXED: Record<string, Command> = {
   Enter: { name: "submit" },
   Backspace: { name: "clear" },
   Delete: { name: "clear" },
+  Escape: { name: "close" },
+  "-": { name: "raise", by: 1 },
   s: { name: "skip" },
   u: { name: "undo" },
+  r: { name: "rate" },
+  c: { name: "comment" },
+  f: { name: "flag" },
+  b: { name: "allBad" },
+  e: { name: "edit" },
+  d: { name: "compare" },
 };
 
-/** The command of a key press, or null: with a modifier, while composing, or for other keys. */
+/** Keys that many keyboards have with Shift only. */
+const WITH_SHIFT: Record<string, Command> = {
+  "?": { name: "help" },
+  "+": { name: "raise", by: -1 },
+};
+
+const WITH_ALT: Record<string, Command> = {
+  ArrowUp: { name: "raise", by: -1 },
+  ArrowDown: { name: "raise", by: 1 },
+};
+
+/** The command of a key press, or null: while composing, or for keys that mean nothing here. */
 export function commandOf(event: KeyboardEvent): Command | null {
   if (event.isComposing) return null;
   if (event.ctrlKey || event.metaKey) {
     return event.key.toLowerCase() === "s" ? { name: "saveKey" } : null;
   }
-  if (event.altKey) return null;
+  if (event.altKey) return WITH_ALT[event.key] ?? null;
+  if (WITH_SHIFT[event.key]) return WITH_SHIFT[event.key] ?? null;
   // On some keyboards (French) digits need Shift; there the key's place counts as well.
   const digit = /^[1-9]$/.exec(event.key)?.[0] ?? /^Digit([1-9])$/.exec(event.code)?.[1];
   if (digit && (/^[1-9]$/.test(event.key) || !event.shiftKey)) {
     return { name: "rank", rank: Number(digit) };
   }
-  return event.shiftKey ? null : (FIXED[event.key] ?? FIXED[event.key.toLowerCase()] ?? null);
+  if (event.shiftKey) return event.key.toLowerCase() === "u" ? { name: "redo" } : null;
+  return FIXED[event.key] ?? FIXED[event.key.toLowerCase()] ?? null;
+}
+
+/** Whether a key held down may repeat this: nothing that ranks or sends. */
+export function repeats(command: Command): boolean {
+  return ["step", "row", "scroll"].includes(command.name);
+}
+
+export function aboutItem(command: Command): command is ItemCommand {
+  const names = ["rank", "step", "row", "raise", "edge", "scroll", "clear"];
+  return names.includes(command.name);
 }

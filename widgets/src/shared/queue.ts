@@ -17,10 +17,11 @@ export class EventQueue<Sent extends WidgetEvent> {
     return this.model.get("events").filter((event) => event.seq > acked);
   }
 
-  push(event: Unsent<Sent>): void {
+  /** `id` is given for an event that was sent before, so that it happens once. */
+  push(event: Unsent<Sent>, id: string = uuid()): void {
     const pending = this.pending;
     const last = Math.max(this.model.get("acked_seq"), ...pending.map((e) => e.seq));
-    const numbered = { ...event, seq: last + 1, id: uuid() } as unknown as Sent;
+    const numbered = { ...event, seq: last + 1, id } as unknown as Sent;
     this.store([...pending, numbered]);
   }
 

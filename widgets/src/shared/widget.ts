@@ -112,9 +112,9 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
   }
 
   /** Send an event; the host keeps it until Python has dealt with it. */
-  protected send(event: Unsent<Sent>): void {
-    this.message.dataset.tone = "info";
-    this.queue.push(event);
+  protected send(event: Unsent<Sent>, id?: string): void {
+    this.clearMessage();
+    this.queue.push(event, id);
     this.showPending();
   }
 
@@ -160,7 +160,9 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
       delete this.message.dataset.wait;
       return;
     }
-    if (this.message.dataset.wait !== "long") this.wait("short", strings.saving);
+    // Who works on while the kernel is busy sees the count grow at once.
+    if (this.message.dataset.wait === "long") this.wait("long", strings.waiting(count));
+    else if (!this.message.textContent) this.wait("short", strings.saving);
     this.busyTimer = setTimeout(() => {
       this.tell(strings.waiting(count));
       this.message.dataset.wait = "long";

@@ -1,0 +1,251 @@
+"""The ranking state over a real store: long ways back, and any order of acts held against lists."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from rlhf_lab.annotators import RankingQueue
+from rlhf_lab.store import PreferenceStore
+from rlhf_lab.types import Message, Prompt, Response
+from rlhf_lab.widgets.ranking_state import RankingState
+from tests.widgets.ranking import act, draft, event, keys, left, prompt_shown, submit, told
+
+# Shrinking with a database takes minutes.
+NO_SHRINK = (Phase.explicit, Phase.reuse, Phase.generate)
+KINDS = ("ranking", "skip")
+
+
+def fill(store: PreferenceStore, name: str, items: int, answers: int = 3) -> None:
+    """Prompts "Question 0 of NAME?" ... with answers of the version NAME."""
+    prompts = [
+        Prompt(messages=(Message(role="user", content=f"Question {n} of {name}?"),))
+        for n in range(items)
+    ]
+    store.add_prompts(prompts)
+    store.add_responses(
+        Response(id=f"{name}-{n}-{k}", prompt_id=p.id, text=f"answer {k}", version=name)
+        for n, p in enumerate(prompts)
+        for k in range(answers)
+    )
+    store.assignments.offer(name)
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with PreferenceStore(tmp_path / "lab.db") as opened:
+        yield opened
+
+
+def state_of(store: PreferenceStore, name: str = "v", **options) -> RankingState:
+    return RankingState(RankingQueue(store, annotator="ann", version=name), **options)
+
+
+def test_sixty_undos_in_a_row_and_as_many_redos(store):
+    fill(store, "v", 70)
+    state = state_of(store, ahead=8)
+    for n in range(60):
+        assert f"Question {n} " in prompt_shown(state)
+        submit(state, 1 + n % 3, 2, 3, comment=f"said {n}")
+    said = store.judgments()
+    for n in reversed(range(60)):
+        act(state, "undo")
+        assert f"Question {n} " in prompt_shown(state)
+        assert draft(state)["comment"] == f"said {n}"
+        assert draft(state)["ranks"] == [1 + n % 3, 2, 3]
+    assert store.judgments() == []
+    act(state, "undo")
+    assert told(state) == "There is nothing to undo."
+    for n in range(60):
+        act(state, "redo")
+        assert state.progress.done == n + 1
+    assert store.judgments() == said
+    assert "Question 60 " in prompt_shown(state)
+    act(state, "redo")
+    assert told(state) == "There is nothing to redo."
+
+
+def test_undos_of_an_earlier_sitting_come_in_one_batch_with_drafts(store):
+    fill(store, "v", 60)
+    first = state_of(store)
+    for n in range(55):
+        submit(first, 3, 2, 1, comment=f"said {n}")
+    state = state_of(store)
+    state.apply([event(state, "undo", seq=n, on="") for n in range(1, 56)])
+    assert len(left(state)) == 60
+    assert [shown["draft"]["comment"] for shown in state.content["items"][:55]] == [
+        f"said {n}" for n in range(55)
+    ]
+    assert store.judgments() == []
+    assert len(keys(state_of(store, ahead=60))) == 60
+    assert keys(state_of(store, ahead=60)) == keys(state)
+
+
+def test_an_event_that_came_twice_across_a_restart_is_one(store):
+    fill(store, "v", 5)
+    state = state_of(store)
+    sent = [
+        event(state, ranks=[1, 2, 3], on=keys(state)[0], seq=1),
+        event(state, "skip", on=keys(state)[1], seq=2),
+        event(state, "undo", seq=3, on=""),
+    ]
+    state.apply(sent)
+    before = [left(state), store.judgments(kinds=KINDS)]
+    again = state_of(store)
+    again.apply(sent)
+    assert [left(again), store.judgments(kinds=KINDS)] == before
+
+
+def test_an_edit_of_the_same_response_replaces_the_one_before_also_after_a_restart(store):
+    fill(store, "v", 2)
+    for number, text in enumerate(["better", "better still", "best"]):
+        state = state_of(store)
+        sent = event(state, "demonstrate", card=1, text=text, id=f"edit-number-{number}")
+        state.apply([sent])
+        state_of(store).apply([sent])  # the page sends it again
+    other = event(state, "demonstrate", card=0, text="of another one")
+    state.apply([other])
+    assert [made.text for made in store.demonstrations()] == ["best", "of another one"]
+    assert len(store.demonstrations(include_superseded=True)) == 4
+
+
+RANKS = ((1, 2, 3), (3, 2, 1), (2, 1, 3), (1, 1, 2), (2, 1, 1), (1, 1, 1))
+
+
+@dataclass
+class Model:
+    """Plain lists: what was said in order, what was taken back, and what is to come."""
+
+    queue: list[int]
+    said: list[tuple[int, str, tuple[int, ...] | None]] = field(default_factory=list)
+    taken_back: list[tuple[int, str, tuple[int, ...] | None]] = field(default_factory=list)
+    drafts: dict[int, tuple[int, ...] | None] = field(default_factory=dict)
+
+    def say(self, number: int, event_id: str, ranks: tuple[int, ...] | None) -> None:
+        self.queue.remove(number)
+        self.said.append((number, event_id, ranks))
+        self.taken_back.clear()
+
+    def undo(self) -> None:
+        if self.said:
+            number, event_id, ranks = self.said.pop()
+            self.taken_back.append((number, event_id, ranks))
+            self.queue.insert(0, number)
+            self.drafts[number] = ranks
+
+    def redo(self) -> None:
+        if self.taken_back:
+            self.said.append(self.taken_back.pop())
+            self.queue.remove(self.said[-1][0])
+
+
+class Page(RuleBasedStateMachine):
+    """A page that queues events while the kernel is busy, sends batches, and sends some again.
+
+    All runs share a database: each has a version and prompts of its own.
+    """
+
+    store: PreferenceStore
+    runs = 0
+    ITEMS, AHEAD = 9, 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        Page.runs += 1
+        self.name = f"v{Page.runs}"
+        fill(self.store, self.name, self.ITEMS)
+        self.model = Model(queue=list(range(self.ITEMS)))
+        self.batch: list[dict] = []
+        self.sent: list[dict] = []
+        self.restart()
+
+    def teardown(self) -> None:
+        self.send()
+
+    def _queue(self, kind: str, on: str = "", **fields) -> str:
+        number = len(self.sent) + len(self.batch) + 1
+        sent = {"seq": number, "id": f"{self.name}-event-{number}", "type": kind, "item": on}
+        self.batch.append({**sent, "seconds": 1, **fields})
+        return str(sent["id"])
+
+    @rule(pick=st.integers(0, 2), ranks=st.sampled_from(RANKS) | st.none())
+    def say(self, pick: int, ranks: tuple[int, ...] | None) -> None:
+        there = [n for n in self.model.queue if n in self.key_of]
+        if not there:
+            return
+        number = there[pick % len(there)]
+        if ranks is None:
+            made = self._queue("skip", self.key_of[number])
+        else:
+            made = self._queue("submit", self.key_of[number], ranks=list(ranks))
+        self.model.say(number, made, ranks)
+
+    @rule(times=st.integers(1, 3))
+    def undo(self, times: int) -> None:
+        for _ in range(times):
+            self._queue("undo")
+            self.model.undo()
+
+    @rule(times=st.integers(1, 3))
+    def redo(self, times: int) -> None:
+        for _ in range(times):
+            self._queue("redo")
+            self.model.redo()
+
+    @rule(since=st.integers(0, 5))
+    def send(self, since: int = 0) -> None:
+        """The batch, after some that were sent before; twice."""
+        sent = [*self.sent[max(0, len(self.sent) - since) :], *self.batch]
+        self.sent += self.batch
+        self.batch = []
+        for _ in range(2):
+            self.state.apply(sent)
+        self.check()
+
+    @rule()
+    def restart(self) -> None:
+        if self.batch:
+            self.send()
+        self.model.drafts.clear()
+        queue = RankingQueue(self.store, annotator="ann", version=self.name)
+        self.state = RankingState(queue, ahead=self.AHEAD)
+        self.check()
+
+    def check(self) -> None:
+        model, items = self.model, self.state.content["items"]
+        number_of = {}
+        for shown in items:
+            found = re.search(r"Question (\d+)", shown["turns"][0]["html"])
+            assert found
+            number_of[shown["key"]] = int(found[1])
+        self.key_of = {n: key for key, n in number_of.items()}
+        to_rank = [number_of[key] for key in left(self.state)]
+        assert to_rank == model.queue[: len(to_rank)]
+        assert bool(to_rank) == bool(model.queue)
+        stored = self.store.judgments(annotator="ann", kinds=KINDS)
+        ours = [j for j in stored if j.id.startswith(f"{self.name}-")]
+        assert [j.id for j in ours] == [event_id for _, event_id, _ in model.said]
+        for judgment, (_, _, ranks) in zip(ours, model.said, strict=True):
+            found_ranks = judgment.ranking and judgment.ranking.ranks()
+            typed = [found_ranks[i] for i in judgment.shown_order] if found_ranks else None
+            assert typed == (list(ranks) if ranks else None)
+        view = self.state.view
+        assert view["progress"] == {"done": len(model.said), "total": self.ITEMS}
+        assert view["phase"] == ("ranking" if model.queue else "finished")
+        for number in to_rank:
+            if number in model.drafts:
+                [shown] = [shown for shown in items if shown["key"] == self.key_of[number]]
+                ranks = model.drafts[number]
+                assert shown["draft"]["ranks"] == (list(ranks) if ranks else None)
+
+
+def test_any_order_of_acts_and_batches_equals_plain_lists(store):
+    Page.store = store
+    run = settings(max_examples=25, stateful_step_count=30, deadline=None, phases=NO_SHRINK)
+    run_state_machine_as_test(Page, settings=run)

@@ -1,0 +1,139 @@
+// Which item comes next, before Python had the time to say so: what Python said last, and on top of
+// it every event that Python has not dealt with. No DOM here.
+
+import { Draft } from "./draft";
+import type { Content, Item, RankerEvent, View } from "./protocol";
+
+/** Items kept in memory, so that an undo shows them at once: the handed out and the last judged. */
+const REMEMBERED = 200;
+
+/** What Python has, and who is asked next for it. */
+export interface News {
+  /** Go to this item: Python took back or put back something that the page did not foresee. */
+  goTo: string | null;
+  /** Judgments that were sent and are open again: they were not stored. */
+  failed: string[];
+}
+
+export class Desk {
+  /** Keys of the items to rank, the next one first. */
+  open: string[] = [];
+  /** How many items are done, as far as the page knows. */
+  done = 0;
+  private readonly items = new Map<string, Item>();
+  private readonly drafts = new Map<string, Draft>();
+  /** Judged on this page and dealt with by Python, the latest last. */
+  private past: string[] = [];
+  /** Taken back on this page, the latest last. */
+  private undone: string[] = [];
+  private unsettled: readonly RankerEvent[] = [];
+
+  /** Take in what Python and the queue hold now. */
+  update(content: Content, view: View, pending: readonly RankerEvent[]): News {
+    for (const item of content.items) this.remember(item);
+    const still = new Set(pending.map((event) => event.id));
+    const settled = this.unsettled.filter((event) => !still.has(event.id));
+    const known = new Set(this.unsettled.map((event) => event.id));
+    this.unsettled = [...pending];
+    for (const event of pending) if (!known.has(event.id)) this.recall(event);
+
+    const opened = this.openedBy(content, view);
+    for (const event of settled) play(event, this.past, this.undone);
+    const news = this.reconcile(settled, opened, view.current);
+
+    const past = [...this.past];
+    const undone = [...this.undone];
+    this.open = opened;
+    for (const event of pending) {
+      const { closed, reopened } = play(event, past, undone);
+      this.open = this.open.filter((key) => key !== closed && key !== reopened);
+      if (reopened && this.items.has(reopened)) this.open.unshift(reopened);
+    }
+    const added = this.open.filter((key) => !opened.includes(key)).length;
+    const gone = opened.filter((key) => !this.open.includes(key)).length;
+    this.done = Math.max(0, view.progress.done + gone - added);
+    return news;
+  }
+
+  item(key: string): Item | null {
+    return this.items.get(key) ?? null;
+  }
+
+  /** What was said of an item, kept for as long as the item is. */
+  draft(item: Item): Draft {
+    const draft =
+      this.drafts.get(item.key) ??
+      new Draft(
+        item.cards.map((card) => card.letter),
+        item.draft,
+      );
+    this.drafts.set(item.key, draft);
+    return draft;
+  }
+
+  /** Keys that Python has open, its first one first. */
+  private openedBy(content: Content, view: View): string[] {
+    const answered = new Set(view.answered);
+    const open = content.items.map((item) => item.key).filter((key) => !answered.has(key));
+    if (!open.includes(view.current)) return open;
+    return [view.current, ...open.filter((key) => key !== view.current)];
+  }
+
+  /** What was foreseen and came otherwise. Only when all is dealt with: until then both are true. */
+  private reconcile(settled: RankerEvent[], opened: string[], current: string): News {
+    if (this.unsettled.length || !settled.length) return { goTo: null, failed: [] };
+    const submitted = settled.flatMap((event) =>
+      event.type === "submit" || event.type === "skip" ? [event.item] : [],
+    );
+    const failed = this.past.filter((key) => opened.includes(key) && submitted.includes(key));
+    this.past = this.past.filter((key) => !opened.includes(key));
+    this.undone = this.undone.filter((key) => opened.includes(key));
+    const last = settled.at(-1)?.type;
+    const goTo = (last === "undo" || last === "redo") && opened.includes(current) ? current : null;
+    return { goTo, failed };
+  }
+
+  private remember(item: Item): void {
+    this.items.delete(item.key);
+    this.items.set(item.key, item);
+    for (const key of this.items.keys()) {
+      if (this.items.size <= REMEMBERED) break;
+      this.items.delete(key);
+      this.drafts.delete(key);
+    }
+  }
+
+  /** A judgment sent before the page was loaded again: an undo must find what was said. */
+  private recall(event: RankerEvent): void {
+    if (event.type !== "submit" || this.drafts.get(event.item)?.touched) return;
+    const item = this.items.get(event.item);
+    this.drafts.delete(event.item);
+    if (item) this.draft({ ...item, draft: event });
+  }
+}
+
+/** Do to the two stacks what an event does, and say which item it closes or opens again. */
+function play(
+  event: RankerEvent,
+  past: string[],
+  undone: string[],
+): { closed?: string; reopened?: string } {
+  if (event.type === "submit" || event.type === "skip") {
+    past.push(event.item);
+    undone.length = 0;
+    return { closed: event.item };
+  }
+  if (event.type === "undo") {
+    const reopened = past.pop();
+    if (reopened === undefined) return {};
+    undone.push(reopened);
+    return { reopened };
+  }
+  if (event.type === "redo") {
+    const closed = undone.pop();
+    if (closed === undefined) return {};
+    past.push(closed);
+    return { closed };
+  }
+  return {};
+}
