@@ -23,14 +23,25 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import nbformat
-from playwright.sync_api import BrowserContext, Locator, Page, Route, WebSocket, sync_playwright
+from playwright.sync_api import (
+    BrowserContext,
+    Locator,
+    Page,
+    Route,
+    WebSocket,
+    expect,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).parents[2]
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 BROWSER_VARIABLE = "RLHF_LAB_CHROMIUM"
 BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-START_SECONDS = 90
+START_SECONDS = 240
 """How long a server or a kernel may take on a machine that is busy with other tests."""
+
+EXPECT_SECONDS = 30
+"""How long what is expected in a page may take; a tenth of it where nothing else runs."""
 
 Theme = Literal["light", "dark"]
 THEMES: dict[Theme, str] = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
@@ -197,6 +208,7 @@ def chromium(path: str, **options: Any) -> Iterator[Browser]:
         launched = playwright.chromium.launch(executable_path=path, args=_CHROMIUM_ARGS)
         browser = Browser(launched.new_context(**options))
         browser.context.set_default_timeout(START_SECONDS * 1000)
+        expect.set_options(timeout=EXPECT_SECONDS * 1000)
         browser.context.route("**/*", lambda route: _guard(route, browser.outside))
         browser.context.on("page", lambda page: _watch_sockets(page, browser.outside))
         yield browser

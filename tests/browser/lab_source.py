@@ -29,8 +29,13 @@ def fill(database: Path, *, items: int = ITEMS, candidates: int = 4) -> None:
         + [f"Answer {k} to question {n}. {HOSTILE}" for k in range(candidates)]
         for n in range(items)
     ]
+    fill_with(database, texts)
+
+
+def fill_with(database: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Make a store of these texts, the first of each row a prompt, the rest answers to it."""
     with PreferenceStore(database) as store:
-        _add(store, texts)
+        _add(store, rows)
 
 
 def fill_with_hostile_texts(database: Path) -> None:
@@ -66,7 +71,6 @@ def _as_list(texts: Sequence[str]) -> str:
 
 
 def _add(store: PreferenceStore, rows: Sequence[Sequence[str]]) -> None:
-    """Store prompts, each the first of a row, with the rest as answers."""
     prompts = [Prompt(messages=(Message(role="user", content=row[0]),)) for row in rows]
     store.add_prompts(prompts)
     store.add_responses(
@@ -96,3 +100,9 @@ def stored(database: Path, kinds: Sequence[str] = ("ranking", "skip", "undo")) -
             kinds=("ranking", "skip", "undo"), annotator=ANNOTATOR, include_superseded=True
         )
     return [event for event in events if event.kind in kinds]
+
+
+def questions(database: Path) -> dict[str, str]:
+    """The text of every prompt by its id."""
+    with PreferenceStore(database) as store:
+        return {prompt.id: prompt.messages[-1].content for prompt in store.prompts()}
