@@ -14,7 +14,8 @@ import time
 import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -201,9 +202,8 @@ class PanelHost(Host):
         self._open()
 
     def _block(self, gate: Path) -> None:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         url = self._url("block", gate=gate.name)
-        threading.Thread(target=lambda: opener.open(url).close(), daemon=True).start()
+        threading.Thread(target=_ask, args=[url], daemon=True).start()
         deadline = time.monotonic() + 30
         while not gate.with_suffix(".blocked").exists():
             if time.monotonic() > deadline:
@@ -232,6 +232,13 @@ class PanelHost(Host):
 
     def recorded(self) -> Any:
         return self.page.evaluate("() => window.heardKeys")
+
+
+def _ask(url: str) -> None:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    # The server may be ended before it answers.
+    with suppress(OSError, HTTPException), opener.open(url):
+        pass
 
 
 _PANEL_THEMES: dict[Theme, str] = {"light": "default", "dark": "dark"}
