@@ -55,6 +55,7 @@ ANNOTATORS = ("ann", "bob", "cat", "dan", "eve")
 PER_ITEM = 3
 CHUNK = 1_000  # items filled in one transaction
 SAMPLES, SMALLEST = 50, 1_000
+HELD = 24  # items that a page holds: each call draws one more
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 PLANS = {
     "in order": AssignmentPlan(),
@@ -62,6 +63,7 @@ PLANS = {
 }
 TARGETS = (
     Target(figure="next_item_ms", at_most=20),
+    Target(figure="upcoming_ms", at_most=20),
     Target(figure="open_s", at_most=1),
     Target(figure="export_rows_per_s", at_least=20_000),
 )
@@ -149,7 +151,8 @@ def measure(location: Path | str) -> dict[str, Any]:
             figures[f"{name}: plan_s"] = _seconds(partial(_set_plan, store, plan))
             found = _work(store, ANNOTATORS[number])
             figures |= {f"{name}: {what}": value for what, value in found.items()}
-        figures["next_item_ms"] = max(figures[f"{name}: next_item_ms"] for name in PLANS)
+        for what in ("next_item_ms", "upcoming_ms"):
+            figures[what] = max(figures[f"{name}: {what}"] for name in PLANS)
         figures["counts_ms"] = _milliseconds([_seconds(store.counts) for _ in range(5)])
         of_one = [_seconds(lambda: store.latest_active("ann")) for _ in range(SAMPLES)]
         figures["latest_active_ms"] = _milliseconds(of_one)
@@ -213,9 +216,14 @@ def _work(store: PreferenceStore, who: str) -> dict[str, float]:
         timed("undo", queue.undo)
     for _ in range(SAMPLES // 2):
         timed("redo", queue.redo)
+    timed("first_upcoming", partial(queue.upcoming, HELD))
+    for _ in range(SAMPLES // 2):
+        item = timed("upcoming", partial(queue.upcoming, HELD))[0]
+        queue.submit(_judgment(who, item.prompt.id, [c.id for c in item.candidates], draw))
     medians = {f"{name}_ms": _milliseconds(found) for name, found in times.items()}
     slow = statistics.quantiles(times["next_item"], n=20)[-1]
-    busy = {f"{name}_cpu_ms": _milliseconds(cpu[name]) for name in ("next_item", "submit")}
+    steady = ("next_item", "submit", "upcoming")
+    busy = {f"{name}_cpu_ms": _milliseconds(cpu[name]) for name in steady}
     return {**medians, "next_item_p95_ms": 1000 * slow, **busy}
 
 

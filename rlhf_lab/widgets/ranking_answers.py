@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, TypeVar, cast, get_args
+from typing import Any, Final, TypeVar, cast, get_args
 
 from rlhf_lab.errors import ConfigError, JudgmentError
 from rlhf_lab.types import (
@@ -99,25 +99,26 @@ def judgment_of(event: Event, item: RankingItem, annotator: str, form: Form) -> 
         JudgmentError: it does not fit the item or the form.
     """
     ids = tuple(response.id for response in item.candidates)
-    kind: Literal["ranking", "skip"] = "ranking" if event.type == "submit" else "skip"
-    ranking, strength, ratings = None, None, [{}] * len(ids)
-    if kind == "ranking":
-        _check_candidates(len(ids))
-        ranking = Ranking.from_ranks(dict(zip(ids, _ranks(event, len(ids)), strict=True)))
-        strength = _strength(event)
-        ratings = _ratings(event, form, len(ids))
-    return Judgment(
+    skip = Judgment(
         id=event.id,
         prompt_id=item.prompt.id,
         annotator=annotator,
-        kind=kind,
+        kind="skip",
         shown_order=ids,
-        ranking=ranking,
-        strength=strength,
-        criteria={i: rated for i, rated in zip(ids, ratings, strict=True) if rated},
         comment=_text(event, "comment", MAX_COMMENT),
         flags=_flags(event, form),
         seconds=seconds_of(event),
+    )
+    if event.type == "skip":
+        return skip
+    _check_candidates(len(ids))
+    ratings = zip(ids, _ratings(event, form, len(ids)), strict=True)
+    return replace(
+        skip,
+        kind="ranking",
+        ranking=Ranking.from_ranks(dict(zip(ids, _ranks(event, len(ids)), strict=True))),
+        strength=_strength(event),
+        criteria={i: rated for i, rated in ratings if rated},
     )
 
 
@@ -135,7 +136,7 @@ def or_failed(judgment: Judgment, failed: Judgment | None) -> Judgment:
 def draft_to_go_on(shown: Shown, item: RankingItem) -> Draft | None:
     """As it was typed, or, if that was before this sitting, as it was stored."""
     if item.said is None:
-        return shown.said and shown.said.draft
+        return shown.said.draft if shown.said else None
     if shown.said is not None and shown.said.judgment.id == item.said.id:
         return shown.said.draft
     return draft_again(item.said)
@@ -246,12 +247,14 @@ def _listed(names: Sequence[str]) -> str:
     return f"there are {', '.join(map(repr, names))}." if names else "there are none."
 
 
-def _names(what: str, names: Sequence[str]) -> tuple[str, ...]:
+def _names(what: str, names: Sequence[object]) -> tuple[str, ...]:
     if isinstance(names, str):
         raise ConfigError(f"{what}={names!r}: a list of names is needed, as in [{names!r}].")
+    checked = []
     for name in names:
         if not isinstance(name, str) or not name.strip():
             raise ConfigError(f"{what}={list(names)!r:.80}: {name!r:.40} is no name. Leave it out.")
-    if len(set(names)) < len(names):
-        raise ConfigError(f"{what}={list(names)!r:.80}: a name comes twice. Keep one of them.")
-    return tuple(names)
+        checked.append(name)
+    if len(set(checked)) < len(checked):
+        raise ConfigError(f"{what}={checked!r:.80}: a name comes twice. Keep one of them.")
+    return tuple(checked)

@@ -23,7 +23,7 @@ def test_a_store_is_filled_and_measured():
     assert [size["judgments"] for size in found["sizes"]] == [1000]
     for size in found["sizes"]:
         assert {t["figure"] for t in size["targets"]} == {
-            "next_item_ms", "open_s", "export_rows_per_s"
+            "next_item_ms", "upcoming_ms", "open_s", "export_rows_per_s"
         }  # fmt: skip
         assert size["next_item_ms"] > 0
         assert size["peak_mb"] > 10
