@@ -1,6 +1,8 @@
 """The ranking widget as a person meets it: a real JupyterLab, kernel, database and browser."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,10 @@ from tests.browser.lab_source import source
 ranking = RankingWidget(source({database!r}))
 ranking"""
 
-# What JupyterLab does with single keys in command mode, the widget's own, and the usual others.
+# What JupyterLab does with single keys in command mode, the widget's own, and the usual others;
+# without those that answer an item.
 KEYS = [
-    *"abcdfhijklmnopqrtvwxyz",
+    *"acdfhijklmnopqrtvwxyz",
     *("d d", "i i", "0 0", "Shift+A", "Shift+M", "Shift+L", "Shift+J", "Shift+K", "Shift+O"),
     *("ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End", "Delete", "Backspace"),
     *("Shift+ArrowDown", "Shift+ArrowUp", "Escape", "1", "2", "3", "4", "9"),
@@ -50,6 +53,30 @@ def wait_for_position(notebook: Notebook, text: str) -> None:
     expect(notebook.widget.locator(".rr-position")).to_have_text(text)
 
 
+def wait_until_saved(notebook: Notebook) -> None:
+    """The page goes on at once; what it sent is in the database when it has been acknowledged."""
+    expect(notebook.widget).to_have_attribute("aria-busy", "false")
+
+
+@contextmanager
+def busy_kernel(notebook: Notebook, gate: Path) -> Iterator[None]:
+    """A kernel that runs a cell until the block ends."""
+    notebook.page.evaluate(
+        """(code) => {
+            const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+            kernel.requestExecute({code});
+            return new Promise((resolve) => {
+                const check = () => kernel.status === 'busy' && resolve();
+                kernel.statusChanged.connect(check);
+                check();
+            });
+        }""",
+        f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.05)",
+    )
+    yield
+    gate.touch()
+
+
 def shown_texts(notebook: Notebook) -> list[str]:
     return notebook.widget.locator(".rr-body").all_inner_texts()
 
@@ -73,7 +100,8 @@ def test_a_person_ranks_ties_skips_and_undoes_with_keys_alone(notebook, database
 
     press(notebook, "2", "1", "2", "4", "Enter")
     wait_for_position(notebook, "2 of 4")
-    (judgment,) = lab_source.stored(database)  # durable before the next item shows
+    wait_until_saved(notebook)
+    (judgment,) = lab_source.stored(database)
     assert judgment.kind == "ranking"
     assert answer_numbers(judgment.shown_order) == seen
     assert judgment.ranking is not None
@@ -92,6 +120,7 @@ def test_a_person_ranks_ties_skips_and_undoes_with_keys_alone(notebook, database
     press(notebook, "u")
     wait_for_position(notebook, "1 of 4")
     assert numbers_shown(notebook) == seen
+    wait_until_saved(notebook)
     kinds = [event.kind for event in lab_source.stored(database)]
     assert kinds == ["ranking", "skip", "undo", "undo"]
     assert notebook.commands() == []
@@ -100,11 +129,12 @@ def test_a_person_ranks_ties_skips_and_undoes_with_keys_alone(notebook, database
 
 def test_all_judgments_are_in_the_database_in_order_and_the_end_says_so(notebook, database):
     notebook.card("A").focus()
-    ranks = ("1234", "4321", "1111", "2212")
+    ranks = ("1243", "4321", "1111", "2212")
     for number, keys in enumerate(ranks, start=1):
         wait_for_position(notebook, f"{number} of 4")
         press(notebook, *keys, "Enter")
     expect(notebook.widget).to_contain_text("All ranked: 4 of 4")
+    wait_until_saved(notebook)
 
     stored = lab_source.stored(database)
     assert len({event.prompt_id for event in stored}) == len(stored) == 4
@@ -124,28 +154,46 @@ def test_the_mouse_ranks_too(notebook, database):
         notebook.card(letter).get_by_role("radio", name=f"Rank {rank}").click()
     notebook.widget.get_by_role("button", name="Submit").click()
     wait_for_position(notebook, "2 of 4")
+    wait_until_saved(notebook)
     (judgment,) = lab_source.stored(database)
     assert judgment.ranking is not None
     given = judgment.ranking.ranks()
     assert [given[i] for i in judgment.shown_order] == [3, 1, 2, 4]
 
 
+def test_a_letter_is_dragged_to_its_rank(notebook):
+    chip = notebook.widget.get_by_role("button", name="C, not ranked.")
+    slot = notebook.widget.get_by_role("group", name="Rank 2: none")
+    chip.scroll_into_view_if_needed()
+    height = notebook.widget.evaluate("(e) => e.offsetHeight")
+    start, end = chip.bounding_box(), slot.bounding_box()
+    assert start is not None
+    assert end is not None
+    notebook.page.mouse.move(start["x"] + 9, start["y"] + 9)
+    notebook.page.mouse.down()
+    notebook.page.mouse.move(end["x"] + 30, end["y"] + 15, steps=12)
+    notebook.page.mouse.up()
+    expect(notebook.card("C")).to_have_accessible_name("Response C, rank 2")
+    assert notebook.widget.evaluate("(e) => e.offsetHeight") == height
+
+
 def test_no_key_typed_in_the_widget_reaches_the_notebook(notebook, database):
-    focusable = notebook.widget.locator("button:visible, [tabindex]:visible")
-    count = focusable.count()
-    assert count >= 4 + 16 + 3
-    focusable.first.click(position={"x": 3, "y": 3})
+    one_of_each = (".rr-card", ".rr-radio", ".rr-chip", ".rr-tool", ".rw-button")
+    elements = [notebook.widget.locator(kind).first for kind in one_of_each]
+    elements[0].click(position={"x": 3, "y": 3})
     before = notebook.state()
     notebook.record_commands()
-    for index in range(count):
-        focusable.nth(index).focus()
+    for element in elements:
+        element.focus()
         for key in KEYS:
             press(notebook, *key.split(" "))
-            if key == "Escape":
-                focusable.nth(index).focus()
+            if key == "Escape" or not notebook.widget.evaluate("(e) => e.matches(':focus-within')"):
+                element.focus()
+    for opener in "cfe?":
+        elements[0].focus()
+        press(notebook, opener, "a", "b", "Enter", "Shift+Enter", "Control+b", "Escape")
     assert notebook.commands() == []
     assert notebook.state() == before
-    assert lab_source.stored(database) == []
 
 
 def test_the_notebook_does_hear_keys_outside_the_widget(notebook):
@@ -159,8 +207,9 @@ def test_the_notebook_does_hear_keys_outside_the_widget(notebook):
 
 def test_a_reloaded_page_resumes_the_same_item_in_the_same_order(notebook, database):
     notebook.card("A").focus()
-    press(notebook, "1", "2", "3", "4", "Enter")
+    press(notebook, "1", "2", "4", "3", "Enter")
     wait_for_position(notebook, "2 of 4")
+    wait_until_saved(notebook)
     before = shown_texts(notebook)
     notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
 
@@ -171,34 +220,44 @@ def test_a_reloaded_page_resumes_the_same_item_in_the_same_order(notebook, datab
     notebook.card("A").focus()
     press(notebook, "4", "3", "2", "1", "Enter")
     wait_for_position(notebook, "3 of 4")
+    wait_until_saved(notebook)
     assert [event.kind for event in lab_source.stored(database)] == ["ranking", "ranking"]
 
 
-def test_an_answer_given_while_the_kernel_is_busy_is_kept_visible_and_then_saved(
-    notebook, database
-):
-    gate = database.with_suffix(".gate")
-    code = f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.05)"
-    notebook.page.evaluate(
-        """(code) => {
-            const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-            kernel.requestExecute({code});
-            return new Promise((resolve) => {
-                const check = () => kernel.status === 'busy' && resolve();
-                kernel.statusChanged.connect(check);
-                check();
-            });
-        }""",
-        code,
-    )
-    notebook.card("A").focus()
-    press(notebook, "1", "2", "3", "4", "Enter")
-    expect(notebook.widget).to_contain_text("1 answer waits to be saved")
-    assert lab_source.stored(database) == []
-    gate.touch()
-    wait_for_position(notebook, "2 of 4")
-    assert len(lab_source.stored(database)) == 1
+def test_a_person_ranks_on_while_the_kernel_is_busy(notebook, database):
+    with busy_kernel(notebook, database.with_suffix(".gate")):
+        notebook.card("A").focus()
+        first = shown_texts(notebook)
+        press(notebook, *"1243", "Enter", *"4321", "Enter", "s")
+        wait_for_position(notebook, "4 of 4")
+        expect(notebook.widget).to_contain_text("3 answers wait to be saved")
+        press(notebook, "u", "u", "u")
+        assert shown_texts(notebook) == first
+        press(notebook, "Shift+U", "Shift+U", *"2211", "Enter", *"1111", "Enter")
+        expect(notebook.widget).to_contain_text("That was the last one")
+        assert lab_source.stored(database) == []
+    expect(notebook.widget).to_contain_text("All ranked: 4 of 4")
+    wait_until_saved(notebook)
+    kinds = [event.kind for event in lab_source.stored(database)]
+    assert [kind for kind in kinds if kind != "undo"].count("ranking") >= 4
     expect(notebook.widget.locator(".rw-message")).to_have_text("")
+
+
+def test_answers_outlive_a_kernel_that_is_restarted_before_it_saves_them(notebook, database):
+    with busy_kernel(notebook, database.with_suffix(".gate")):
+        notebook.card("A").focus()
+        press(notebook, *"1243", "Enter", *"4321", "Enter")
+        wait_for_position(notebook, "3 of 4")
+        notebook.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+        )
+    notebook.wait_until_ready()
+    assert lab_source.stored(database) == []
+    notebook.run_all()
+    expect(notebook.widget).to_contain_text("2 answers from before the restart are sent again.")
+    wait_for_position(notebook, "3 of 4")
+    wait_until_saved(notebook)
+    assert [event.kind for event in lab_source.stored(database)] == ["ranking", "ranking"]
 
 
 def test_what_a_model_printed_runs_nothing(notebook):

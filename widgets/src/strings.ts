@@ -60,6 +60,20 @@ const remaining = (seconds: number): string => {
 
 const answers = (count: number): string => `${count} ${count === 1 ? "answer" : "answers"}`;
 
+/** A command, its key, and what its button says for the response of this letter. */
+type Tool = ["comment" | "flag" | "rate" | "compare" | "edit" | "allBad" | "help", string, Label];
+type Label = (letter: string) => string;
+
+const toolList: Tool[] = [
+  ["comment", "c", () => "Comment"],
+  ["flag", "f", () => "Flag"],
+  ["rate", "r", () => "Rate"],
+  ["compare", "d", (letter) => `Compare ${letter}`.trim()],
+  ["edit", "e", (letter) => `Edit ${letter}`.trim()],
+  ["allBad", "b", () => "All bad"],
+  ["help", "?", () => "Keys"],
+];
+
 export const ranker = {
   widget: "Rank responses",
   title: "Rank the responses",
@@ -84,25 +98,13 @@ export const ranker = {
   checkAgain: "Check again",
   close: "Close",
   tools: "More to say",
-  toolList: [
-    ["comment", "c", () => "Comment"],
-    ["flag", "f", () => "Flag"],
-    ["rate", "r", () => "Rate"],
-    ["compare", "d", (letter: string) => `Compare ${letter}`.trim()],
-    ["edit", "e", (letter: string) => `Edit ${letter}`.trim()],
-    ["allBad", "b", () => "All bad"],
-    ["help", "?", () => "Keys"],
-  ] as [
-    "comment" | "flag" | "rate" | "compare" | "edit" | "allBad" | "help",
-    string,
-    (letter: string) => string,
-  ][],
+  toolList,
   cardLabel: (letter: string, rank: number | null, tied: readonly string[]) =>
     rank === null
       ? `Response ${letter}, not ranked`
       : `Response ${letter}, rank ${rank}${tied.length ? `, tied with ${list(tied)}` : ""}`,
-  pairLabel: (letter: string, verdict: string) =>
-    `Response ${letter}, ${verdict || "not the better one"}`,
+  pairLabel: (letter: string, chosen: boolean, verdict: string) =>
+    `Response ${letter}, ${chosen ? verdict || "not the better one" : "not ranked"}`,
   bodyLabel: (letter: string) => `Text of response ${letter}`,
   rankGroup: (letter: string) => `Rank of response ${letter}`,
   rankOption: (rank: number) => `Rank ${rank}`,
@@ -161,10 +163,10 @@ export const ranker = {
   help: (count: number, has: { criteria: boolean; flags: boolean; editing: boolean }) => {
     const pair = count === 2;
     const keys: [string, string, boolean][] = [
-      ["1 – 4", "the first is better: much, clearly, slightly, negligibly", pair],
+      ["1–4", "the first is better: much, clearly, slightly, negligibly", pair],
       ["5", "both are equal", pair],
-      ["6 – 9", "the second is better: negligibly, slightly, clearly, much", pair],
-      [`1 – ${count}`, "rank this response and go to the next; the same number ties", !pair],
+      ["6–9", "the second is better: negligibly, slightly, clearly, much", pair],
+      [`1–${count}`, "rank this response and go to the next; the same number ties", !pair],
       ["Enter", "submit", true],
       ["← →", "go to another response", true],
       ["+ -", "one rank better or worse; also Alt with ↑ ↓", !pair],
@@ -215,7 +217,7 @@ export const ranker = {
     `Back at item ${position} of ${total}. Response A has the focus.`,
   reveal: (order: string, agrees: number | null) =>
     `Reward model: ${order}.${agrees === null ? "" : ` You agree on ${Math.round(agrees * 100)}% of the pairs.`}`,
-  revealTitle: "The one before",
+  revealTitle: "Last answer:",
   empty: { title: "Nothing to rank", text: "Generate responses first:", code: "lab.generate()" },
   finished: {
     title: (done: number, total: number) => `All ranked: ${done} of ${total}`,

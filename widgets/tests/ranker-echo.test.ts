@@ -237,6 +237,18 @@ it("goes on when another view dealt with the item on the screen", () => {
   expect(screen.message).toBe("The item before was dealt with in another view.");
 });
 
+it("goes on where it was when an undo failed, and says why", () => {
+  const { screen, kernel } = start(3);
+  screen.press("s");
+  kernel.run();
+  screen.press("u");
+  expect(screen.shown).toBe("one");
+  screen.model.set("notice", { id: 9, tone: "error", text: "Not undone. Disk full." });
+  screen.model.set("acked_seq", 2);
+  expect(screen.shown).toBe("two");
+  expect(screen.message).toBe("Not undone. Disk full.");
+});
+
 it("shows no item twice where Python handed out the same again", () => {
   const { screen, kernel } = start(2);
   screen.press("s");

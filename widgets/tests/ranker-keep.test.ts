@@ -91,7 +91,7 @@ it("waits with it while no item can be read", () => {
   before.screen.press("s");
   before.screen.stop();
   const screen = new Screen({
-    content: content({ items: [], store_key: "lab-tester" }),
+    content: content({ items: [] }),
     view: view({ phase: "error", current: "" }),
   });
   expect(screen.events).toEqual([]);

@@ -131,6 +131,18 @@ describe("flags", () => {
     expect(screen.get(".rr-flags").hidden).toBe(true);
   });
 
+  it("and criteria that the lab has no longer are left out", () => {
+    const old = item("one", 3, [1, 1, 2]);
+    if (old.draft) {
+      old.draft.flags = ["rude", "unsafe"];
+      old.draft.ratings = [{ kind: 3, helpful: 4 }, {}, {}];
+    }
+    const screen = start({ items: [old] });
+    screen.press("Enter");
+    expect(screen.events[0]).toMatchObject({ flags: ["unsafe"] });
+    expect(screen.events[0]).toHaveProperty("ratings", [{ helpful: 4 }, {}, {}]);
+  });
+
   it("have one of their own for items whose responses are all bad", () => {
     const screen = start();
     screen.press("f", "1", "Escape", "b");
@@ -220,7 +232,7 @@ describe("comparing", () => {
     expect(screen.get(".rw-diff-text").textContent).toBe("<script>1</script>");
     screen.press("Escape");
     expect(screen.get(".rr-drawer").hidden).toBe(true);
-    expect(screen.focusedLabel).toBe("Response A, not the better one");
+    expect(screen.focusedLabel).toBe("Response A, not ranked");
     screen.press("d");
     screen.press("d");
     expect(screen.get(".rr-drawer").hidden).toBe(true);
@@ -369,6 +381,8 @@ describe("two candidates", () => {
   it("move between the two by arrows, and have no board", () => {
     const screen = pair();
     screen.press("ArrowRight");
+    expect(screen.focusedLabel).toBe("Response B, not ranked");
+    screen.press("1");
     expect(screen.focusedLabel).toBe("Response B, not the better one");
     expect(screen.all(".rr-board")).toEqual([]);
   });

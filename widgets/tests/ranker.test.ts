@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { content, item, items, Screen, view } from "./harness";
 import { Kernel } from "./kernel";
 
@@ -290,10 +290,14 @@ describe("what it shows", () => {
     const reveal = { item: "zero", order: "B > A = C", agrees: 0.8, text: "" };
     screen.model.set("view", view({ reveal }));
     expect(screen.get(".rr-reveal").textContent).toBe(
-      "The one before Reward model: B > A = C. You agree on 80% of the pairs.",
+      "Last answer: Reward model: B > A = C. You agree on 80% of the pairs.",
     );
-    screen.model.set("view", view({ reveal: { ...reveal, text: "<b>As you</b>." } }));
-    expect(screen.get(".rr-reveal").textContent).toBe("The one before <b>As you</b>.");
+    const told = screen.get(".rr-reveal").firstChild;
+    screen.model.set("view", view({ reveal }));
+    expect(screen.get(".rr-reveal").firstChild).toBe(told);
+    const hostile = { ...reveal, item: "one", text: "<b>As you</b>." };
+    screen.model.set("view", view({ reveal: hostile }));
+    expect(screen.get(".rr-reveal").textContent).toBe("Last answer: <b>As you</b>.");
   });
 
   it("says what to do when there is nothing to rank", () => {
@@ -337,6 +341,29 @@ describe("what it shows", () => {
     const screen = new Screen({ content: content({ items: [empty] }) });
     expect(screen.card("A").textContent).toContain("(empty response)");
   });
+});
+
+it("makes texts that scroll stops for Tab, and leaves them their arrows", () => {
+  const sizes = (name: "scrollHeight" | "scrollWidth", selector: string) =>
+    vi.spyOn(Element.prototype, name, "get").mockImplementation(function (this: Element) {
+      return this.matches(selector) ? 500 : 0;
+    });
+  sizes("scrollHeight", ".rr-card:first-child .rr-body");
+  sizes("scrollWidth", "pre");
+  const wide = item("one", 3);
+  for (const card of wide.cards) card.html = "<pre>wide</pre>";
+  const screen = new Screen({ content: content({ items: [wide] }) });
+  const [body, ...rest] = screen.all(".rr-body");
+  expect(body?.getAttribute("aria-label")).toBe("Text of response A");
+  expect([body, ...rest].map((one) => one?.tabIndex)).toEqual([0, -1, -1]);
+  expect(screen.all("pre").map((one) => one.tabIndex)).toEqual([0, 0, 0]);
+  body?.focus();
+  expect(screen.press("ArrowDown", " ")).toEqual([false, false]);
+  expect(screen.press("ArrowRight")).toEqual([true]);
+  screen.all("pre")[1]?.focus();
+  expect(screen.press("ArrowRight", "ArrowDown")).toEqual([false, false]);
+  screen.press("2");
+  expect(screen.ranks).toBe("–2–");
 });
 
 it("ends without leaving a listener on the model", () => {

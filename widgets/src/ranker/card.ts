@@ -1,6 +1,6 @@
 // One candidate: its letter on the screen, its text, its rank and its ratings.
 
-import { fromSafeHtml, h } from "../shared/dom";
+import { fromSafeHtml, h, makeReachable } from "../shared/dom";
 import { ranker as strings } from "../strings";
 import type { CardData } from "./protocol";
 import { Radios } from "./radios";
@@ -57,9 +57,9 @@ export class Card {
   }
 
   /** Show, for one of two, what the scale says of it. */
-  showVerdict(words: string, ahead: boolean): void {
-    this.element.setAttribute("aria-label", strings.pairLabel(this.data.letter, words));
-    this.element.toggleAttribute("data-ranked", ahead);
+  showVerdict(chosen: boolean, words: string): void {
+    this.element.setAttribute("aria-label", strings.pairLabel(this.data.letter, chosen, words));
+    this.element.toggleAttribute("data-ranked", words !== "");
     this.tie.textContent = words;
   }
 
@@ -71,21 +71,11 @@ export class Card {
 
   /** Text that scrolls must be reachable by keyboard; text that fits must not be a Tab stop. */
   updateScrollable(): void {
-    makeScrollable(this.body, strings.bodyLabel(this.data.letter));
+    makeReachable(this.body, strings.bodyLabel(this.data.letter));
   }
 
   scroll(pages: number): void {
     this.body.scrollBy?.({ top: pages * this.body.clientHeight * 0.85 });
-  }
-}
-
-export function makeScrollable(element: HTMLElement, label: string): void {
-  if (element.scrollHeight > element.clientHeight + 1) {
-    element.tabIndex = 0;
-    element.setAttribute("role", "region");
-    element.setAttribute("aria-label", label);
-  } else {
-    for (const name of ["tabindex", "role", "aria-label"]) element.removeAttribute(name);
   }
 }
 

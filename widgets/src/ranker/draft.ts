@@ -1,6 +1,6 @@
 // What was said so far of the item on the screen. No DOM here.
 
-import { ALL_BAD, type DraftData, type Said, type Strength } from "./protocol";
+import { ALL_BAD, type Content, type DraftData, type Said, type Strength } from "./protocol";
 
 /** From "A is much better" to equal; B's half mirrors it. */
 const STRENGTHS: Strength[] = ["much", "clearly", "slightly", "negligibly"];
@@ -41,11 +41,16 @@ export class Draft {
     );
   }
 
-  /** What goes beside the ranks. */
-  get said(): Said {
+  /**
+   * What goes beside the ranks: of what was said once, by way of an undo, only what the lab still
+   * asks for. Anything else Python would refuse, and the person could not take it out.
+   */
+  said({ criteria, flags }: Pick<Content, "criteria" | "flags">): Said {
+    const ratings = this.ratings.map((rated) =>
+      Object.fromEntries(Object.entries(rated).filter(([name]) => criteria.includes(name))),
+    );
     const { strength, comment } = this;
-    const ratings = this.ratings.map((rating) => ({ ...rating }));
-    return { strength, ratings, comment, flags: [...this.flags] };
+    return { strength, ratings, comment, flags: this.flags.filter((one) => flags.includes(one)) };
   }
 
   // --------------------------------------------------------------------------------------- ranks

@@ -39,7 +39,9 @@ export class Extras {
   /** Another item is on the screen, or none. */
   itemChanged(): void {
     this.edits.clear();
-    if (this.drawer.kind !== "help" || !this.host.panel) this.drawer.close();
+    const count = this.host.panel?.count ?? 0;
+    // Only the keys are about every item with so many responses.
+    if (!this.drawer.shows("help", String(count))) this.drawer.close();
     this.tools.offer(this.host.settings, this.host.panel !== null);
     this.host.panel?.showRatings(this.rating);
     this.show();

@@ -4,7 +4,7 @@
 import { h } from "../shared/dom";
 import { takesText } from "../shared/keys";
 import type { Unsent } from "../shared/queue";
-import { Widget, widgetModule } from "../shared/widget";
+import { type Tone, Widget, widgetModule } from "../shared/widget";
 import { ranker as strings } from "../strings";
 import { closing, phaseOf } from "./closing";
 import { Desk } from "./desk";
@@ -18,7 +18,7 @@ import { Stage } from "./stage";
 
 class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, ExtrasHost {
   private readonly desk = new Desk();
-  private readonly keep: Keep;
+  private readonly keep = new Keep(() => this.content.store_key);
   private readonly header = new Header();
   private readonly stage = new Stage();
   private readonly extras = new Extras(this);
@@ -38,7 +38,6 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
 
   constructor(model: RankerModel) {
     super(model, "ranker", strings.widget);
-    this.keep = new Keep(this.content.store_key);
     this.moreButton.setAttribute("aria-expanded", "false");
     this.main.append(
       this.header.element,
@@ -99,7 +98,7 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     const untouched = !this.panel?.draft.touched;
     const shown = this.panel?.item.key;
     this.bring(news.goTo ?? (untouched ? (news.failed[0] ?? null) : null));
-    if (shown && !news.goTo && !this.desk.open.includes(shown)) this.tell(strings.elsewhere);
+    if (shown && !news.goTo && !this.desk.open.includes(shown)) this.tellWhy(strings.elsewhere);
     if (this.started) this.restore();
   }
 
@@ -149,13 +148,14 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     this.extras.itemChanged();
     if (!panel) return;
     this.stage.showItem(panel);
-    if (this.failed.delete(panel.item.key)) this.tellFailure();
+    if (this.failed.delete(panel.item.key)) this.tellWhy(strings.notSaved, "error");
   }
 
-  /** Python's own words say more, where it had any. */
-  private tellFailure(): void {
+  /** Why another item is here than was foreseen: Python's own words say more, if it had any. */
+  private tellWhy(words: string, tone: Tone = "info"): void {
     const notice = this.model.get("notice");
-    this.tell(notice?.tone === "error" ? notice.text : strings.notSaved, "error");
+    if (notice?.tone === "error") this.tell(notice.text, "error");
+    else this.tell(words, tone);
   }
 
   private takeFocus(words: string): void {
@@ -174,6 +174,10 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
 
   private showReveal(): void {
     const { reveal } = this.view;
+    const key = reveal ? reveal.item + reveal.order : "";
+    // Said once: what is put in again is read out again.
+    if (this.reveal.dataset.of === key) return;
+    this.reveal.dataset.of = key;
     this.reveal.replaceChildren();
     if (!reveal) return;
     const words = reveal.text || strings.reveal(reveal.order, reveal.agrees);
@@ -211,7 +215,7 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
   }
 
   private judge(panel: ItemPanel, ranks: number[], flag?: string): void {
-    const said = panel.draft.said;
+    const said = panel.draft.said(this.content);
     const flags = flag ? [...said.flags, flag] : said.flags;
     const strength = flag ? null : said.strength;
     const { item, seconds } = panel;
@@ -225,7 +229,7 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
       this.tell(strings.nothingToDo);
       return;
     }
-    const { comment, flags } = panel.draft.said;
+    const { comment, flags } = panel.draft.said(this.content);
     const { item, seconds } = panel;
     this.post({ type: "skip", item: item.key, comment, flags, seconds });
     this.bring(null);
@@ -299,13 +303,14 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
 
   private leftToBrowser(command: Command, event: KeyboardEvent): boolean {
     const target = event.target instanceof Element ? event.target : null;
-    const reading = this.panel?.readingText ?? false;
+    const reading = this.panel?.reading ?? null;
     const onControl = target?.matches("button, input") ?? false;
     const onChoice = target?.matches("[role=radio], .rr-chip, input") ?? false;
     if (this.extras.drawer.leavesToBrowser(command, target)) return true;
     if (command.name === "submit") return onControl && !onChoice;
-    if (command.name === "scroll") return onControl || reading;
-    return command.name === "row" && reading;
+    if (command.name === "scroll") return onControl || reading !== null;
+    if (command.name === "step") return reading === "wide";
+    return command.name === "row" && reading !== null;
   }
 
   private run(command: Command): void {

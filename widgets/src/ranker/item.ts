@@ -1,7 +1,7 @@
 // The item on the screen: the prompt, its cards, and three views of one draft: the ranks on the
 // cards, the board under them, or for a pair the scale.
 
-import { focusedIn, fromSafeHtml, h, uniqueId } from "../shared/dom";
+import { focusedIn, fromSafeHtml, h, makeReachable, uniqueId } from "../shared/dom";
 import { ranker as strings } from "../strings";
 import { Board } from "./board";
 import { Card } from "./card";
@@ -138,17 +138,20 @@ export class ItemPanel {
     else ratings?.focus(0);
   }
 
-  /** Whether the focus is in a text that scrolls: then up and down are left to the browser. */
-  get readingText(): boolean {
+  /** Whether the focus is in a text that scrolls: then arrows are left to the browser. */
+  get reading(): "text" | "wide" | null {
     const active = focusedIn(this.element);
-    return active === this.prompt || this.cards.some((card) => card.body === active);
+    const text = [this.prompt, ...this.cards.map((card) => card.body)].find((one) =>
+      one.contains(active),
+    );
+    if (!text) return null;
+    return text === active ? "text" : "wide";
   }
 
   /** After the layout changed. */
   measure(): void {
     for (const card of this.cards) card.updateScrollable();
-    if (this.prompt.scrollHeight > this.prompt.clientHeight + 1) this.prompt.tabIndex = 0;
-    else this.prompt.removeAttribute("tabindex");
+    makeReachable(this.prompt, strings.prompt);
   }
 
   destroy(): void {
@@ -312,14 +315,14 @@ export class ItemPanel {
   }
 
   private paint(): void {
-    const verdicts = this.isPair ? strings.verdicts(this.draft.choice) : null;
+    const { choice } = this.draft;
+    const verdicts = this.isPair ? strings.verdicts(choice) : null;
     this.cards.forEach((card, index) => {
-      const verdict = verdicts?.[index];
-      if (verdicts) card.showVerdict(verdict ?? "", this.draft.choice !== null && !!verdict);
+      if (verdicts) card.showVerdict(choice !== null, verdicts[index] ?? "");
       else card.showRank(this.draft.rank(index), this.draft.tiedWith(index));
       card.ratings.show((criterion) => this.draft.rating(index, criterion));
     });
-    this.scale?.show(this.draft.choice);
+    this.scale?.show(choice);
     this.markCurrent();
     this.host.changed();
   }
@@ -336,5 +339,5 @@ function promptOf(item: Item): HTMLElement {
       fromSafeHtml("rw-md", turn.html),
     );
   });
-  return h("div", { class: "rr-prompt", role: "group", "aria-label": strings.prompt }, ...turns);
+  return h("div", { class: "rr-prompt" }, ...turns);
 }

@@ -6,12 +6,15 @@ import type { RankerEvent } from "./protocol";
 const PREFIX = "rlhf-lab.unsent.";
 
 export class Keep {
-  private readonly name: string;
   /** Ids that this page has put there: another page may use the same place. */
   private readonly own = new Set<string>();
 
-  constructor(storeKey: string | undefined) {
-    this.name = storeKey ? PREFIX + storeKey : "";
+  /** @param storeKey Read each time: a lab that could not be read at first has none then. */
+  constructor(private readonly storeKey: () => string | undefined) {}
+
+  private get name(): string {
+    const key = this.storeKey();
+    return key ? PREFIX + key : "";
   }
 
   /** What is there, oldest first. */

@@ -7,6 +7,10 @@ import type { Draft } from "./draft";
 import type { Sheet } from "./drawer";
 import type { CardData, Content } from "./protocol";
 
+/** What Python takes at most, in characters. */
+const LONGEST_COMMENT = 4_000;
+const LONGEST_DEMONSTRATION = 100_000;
+
 /** Comment and flags of the item. */
 export function notesSheet(
   draft: Draft,
@@ -17,6 +21,7 @@ export function notesSheet(
   const comment = h("textarea", {
     class: "rr-text",
     rows: 3,
+    maxlength: LONGEST_COMMENT,
     "aria-label": strings.comment,
     placeholder: strings.commentPlaceholder,
   });
@@ -63,6 +68,7 @@ export function editSheet(
   const text = h("textarea", {
     class: "rr-text rr-edit-text",
     rows: 9,
+    maxlength: LONGEST_DEMONSTRATION,
     "aria-label": strings.editLabel(card.letter),
   });
   text.value = start;
@@ -118,7 +124,7 @@ export function helpSheet(count: number, content: Content): Sheet {
   const region = h("div", { class: "rr-sheet-body", tabindex: -1 }, body);
   return {
     kind: "help",
-    about: "",
+    about: String(count),
     title: strings.helpTitle,
     body: region,
     focus: () => region.focus({ preventScroll: true }),

@@ -34,6 +34,31 @@ export function focusedIn(root: HTMLElement): Element | null {
   return active && root.contains(active) ? active : null;
 }
 
+/** What may scroll within a text from rendering.py. */
+const WIDE = "pre, table, .rw-md-math";
+
+/**
+ * Make a text that scrolls a stop for Tab, and what scrolls in it: else no key would reach its end.
+ * Text that fits is no stop. To be called when the element is in the page or has another size.
+ */
+export function makeReachable(element: HTMLElement, label: string): void {
+  const wide = [...element.querySelectorAll<HTMLElement>(WIDE)];
+  const scrolls = element.scrollHeight > element.clientHeight + 1;
+  // All is measured before anything is set: the browser lays out once.
+  const reaches = wide.map((part) => part.scrollWidth > part.clientWidth + 1);
+  wide.forEach((part, index) => {
+    setOrRemove(part, "tabindex", reaches[index] ? "0" : null);
+  });
+  setOrRemove(element, "tabindex", scrolls ? "0" : null);
+  setOrRemove(element, "role", scrolls ? "region" : null);
+  setOrRemove(element, "aria-label", scrolls ? label : null);
+}
+
+function setOrRemove(element: HTMLElement, name: string, value: string | null): void {
+  if (value === null) element.removeAttribute(name);
+  else element.setAttribute(name, value);
+}
+
 let ids = 0;
 
 /** An id unique in the page, for labels and descriptions. */
