@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ KEYMAP = [
     *("Shift+ArrowDown", "Shift+ArrowUp", "Alt+ArrowUp", "Delete", "Backspace", "Escape"),
     *"123456789",
     *("Enter", "Shift+Enter", "Control+Enter", "Alt+Enter", "Control+s", "Control+Shift+c"),
-    *("Control+b", "Control+z", "Control+Shift+z", "Control+f", "F2", "Escape"),
+    *("Control+b", "Control+z", "Control+Shift+z", "Control+f", "F2", "Escape", "Escape"),
+    *("u",) * 8,  # takes back what some of these have sent, for the next element to have work
 ]
 
 _FOCUSABLE = ", ".join(
@@ -89,26 +91,36 @@ _FOREIGN = """(root) => {
 }"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """How many elements there were and got keys; some may vanish when a key closes them."""
+
+    elements: int
+    sent: int
+    kinds: int
+    typed: int
+
+
 def focusable(root: Locator) -> Locator:
     """Everything in a widget that can have the focus now."""
     return root.locator(_FOCUSABLE)
 
 
-def type_keymap(root: Locator) -> tuple[int, int]:
+def type_keymap(root: Locator) -> Typed:
     """Type every key of `KEYMAP` into every focusable element of a widget.
 
     Into the first of each kind as a keyboard does, with all that the browser makes of it; into
     every one as events of the page, which are a hundred times quicker, and which a notebook takes
     for keys as well.
-
-    Returns:
-        Numbers of kinds and of elements.
     """
     elements = focusable(root)
     kinds = [str(kind) for kind in elements.evaluate_all(_KINDS)]
+    sent = 0
     for index in range(len(kinds)):
-        if index < elements.count():  # else a key has closed what it was in
+        if index < elements.count():
             send_keymap(elements.nth(index))
+            sent += 1
+    typed = 0
     for kind in dict.fromkeys(kinds):
         now = [str(kind) for kind in elements.evaluate_all(_KINDS)]
         if kind in now:
@@ -116,7 +128,8 @@ def type_keymap(root: Locator) -> tuple[int, int]:
             for keys in KEYMAP:
                 for key in keys.split(" "):
                     root.page.keyboard.press(key)
-    return len(set(kinds)), len(kinds)
+            typed += 1
+    return Typed(elements=len(kinds), sent=sent, kinds=len(set(kinds)), typed=typed)
 
 
 def send_keymap(element: Locator) -> None:

@@ -13,7 +13,7 @@ from tests.widgets.xss_corpus import PAYLOADS
 
 ANNOTATOR = "tester"
 HOSTILE_ANNOTATOR = "<img src=x: onerror=HIT()>"
-ITEMS = 4
+ITEMS, MANY = 4, 24
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"> $\\text{<script>alert(1)</script>}$"
 MOST_CANDIDATES = 9
 IN_ONE = 4
@@ -89,7 +89,10 @@ def shown(folder: str, *, hostile: bool = False) -> RankingSource:
     """The queue of the store in a folder, which is filled if it is not there."""
     database = Path(folder) / DATABASE
     if not database.exists():
-        (fill_with_hostile_texts if hostile else fill)(database)
+        if hostile:
+            fill_with_hostile_texts(database)
+        else:
+            fill(database, items=MANY)
     return source(str(database), HOSTILE_ANNOTATOR if hostile else ANNOTATOR)
 
 

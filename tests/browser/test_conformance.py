@@ -24,9 +24,10 @@ def test_no_key_typed_in_a_widget_reaches_its_host(host: Host, case: Case, tmp_p
     root = host.show(case, tmp_path)
     checks.focusable(root).first.focus()
     host.record()
-    kinds, elements = checks.type_keymap(root)
-    assert 0 < kinds <= elements
+    typed = checks.type_keymap(root)
     assert host.recorded() == []
+    assert 0 < typed.elements <= typed.sent + 2
+    assert 0 < typed.kinds <= typed.typed + 1
     assert host.page.locator(case.selector).count() == 1
 
 

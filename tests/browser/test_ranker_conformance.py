@@ -155,9 +155,11 @@ def tab_into(host: Host, root: Locator) -> None:
 
 def test_the_mouse_drags_responses_into_ranks(host, tmp_path):
     ranker = Ranker(host, tmp_path)
+    height = ranker.root.evaluate("(e) => e.offsetHeight")
     for letter, rank in zip("ABCD", "3122", strict=True):
         drag(ranker, letter, rank)
         expect(ranker.card(letter)).to_have_accessible_name(re.compile(f"rank {rank}"))
+    assert ranker.root.evaluate("(e) => e.offsetHeight") == height
     ranker.root.get_by_role("button", name="Submit").click()
     ranker.at(2)
     ranker.saved()
@@ -178,6 +180,39 @@ def drag(ranker: Ranker, letter: str, rank: str) -> None:
     mouse.down()
     mouse.move(*end, steps=8)
     mouse.up()
+
+
+def test_the_mouse_chooses_ranks(host, tmp_path):
+    ranker = Ranker(host, tmp_path)
+    for letter, rank in zip("ABCD", "3124", strict=True):
+        ranker.card(letter).get_by_role("radio", name=f"Rank {rank}").click()
+    ranker.root.get_by_role("button", name="Submit").click()
+    ranker.at(2)
+    ranker.saved()
+    (judgment,) = ranker.stored
+    assert ranks(judgment) == [3, 1, 2, 4]
+
+
+def test_all_is_stored_in_order_and_the_end_says_so(host, tmp_path):
+    ranker = Ranker(host, tmp_path)
+    ranker.focus()
+    given = ("1243", "4321", "1111", "2212")
+    for position, keys in enumerate(given, start=1):
+        ranker.at(position)
+        ranker.press(*keys, "Enter")
+    expect(ranker.root).to_contain_text("All ranked: 4 of 4")
+    ranker.saved()
+    stored = ranker.stored
+    assert len({judgment.prompt_id for judgment in stored}) == len(stored) == 4
+    assert [ranks(judgment) for judgment in stored] == [
+        [1, 2, 4, 3],
+        [4, 3, 2, 1],
+        [1, 1, 1, 1],
+        [2, 2, 1, 2],
+    ]
+    ranker.press("u")  # the focus stayed in the widget
+    ranker.at(4)
+    expect(ranker.card("A")).to_have_accessible_name(re.compile("rank 2"))
 
 
 def test_undo_brings_back_what_was_said(host, tmp_path):
@@ -251,9 +286,31 @@ def test_python_that_dies_while_busy_gets_what_was_entered_meanwhile(host, tmp_p
         assert ranker.stored == []
         host.restart()
     host.wait_for(RANKER)
+    expect(ranker.root).to_contain_text("2 answers from before the restart are sent again.")
     ranker.at(3)
     ranker.saved()
     assert [ranks(judgment) for judgment in ranker.stored] == [[4, 3, 2, 1], [2, 2, 1, 1]]
+
+
+def test_a_person_goes_back_and_forth_while_python_is_busy(host, tmp_path):
+    ranker = Ranker(host, tmp_path)
+    ranker.focus()
+    with host.blocked():
+        first = ranker.question
+        ranker.press(*"1243", "Enter", *"4321", "Enter", "s")
+        ranker.at(4)
+        expect(ranker.root).to_contain_text("3 answers wait to be saved")
+        ranker.press("u", "u", "u")
+        assert ranker.question == first
+        ranker.press("Shift+U", "Shift+U", *"2211", "Enter", *"1111", "Enter")
+        expect(ranker.root).to_contain_text("That was the last one")
+        assert ranker.stored == []
+    expect(ranker.root).to_contain_text("All ranked: 4 of 4")
+    ranker.saved()
+    expect(ranker.root.locator(".rw-message")).to_have_text("")
+    # Two came back by redo, which the store keeps as the same judgments said again.
+    said = [ranks(event) for event in ranker.stored if event.kind == "ranking"]
+    assert said == [[1, 2, 4, 3], [4, 3, 2, 1]] * 2 + [[2, 2, 1, 1], [1, 1, 1, 1]]
 
 
 def test_what_is_entered_while_python_is_busy_is_stored_in_order_and_once(host, tmp_path):

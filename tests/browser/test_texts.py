@@ -19,7 +19,9 @@ _ILLEGIBLE = """(root) => {
     for (const text of root.querySelectorAll('.rw-md')) {
         const texts = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
         while (texts.nextNode()) {
-            const element = texts.currentNode.parentElement;
+            const parent = texts.currentNode.parentElement;
+            // The box of a single sign of a formula is its ink: that of a minus is flat.
+            const element = parent.closest('math') ?? parent;
             if (!texts.currentNode.data.trim()) continue;
             const size = parseFloat(getComputedStyle(element).fontSize);
             const box = element.getBoundingClientRect();
