@@ -308,9 +308,15 @@ def test_a_person_goes_back_and_forth_while_python_is_busy(host, tmp_path):
     expect(ranker.root).to_contain_text("All ranked: 4 of 4")
     ranker.saved()
     expect(ranker.root.locator(".rw-message")).to_have_text("")
-    # Two came back by redo, which the store keeps as the same judgments said again.
-    said = [ranks(event) for event in ranker.stored if event.kind == "ranking"]
-    assert said == [[1, 2, 4, 3], [4, 3, 2, 1]] * 2 + [[2, 2, 1, 1], [1, 1, 1, 1]]
+    stored = ranker.stored
+    # A redo takes back an undo: the store adds an event, and no judgment is said twice.
+    assert [event.kind for event in stored] == [
+        *("ranking", "ranking", "skip"),
+        *("undo", "undo", "undo", "undo", "undo"),
+        *("ranking", "ranking"),
+    ]
+    said = [ranks(event) for event in stored if event.kind == "ranking"]
+    assert said == [[1, 2, 4, 3], [4, 3, 2, 1], [2, 2, 1, 1], [1, 1, 1, 1]]
 
 
 def test_what_is_entered_while_python_is_busy_is_stored_in_order_and_once(host, tmp_path):
