@@ -4,7 +4,7 @@
 #   VENV=.venv          where the virtual environment lives
 #   SEED=1 ARGS="..."   passed to the demo
 #   PYTEST_ARGS="..."   passed to pytest
-#   WHICH=ppo           the benchmark to run: ppo, reward, generate, memory, gpu, store or torture (with ARGS)
+#   WHICH=ppo           the benchmark to run: ppo, reward, generate, memory, gpu, store, torture or widgets (with ARGS)
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -81,12 +81,12 @@ check: $(stamp) $(npm_stamp) ## Lint, format, types and layers, in Python and Ty
 
 .PHONY: bench
 bench: $(stamp) ## Run one benchmark (WHICH=ppo, ARGS=--quick)
-	@test -n "$(WHICH)" || { echo "usage: make bench WHICH=ppo|reward|generate|memory|gpu|store|torture" >&2; exit 2; }
+	@test -n "$(WHICH)" || { echo "usage: make bench WHICH=ppo|reward|generate|memory|gpu|store|torture|widgets" >&2; exit 2; }
 	$(py) -m benchmarks.$(WHICH) $(ARGS)
 
 .PHONY: screenshots
-screenshots: $(stamp) browser ## Take the README's pictures from a real browser
-	$(py) -m tests.browser.screenshots
+screenshots: $(stamp) browser ## Take the pictures of every widget from a real browser (WHICH=ranker)
+	$(py) -m tests.browser.screenshots $(WHICH)
 
 # npm writes its stamp itself. Say what is missing where it is.
 $(npm_stamp): $(wildcard widgets/package.json widgets/package-lock.json)

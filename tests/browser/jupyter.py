@@ -23,16 +23,28 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import nbformat
-from playwright.sync_api import BrowserContext, Locator, Page, Route, WebSocket, sync_playwright
+from playwright.sync_api import (
+    BrowserContext,
+    Locator,
+    Page,
+    Route,
+    WebSocket,
+    expect,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).parents[2]
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 BROWSER_VARIABLE = "RLHF_LAB_CHROMIUM"
 BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-START_SECONDS = 90
+START_SECONDS = 240
 """How long a server or a kernel may take on a machine that is busy with other tests."""
 
+EXPECT_SECONDS = 30
+"""How long what is expected in a page may take; a tenth of it where nothing else runs."""
+
 Theme = Literal["light", "dark"]
+THEMES: dict[Theme, str] = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 _CHROMIUM_ARGS = [
     "--no-sandbox",  # CI runs as root in a container
@@ -86,23 +98,31 @@ def jupyter_server(folder: Path, *, theme: Theme = "light") -> Iterator[JupyterS
     """Run JupyterLab over `folder` on a free loopback port until the block ends."""
     home = folder / ".jupyter-home"
     _write_settings(home / "settings", theme)
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     log_path = folder / "jupyter.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            _server_command(port, folder, home), env=_environment(home), stdout=log, stderr=log
+            _server_command(port, folder, home),
+            env=environment() | _folders(home),
+            stdout=log,
+            stderr=log,
         )
         try:
-            _wait_until_up(f"{url}/api/status", process, log_path)
+            wait_until_up(f"{url}/api/status", process, log_path)
             yield JupyterServer(url=url, folder=folder)
         finally:
-            process.terminate()  # ends its kernels too
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)  # and with it its kernels
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Have a server end, if need be by force."""
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _server_command(port: int, folder: Path, home: Path) -> list[str]:
@@ -121,36 +141,46 @@ def _server_command(port: int, folder: Path, home: Path) -> list[str]:
         "LabApp.expose_app_in_browser": True,  # tests watch which commands run
         "LabApp.user_settings_dir": home / "settings",
         "LabApp.workspaces_dir": home / "workspaces",
+        # The same server has Notebook 7 under /notebooks.
+        "JupyterNotebookApp.expose_app_in_browser": True,
+        "JupyterNotebookApp.user_settings_dir": home / "settings",
+        "JupyterNotebookApp.workspaces_dir": home / "workspaces",
     }
     return [sys.executable, "-m", "jupyterlab", *(f"--{k}={v}" for k, v in options.items())]
 
 
-def _environment(home: Path) -> dict[str, str]:
-    folders = {
-        name: str(home / name.lower())
-        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-    }
-    # The kernel imports the package and the tests' helpers, installed or not.
+def environment() -> dict[str, str]:
+    """That of a process which imports the package and the tests' helpers, installed or not."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, **folders, "PYTHONPATH": os.pathsep.join(paths)}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _folders(home: Path) -> dict[str, str]:
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    return {name: str(home / name.lower()) for name in names}
 
 
 def _write_settings(folder: Path, theme: Theme) -> None:
-    name = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[theme]
-    settings = {**_SETTINGS, "apputils-extension/themes": {"theme": name}}
+    settings = {**_SETTINGS, "apputils-extension/themes": {"theme": THEMES[theme]}}
     for plugin, values in settings.items():
         path = folder / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values), encoding="utf-8")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback interface that nobody uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a server that was just started answers.
+
+    Raises:
+        RuntimeError: it ended, or took too long.
+    """
     # Another process is awaited here, which has no event to wait for; a test never sleeps.
     deadline = time.monotonic() + START_SECONDS
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -160,7 +190,7 @@ def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> Non
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.2)
-    raise RuntimeError(f"JupyterLab did not start at {url}:\n{log.read_text()[-3000:]}")
+    raise RuntimeError(f"no server started at {url}:\n{log.read_text()[-3000:]}")
 
 
 @dataclass
@@ -178,6 +208,7 @@ def chromium(path: str, **options: Any) -> Iterator[Browser]:
         launched = playwright.chromium.launch(executable_path=path, args=_CHROMIUM_ARGS)
         browser = Browser(launched.new_context(**options))
         browser.context.set_default_timeout(START_SECONDS * 1000)
+        expect.set_options(timeout=EXPECT_SECONDS * 1000)
         browser.context.route("**/*", lambda route: _guard(route, browser.outside))
         browser.context.on("page", lambda page: _watch_sockets(page, browser.outside))
         yield browser
@@ -251,8 +282,45 @@ class Notebook:
 
     def reload(self) -> None:
         """Load the page again; the kernel goes on."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
         self.page.reload()
         self.wait_until_ready()
+
+    def restart(self) -> None:
+        """Start the kernel anew; nothing is run."""
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()"
+        )
+        self.wait_until_ready()
+
+    def occupy(self, code: str) -> None:
+        """Have the kernel run something, and return once it does."""
+        self.page.evaluate(
+            """(code) => {
+                const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+                kernel.requestExecute({code});
+                return new Promise((resolve) => {
+                    const check = () => kernel.status === 'busy' && resolve();
+                    kernel.statusChanged.connect(check);
+                    check();
+                });
+            }""",
+            code,
+        )
+
+    def use_theme(self, theme: Theme) -> None:
+        """Have JupyterLab light or dark."""
+        name = THEMES[theme]
+        if self.page.evaluate("() => document.body.dataset.jpThemeName") == name:
+            return
+        self.page.evaluate(
+            "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name
+        )
+        self.page.wait_for_function(
+            "(name) => document.body.dataset.jpThemeName === name", arg=name
+        )
+        # JupyterLab fades its splash out after that; a second change must not come meanwhile.
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
     def record_commands(self) -> None:
         """From now on, note every command that JupyterLab runs."""

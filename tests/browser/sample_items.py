@@ -169,3 +169,8 @@ def _ids(item: RankingItem) -> tuple[str, ...]:
 def sample_source(done: int = 0) -> ListSource:
     """The source of the pictures."""
     return ListSource(sample_items()[: 16 - done], done)
+
+
+def picture() -> ListSource:
+    """As `cases` wants it."""
+    return sample_source(done=2)

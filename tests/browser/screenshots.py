@@ -1,56 +1,80 @@
 """Pictures of the widgets for README and docs, from a real JupyterLab.
 
-    python -m tests.browser.screenshots [FOLDER]
+    python -m tests.browser.screenshots [--folder FOLDER] [WIDGET ...]
 
-The content is fixed, so a picture changes only when a widget does.
+Each widget of `cases` that has a picture is taken in light and in dark, and both at 360 px. The
+content is fixed, so a picture changes only when a widget does.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
 from pathlib import Path
 
+from playwright.sync_api import Locator
+
+from tests.browser.cases import CASES, Case
+from tests.browser.hosts import JupyterLabHost
 from tests.browser.jupyter import ROOT, Notebook, Theme, chromium, chromium_path, jupyter_server
 
-CELLS = (
-    "from rlhf_lab.widgets import RankingWidget\n"
-    "from tests.browser.sample_items import sample_source\n"
-    "RankingWidget(sample_source(done=2))",
-)
-SIZES = {"": (1280, 1400), "-narrow": (360, 2600)}
+THEMES: tuple[Theme, ...] = ("light", "dark")
+WIDTHS = {"": 1280, "-narrow": 360}
+HEIGHT = 2600
+"""High enough that no picture scrolls."""
 
 
-def main(folder: Path) -> None:
-    """Write ranker-light.png and ranker-dark.png, and both at 360 px, into a folder."""
+def main(folder: Path, cases: Sequence[Case]) -> list[Path]:
+    """Write NAME-THEME.png and NAME-THEME-narrow.png for each widget; returns the files."""
     path = chromium_path()
     if path is None:
         raise SystemExit("no Chromium found: install one, or name it in RLHF_LAB_CHROMIUM.")
     folder.mkdir(parents=True, exist_ok=True)
-    themes: tuple[Theme, ...] = ("light", "dark")
-    for theme in themes:
-        with tempfile.TemporaryDirectory() as work:
-            _shoot(path, theme, Path(work), folder)
-
-
-def _shoot(path: str, theme: Theme, work: Path, folder: Path) -> None:
     options = {
-        "viewport": {"width": 1280, "height": 1400},
+        "viewport": {"width": 1280, "height": HEIGHT},
         "device_scale_factor": 2,
         "reduced_motion": "reduce",
     }
-    with jupyter_server(work, theme=theme) as server, chromium(path, **options) as browser:
-        server.write_notebook("ranking.ipynb", *CELLS)
-        notebook = Notebook(browser.context.new_page(), server, "ranking.ipynb")
-        notebook.run_all()
-        for suffix, (width, height) in SIZES.items():
-            notebook.page.set_viewport_size({"width": width, "height": height})
-            notebook.card("A").click()
-            for key in "2132" if not suffix else "":
-                notebook.page.keyboard.press(key)
-            notebook.card("C").focus()
-            notebook.widget.screenshot(path=folder / f"ranker-{theme}{suffix}.png")
+    with (
+        tempfile.TemporaryDirectory() as work,
+        jupyter_server(Path(work)) as server,
+        chromium(path, **options) as browser,
+    ):
+        server.write_notebook("pictures.ipynb", "")
+        notebook = Notebook(browser.context.new_page(), server, "pictures.ipynb")
+        host = JupyterLabHost(notebook, server.folder)
+        return [
+            _shoot(host, case, theme, suffix, folder)
+            for theme in THEMES
+            for case in cases
+            for suffix in WIDTHS
+        ]
+
+
+def _shoot(host: JupyterLabHost, case: Case, theme: Theme, suffix: str, folder: Path) -> Path:
+    host.use_theme(theme)
+    host.page.set_viewport_size({"width": WIDTHS[suffix], "height": HEIGHT})
+    root = host.show_code(case, case.picture_code())
+    _pose(root, case)
+    file = folder / f"{case.name}-{theme}{suffix}.png"
+    root.screenshot(path=file, animations="disabled")
+    return file
+
+
+def _pose(root: Locator, case: Case) -> None:
+    for selector, keys in case.pose:
+        root.locator(selector).first.focus()
+        for key in keys:
+            root.page.keyboard.press(key)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images")
+    arg = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    pictured = {case.name: case for case in CASES if case.picture}
+    arg.add_argument("widgets", nargs="*", help=f"some of {', '.join(pictured)}; all if none")
+    arg.add_argument("--folder", type=Path, default=ROOT / "docs" / "images")
+    given = arg.parse_args()
+    if unknown := set(given.widgets) - set(pictured):
+        arg.error(f"{sorted(unknown)} unknown: there are {', '.join(pictured)}")
+    main(given.folder, [pictured[name] for name in given.widgets or pictured])

@@ -57,24 +57,13 @@ def outputs(open_cells, server):
     found = notebook.page.locator(".jp-OutputArea-output")
     expect(found).to_have_count(len(SHOWN))
     yield found
-    change_theme(notebook.page, "JupyterLab Light")
+    notebook.use_theme("light")
 
 
-def change_theme(page, name: str) -> None:
-    if page.evaluate("() => document.body.dataset.jpThemeName") == name:
-        return
-    page.evaluate(
-        "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name
-    )
-    page.wait_for_function("(name) => document.body.dataset.jpThemeName === name", arg=name)
-    # JupyterLab fades its splash out after that, and fails if a second change comes meanwhile.
-    page.locator("#jupyterlab-splash").wait_for(state="detached")
-
-
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_every_text_is_readable_and_nothing_that_is_stored_acts(outputs, theme):
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_text_is_readable_and_nothing_that_is_stored_acts(outputs, lab, theme):
     page = outputs.page
-    change_theme(page, theme)
+    lab.use_theme(theme)
     contrasts = page.evaluate(CONTRASTS)
     assert len(contrasts) > 100
     assert all(visible for _, visible in contrasts)

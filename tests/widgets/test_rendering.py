@@ -1,113 +1,9 @@
-"""Rendering keeps what a text says and nothing that it could do."""
-
-from html.parser import HTMLParser
+"""Rendering keeps what a text says; that nothing else comes through is `test_rendering_safety`."""
 
 import pytest
 
 from rlhf_lab.widgets import rendering
 from rlhf_lab.widgets.rendering import render_markdown
-
-ATTACKS = [
-    "<script>alert(1)</script>",
-    "<SCRIPT SRC=//evil.example/x.js></SCRIPT>",
-    "<img src=x onerror=alert(1)>",
-    "<img src='http://evil.example/pixel.png'>",
-    "<svg onload=alert(1)>",
-    "<svg><script>alert(1)</script></svg>",
-    "<svg><a xlink:href='javascript:alert(1)'><text x=20 y=20>x</text></a></svg>",
-    "<iframe src=javascript:alert(1)></iframe>",
-    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
-    "<object data=javascript:alert(1)></object>",
-    "<embed src=javascript:alert(1)>",
-    "<form action=javascript:alert(1)><button>go</button></form>",
-    "<input autofocus onfocus=alert(1)>",
-    "<details open ontoggle=alert(1)><summary>x</summary></details>",
-    "<video><source onerror=alert(1)></video>",
-    "<audio src=x onerror=alert(1)>",
-    "<body onload=alert(1)>",
-    "<base href=//evil.example/>",
-    "<meta http-equiv=refresh content='0;url=//evil.example'>",
-    "<link rel=stylesheet href=//evil.example/x.css>",
-    "<style>@import '//evil.example/x.css'; body{display:none}</style>",
-    "<div style='position:fixed;inset:0;background:url(//evil.example)'>x</div>",
-    "<a href=javascript:alert(1)>click</a>",
-    "<math><mtext><table><mglyph><style><!--</style><img title='--&gt;&lt;img src=1 "
-    "onerror=alert(1)&gt;'>",
-    "<math><annotation-xml encoding='text/html'><img src=x onerror=alert(1)></annotation-xml>",
-    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
-    "<template><img src=x onerror=alert(1)></template>",
-    "<!--><img src=x onerror=alert(1)>-->",
-    "<![CDATA[<img src=x onerror=alert(1)>]]>",
-    "<?php echo 1 ?><img src=x onerror=alert(1)>",
-    "[click](javascript:alert(1))",
-    "[click](JaVaScRiPt&#58;alert(1))",
-    "[click](data:text/html;base64,PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==)",
-    "[click](vbscript:msgbox(1))",
-    "[click](https://evil.example/ 'x\" onmouseover=\"alert(1)')",
-    '[click](<https://evil.example/"><img/src=x onerror=alert(1)>)',
-    "![x](https://evil.example/pixel.png)",
-    '![x"><img src=x onerror=alert(1)>](https://evil.example/pixel.png)',
-    "![x](data:image/svg+xml;base64,PHN2ZyBvbmxvYWQ9YWxlcnQoMSk+)",
-    "<https://evil.example/><img src=x onerror=alert(1)>",
-    "<javascript:alert(1)>",
-    "[x]: javascript:alert(1)\n\n[x]",
-    '```"><img src=x onerror=alert(1)>\ncode\n```',
-    "```html\n<script>alert(1)</script>\n```",
-    "`<img src=x onerror=alert(1)>`",
-    "| <img src=x onerror=alert(1)> |\n|---|\n| <script>alert(1)</script> |",
-    r"$\text{<img src=x onerror=alert(1)>}$",
-    r"$\text{</mtext><script>alert(1)</script>}$",
-    r"$\text{&lt;img src=x onerror=alert(1)&gt;}$",
-    r"$\href{javascript:alert(1)}{x}$",
-    r"$\url{javascript:alert(1)}$",
-    r"$\style{background:url(//evil.example)}{x}$",
-    r"$\class{x\" onclick=\"alert(1)}{x}$",
-    r"$\unicode{<img src=x onerror=alert(1)>}$",
-    r"\(\mathrm{<svg onload=alert(1)>}\)",
-    "$$\n</math><img src=x onerror=alert(1)>\n$$",
-    "\x00<scr\x00ipt>alert(1)</script>",
-    "\ud800<script>alert(1)</script>",
-    "&lt;script&gt;alert(1)&lt;/script&gt;",
-    "&#60;img src=x onerror=alert(1)&#62;",
-]
-
-ALLOWED_ATTRIBUTES = {"class", "style"}.union(*rendering._ATTRIBUTES.values())
-
-
-class Elements(HTMLParser):
-    """Every element and attribute of some HTML."""
-
-    def __init__(self, html: str):
-        super().__init__()
-        self.tags: set[str] = set()
-        self.attributes: list[tuple[str, str | None]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        self.attributes += attrs
-
-
-@pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
-@pytest.mark.parametrize("around", ["{}", "> - {}", "**{}**"], ids=["bare", "quoted", "bold"])
-def test_an_attack_becomes_harmless_text(attack, around):
-    found = Elements(render_markdown(around.format(attack)))
-    assert found.tags <= rendering._TEXT_TAGS | rendering._MATH_TAGS
-    for name, value in found.attributes:
-        assert name in ALLOWED_ATTRIBUTES
-        assert name != "style" or value in {f"text-align:{s}" for s in ("left", "center", "right")}
-        assert name != "class" or set((value or "").split()) <= {
-            "rw-md-url",
-            "rw-md-image",
-            "rw-md-math",
-        }
-
-
-@pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
-def test_the_sanitiser_alone_is_enough(attack):
-    found = Elements(rendering._sanitise(attack))
-    assert found.tags <= rendering._TEXT_TAGS | rendering._MATH_TAGS
-    assert {name for name, _ in found.attributes} <= ALLOWED_ATTRIBUTES
 
 
 def test_tags_in_a_text_are_shown_as_text():
@@ -121,21 +17,54 @@ def test_markdown_keeps_its_structure():
     for part in (
         "<h1>T</h1>",
         "<em>a</em> <strong>b</strong> <s>c</s>",
-        '<ol start="3">',
+        '<ol start="3" dir="auto">',
         "if a &lt; b:\n</code></pre>",
         '<td style="text-align:right">1</td>',
     ):
         assert part in html
 
 
-def test_a_link_is_its_label_and_its_address_as_text():
-    html = render_markdown("See [the docs](https://docs.example/a?b=1&c=2).")
-    assert "<a" not in html
-    assert 'the docs <span class="rw-md-url">(https://docs.example/a?b=1&amp;c=2)</span>' in html
+LINK = '<span class="rw-md-link" data-url="{}">{}</span>'
 
 
-def test_an_address_alone_is_not_shown_twice():
-    assert render_markdown("<https://docs.example>") == "<p>https://docs.example</p>\n"
+def test_a_link_is_its_label_and_its_address_as_text_and_no_link():
+    html = render_markdown("See [the *docs*](https://docs.example/a?b=1&c=2).")
+    address = "https://docs.example/a?b=1&amp;c=2"
+    label = LINK.format(address, "the <em>docs</em>")
+    assert html == f'<p>See {label} <span class="rw-md-url">({address})</span>.</p>\n'
+
+
+@pytest.mark.parametrize("source", ["<https://docs.example>", "https://docs.example"])
+def test_an_address_alone_is_not_shown_twice(source):
+    shown = LINK.format("https://docs.example", "https://docs.example")
+    assert render_markdown(source) == f"<p>{shown}</p>\n"
+
+
+def test_a_label_that_says_nothing_is_the_address():
+    assert render_markdown("[](https://a.example)") == (
+        f"<p>{LINK.format('https://a.example', 'https://a.example')}</p>\n"
+    )
+
+
+def test_an_address_alone_is_shown_as_written_and_opens_as_a_browser_reads_it():
+    html = render_markdown("https://ж.example/é")
+    assert LINK.format("https://xn--f1a.example/%C3%A9", "https://ж.example/é") in html
+
+
+@pytest.mark.parametrize("address", ["/a", "#a", "ftp://a.example", "tel:1", "https://", "a.html"])
+def test_what_is_neither_a_site_nor_a_mail_address_cannot_be_opened(address):
+    html = render_markdown(f"[x]({address})")
+    assert html == f'<p>x <span class="rw-md-url">({address})</span></p>\n'
+
+
+@pytest.mark.parametrize("text", ["rlhf.py", "a.example", "me@a.example", "192.0.2.1"])
+def test_only_what_is_written_out_is_an_address(text):
+    assert render_markdown(text) == f"<p>{text}</p>\n"
+
+
+def test_very_many_addresses_are_text():
+    text = "https://a.example " * (rendering.MAX_ADDRESSES + 1)
+    assert "data-url" not in render_markdown(text)
 
 
 def test_an_image_is_its_description():
@@ -175,6 +104,23 @@ def test_math_that_cannot_be_shown_is_shown_as_source(source):
     assert '<code class="rw-md-math">' in render_markdown(source)
 
 
+def test_a_formula_between_brackets_ends_soon_or_is_none():
+    text = f"\\({'x' * rendering.MAX_FORMULA}\\)"
+    assert "<math" not in render_markdown(text)
+
+
+def test_lists_quotes_and_tables_run_as_their_text_does():
+    html = render_markdown("- שלום\n\n> مرحبا\n\n1. x\n\n|א|\n|-|\n|ב|")
+    for tag in ("ul", "blockquote", "ol", "table"):
+        assert f'<{tag} dir="auto">' in html
+
+
+@pytest.mark.parametrize("around", ["`{}`", "```\n{}\n```", "    {}"])
+def test_marks_that_reorder_code_are_shown(around):
+    html = render_markdown(around.format("a\u202eb\u2066c"))
+    assert "a⟦U+202E⟧b⟦U+2066⟧c" in html
+
+
 def test_code_is_not_math():
     assert "<math" not in render_markdown("`$x$` and `\\(x\\)`")
 
@@ -183,11 +129,6 @@ def test_a_very_long_text_is_cut_and_says_so():
     html = render_markdown("x" * (rendering.MAX_CHARACTERS + 1234))
     assert len(html) < rendering.MAX_CHARACTERS + 200
     assert "Cut here: 1,234 more characters." in html
-
-
-@pytest.mark.parametrize("start", ["> ", "- ", "*", "[", "(", "`", "$", "|", "\\("])
-def test_repetition_does_not_exhaust_the_parser(start):
-    assert render_markdown(start * 3000)
 
 
 def test_an_empty_text_is_empty():

@@ -16,6 +16,24 @@ export const shared = {
   diffAdded: (words: number) => `+ ${words} ${words === 1 ? "word" : "words"}`,
 } as const;
 
+export const links = {
+  hint: (host: string) => `Opens ${host} after asking`,
+  title: "Open this address?",
+  from: "A model or a file wrote this link. Nothing has been loaded from it.",
+  mailTitle: "Write to this address?",
+  mailFrom: "A model or a file wrote this link. Your mail program opens.",
+  address: "Full address",
+  otherSite: (said: string) => `The link's text names another site: ${said}`,
+  foreignLetters: (name: string) =>
+    `${name} stands for letters beyond a to z, which may only look like those you know.`,
+  userName: "What stands before the @ is no site but a name to log in with.",
+  number: "The site is a bare number without a name.",
+  unencrypted: "The connection would not be encrypted.",
+  open: "Open in a new tab",
+  write: "Open the mail program",
+  cancel: "Cancel",
+} as const;
+
 /** "A is much better" and so on, from the first of a pair to the second. */
 const scale = ([a = "A", b = "B"]: readonly string[]): string[] => {
   const words = ["much", "clearly", "slightly", "negligibly"];

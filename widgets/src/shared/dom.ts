@@ -1,5 +1,7 @@
 // Small helpers around the DOM.
 
+import { enableLinks } from "./links";
+
 type Attributes = Record<string, string | number | boolean>;
 
 /** Make an element. `true` sets an empty attribute, `false` leaves it out. */
@@ -20,6 +22,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
 export function fromSafeHtml(className: string, html: string): HTMLDivElement {
   const element = h("div", { class: className });
   element.innerHTML = html;
+  enableLinks(element);
   return element;
 }
 

@@ -1,0 +1,62 @@
+// Reads an address as the browser will, and says what a reader should look at twice. No DOM here.
+
+import { links as strings } from "../strings";
+
+const SCHEMES = ["http:", "https:", "mailto:"];
+
+/** The address, or null where it is none that may be opened. It holds visible ASCII alone. */
+export function readAddress(text: string): URL | null {
+  if (!URL.canParse(text)) return null; // without a base: what is relative is refused
+  const address = new URL(text);
+  if (!SCHEMES.includes(address.protocol)) return null;
+  return /^[!-~]+$/.test(address.href) ? address : null;
+}
+
+/** An address in three parts, the middle one saying whom it leads to. */
+export function partsOf(address: URL): { before: string; site: string; after: string } {
+  const site = address.protocol === "mailto:" ? address.pathname : address.host;
+  const login = address.username ? loginOf(address) : "";
+  const start = address.protocol.length + (address.host ? "//".length : 0) + login.length;
+  return {
+    before: address.href.slice(0, start),
+    site,
+    after: address.href.slice(start + site.length),
+  };
+}
+
+function loginOf(address: URL): string {
+  const password = address.password ? `:${address.password}` : "";
+  return `${address.username}${password}@`;
+}
+
+/** What is odd about an address, and about the label it hides behind. */
+export function doubtsAbout(address: URL, label: string): string[] {
+  const said = siteNamedIn(label);
+  const doubts: [boolean, string][] = [
+    [said !== null && !sameSite(said, address), strings.otherSite(said ?? "")],
+    [/(^|\.)xn--/.test(address.hostname), strings.foreignLetters(address.hostname)],
+    [address.username !== "" || address.password !== "", strings.userName],
+    [/^\[|^[\d.]+$/.test(address.hostname), strings.number],
+    [address.protocol === "http:", strings.unencrypted],
+  ];
+  return doubts.flatMap(([holds, text]) => (holds ? [text] : []));
+}
+
+// With a scheme or "www." anything is a site; without, only what ends as most sites do, since
+// "Node.js" and "train.py" are none.
+const WRITTEN_OUT = /(?:https?:\/\/(?:[^\s/?#@]*@)?|\bwww\.)([^\s/?#]+)/i;
+const ALONE =
+  /(?:^|[\s(])((?:[\p{L}\d-]+\.)+(?:com|org|net|edu|gov|info|io|dev|ai|app|co|example))\b/iu;
+
+/** The site that a label seems to be the address of, or null. */
+function siteNamedIn(label: string): string | null {
+  const found = WRITTEN_OUT.exec(label) ?? ALONE.exec(label);
+  return found?.[1]?.toLowerCase() ?? null;
+}
+
+function sameSite(said: string, address: URL): boolean {
+  const read = URL.canParse(`https://${said}`) ? new URL(`https://${said}`).host : said;
+  const bare = (host: string): string => host.replace(/^www\./, "");
+  const site = address.host || address.pathname.replace(/^.*@/, "");
+  return bare(read) === bare(site.toLowerCase());
+}
