@@ -30,9 +30,9 @@ from rlhf_lab.types import (
     Ranking,
     RankingItem,
 )
-from rlhf_lab.widgets.ranking_state import Turn
 from rlhf_lab.widgets.rendering import render_markdown
 from rlhf_lab.widgets.state import Event, WidgetState, reason
+from rlhf_lab.widgets.turns import Turn, turns
 
 AHEAD: Final = 24
 """How many pairs are on the page at most."""
@@ -345,7 +345,7 @@ class ComparisonState(WidgetState):
 def _item_view(key: str, pair: RankingItem) -> ItemView:
     return {
         "key": key,
-        "turns": [Turn(role=m.role, html=render_markdown(m.content)) for m in pair.prompt.messages],
+        "turns": turns(pair.prompt),
         "cards": [
             Card(letter=letter, html=render_markdown(response.text), text=response.text)
             for letter, response in zip("AB", pair.candidates, strict=True)

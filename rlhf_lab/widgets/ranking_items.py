@@ -9,15 +9,9 @@ from typing import Final, TypedDict
 
 from rlhf_lab.types import Judgment, RankingItem, Response
 from rlhf_lab.widgets.rendering import render_markdown
+from rlhf_lab.widgets.turns import Turn, turns
 
 LETTERS: Final = "ABCDEFGHI"
-
-
-class Turn(TypedDict):
-    """One message of the prompt."""
-
-    role: str
-    html: str
 
 
 class Card(TypedDict):
@@ -86,9 +80,8 @@ class Shown:
     @classmethod
     def of(cls, item: RankingItem, key: str) -> Shown:
         """Render an item."""
-        turns = [Turn(role=m.role, html=render_markdown(m.content)) for m in item.prompt.messages]
         cards = [_card(*pair) for pair in zip(LETTERS, item.candidates, strict=False)]
-        return cls(item=item, key=key, turns=turns, cards=cards)
+        return cls(item=item, key=key, turns=turns(item.prompt), cards=cards)
 
     @property
     def name(self) -> str:

@@ -16,8 +16,8 @@ from typing import Any, Final, Literal, TypedDict, get_args
 
 from rlhf_lab.errors import ConfigError
 from rlhf_lab.types import TokenReport
-from rlhf_lab.widgets.rendering import render_markdown
 from rlhf_lab.widgets.state import Event, WidgetState
+from rlhf_lab.widgets.turns import Turn, turns
 
 Figure = Literal["log_ratio", "kl", "value", "advantage", "reward"]
 FIGURES: Final[tuple[Figure, ...]] = get_args(Figure)
@@ -37,13 +37,6 @@ _FIELDS: Final = {
     "advantage": "advantages",
     "return": "returns",
 }
-
-
-class Turn(TypedDict):
-    """One message of the prompt."""
-
-    role: str
-    html: str
 
 
 class ReportView(TypedDict):
@@ -140,7 +133,7 @@ def _report_view(report: TokenReport) -> ReportView:
     return ReportView(
         name=report.response_id or "your text",
         written_by=report.written_by,
-        turns=[Turn(role=m.role, html=render_markdown(m.content)) for m in report.prompt.messages],
+        turns=turns(report.prompt),
         ids=[piece.id for piece in report.pieces],
         kinds=[piece.kind for piece in report.pieces],
         texts=[_sendable(piece.text) for piece in report.pieces],

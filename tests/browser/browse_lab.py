@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import rlhf_lab as rl
+from rlhf_lab.store import TableBrowser
 from rlhf_lab.types import Judgment, Message, Prompt, Ranking, Response
+from tests.browser.lab_source import hostile_texts
 from tests.browser.sample_items import MERGE_ANSWERS, MERGE_PROMPT
 
 PROMPTS, PER_PROMPT, VERSIONS = 60, 5, 4
 RESPONSES = PROMPTS * PER_PROMPT
+HOSTILE_VERSION = "<img src=/xss-probe/version onerror=HIT()>"
 RARE = "chrysanthemum"
 """A word in one response alone."""
 
@@ -98,3 +102,22 @@ def _response(prompt: Prompt, number: int, draw: random.Random) -> Response:
         end_reason=draw.choice(("stop", "stop", "length")),
         created_at=_START + timedelta(seconds=37 * number),
     )
+
+
+def shown(folder: str, *, hostile: bool = False) -> TableBrowser:
+    """The responses of a lab in a folder; hostile, with all payloads among them."""
+    lab = open_lab(f"{folder}/browsed")
+    if hostile and not lab.responses.where(version=HOSTILE_VERSION):
+        texts = hostile_texts(40)
+        prompt = Prompt(messages=(Message(role="user", content=texts[0]),), source=texts[1])
+        lab.store.add_prompts([prompt])
+        lab.store.add_responses(
+            Response(id=f"evil-{n} {text}", prompt_id=prompt.id, text=text, version=HOSTILE_VERSION)
+            for n, text in enumerate(texts)
+        )
+    return TableBrowser(lab.responses)
+
+
+def picture() -> TableBrowser:
+    """What the pictures show."""
+    return TableBrowser(open_lab(tempfile.mkdtemp()).responses)

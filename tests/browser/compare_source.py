@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from rlhf_lab.annotators import ComparisonQueue
 from rlhf_lab.store import PreferenceStore
 from rlhf_lab.types import Judgment, Message, Prompt, Ranking, RankingItem, Response, Sampling
+from tests.browser.lab_source import hostile_texts
 from tests.browser.sample_items import MERGE_ANSWERS, MERGE_PROMPT
 
 NEW, OLD = "policy@1", "policy@0"
 ANNOTATOR = "tester"
-HOSTILE = "<img src=x onerror=\"document.title='owned'\"> $\\text{<script>alert(1)</script>}$"
 
 
 def response(prompt: Prompt, version: str, text: str) -> Response:
@@ -31,13 +32,13 @@ def response(prompt: Prompt, version: str, text: str) -> Response:
 
 def fill(store: PreferenceStore, pairs: int, *, hostile: bool = False) -> None:
     """So many held-out prompts, each answered by both versions."""
-    more = f" {HOSTILE}" if hostile else ""
+    more = (f"\n\n{text}" for text in cycle(hostile_texts(3 * pairs) if hostile else [""]))
     for number in range(pairs):
-        message = Message(role="user", content=f"Question {number}?{more}")
+        message = Message(role="user", content=f"Question {number}?{next(more)}")
         prompt = Prompt(messages=(message,), split="heldout")
         store.add_prompts([prompt])
         store.add_responses(
-            response(prompt, version, f"The {name} answer to question {number}.{more}")
+            response(prompt, version, f"The {name} answer to question {number}.{next(more)}")
             for version, name in ((NEW, "short"), (OLD, "long and winding"))
         )
 

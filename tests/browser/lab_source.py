@@ -40,8 +40,7 @@ def fill_with(database: Path, rows: Sequence[Sequence[str]]) -> None:
 
 def fill_with_hostile_texts(database: Path) -> None:
     """Make a store whose every text is hostile, and take back a judgment of such a person."""
-    texts = [text.encode("utf-8", "replace").decode().replace("\0", "") for text in PAYLOADS]
-    lists = [_as_list(texts[at : at + IN_ONE]) for at in range(0, len(texts), IN_ONE)]
+    lists = hostile_texts(-(-len(PAYLOADS) // IN_ONE))
     size = 1 + MOST_CANDIDATES
     rows = [lists[at : at + size] for at in range(0, len(lists), size)]
     rows[-1] += lists[: max(0, 3 - len(rows[-1]))]
@@ -58,11 +57,22 @@ def fill_with_hostile_texts(database: Path) -> None:
                 annotator=HOSTILE_ANNOTATOR,
                 shown_order=shown,
                 ranking=Ranking(tiers=(shown,)),
-                comment="\n".join(texts),
-                flags=(texts[0],),
+                comment="\n".join(_storable(text) for text in PAYLOADS),
+                flags=(_storable(PAYLOADS[0]),),
             )
         )
         queue.undo()
+
+
+def hostile_texts(count: int) -> list[str]:
+    """All payloads, shared out among so many texts, or fewer where that is enough."""
+    in_one = -(-len(PAYLOADS) // count)
+    texts = [_storable(text) for text in PAYLOADS]
+    return [_as_list(texts[at : at + in_one]) for at in range(0, len(texts), in_one)]
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def _as_list(texts: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from rlhf_lab.lab.monitoring import PPO_PHASES, ppo_charts
 from rlhf_lab.types import Alarm, TrainingSample
 from rlhf_lab.widgets import MonitorState
+from tests.browser.lab_source import hostile_texts
 
 # What the charts need of a PPOConfig, whose import would load torch into every kernel.
 SETTINGS = SimpleNamespace(kl="adaptive", kl_target=6.0)
@@ -95,6 +96,23 @@ def samples(step: int) -> list[TrainingSample]:
             prompt="Name a river that flows to the north.", now="The Nile.", step=step, score=-0.3
         ),
     ]
+
+
+def shown(folder: str, *, hostile: bool = False) -> MonitorState:
+    """A run in its middle, which is another one each time: a monitor holds nothing."""
+    state = PretendedRun().run(until=20).state
+    if hostile:
+        texts = hostile_texts(5)
+        state.alarm(20, Alarm(texts[0], texts[1]))
+        state.show(
+            [TrainingSample(prompt=texts[2], before=texts[3], now=texts[4], step=20, score=0.0)]
+        )
+    return state
+
+
+def picture() -> MonitorState:
+    """What the pictures show: a run that has raised an alarm."""
+    return PretendedRun().run(until=20).state
 
 
 def wait_for(path: str) -> None:

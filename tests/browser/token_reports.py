@@ -7,6 +7,8 @@ import random
 import re
 
 from rlhf_lab.types import Message, Prompt, TokenPiece, TokenReport
+from tests.browser.lab_source import hostile_texts
+from tests.widgets.xss_corpus import PAYLOADS
 
 PROMPT = "How do I merge two dictionaries in Python, and what happens when both have a key?"
 
@@ -44,7 +46,12 @@ def pieces_of(text: str) -> tuple[TokenPiece, ...]:
 
 
 def report(
-    pieces: tuple[TokenPiece, ...], *, name: str, score: float = 1.24, seed: int = 0
+    pieces: tuple[TokenPiece, ...],
+    *,
+    name: str,
+    score: float = 1.24,
+    seed: int = 0,
+    prompt: str = f"{PROMPT} {HOSTILE}",
 ) -> TokenReport:
     """A report on these tokens, whose figures fit together as PPO's do."""
     random_ = random.Random(seed)
@@ -65,7 +72,7 @@ def report(
         running = rewards[n] + following - values[n] + 0.95 * running
         advantages[n] = running
     return TokenReport(
-        prompt=Prompt(messages=(Message(role="user", content=f"{PROMPT} {HOSTILE}"),)),
+        prompt=Prompt(messages=(Message(role="user", content=prompt),)),
         response_id=name,
         written_by="policy@2",
         pieces=pieces,
@@ -100,3 +107,22 @@ def long_reports(tokens: int = 2000) -> list[TokenReport]:
     """Two answers of so many tokens."""
     many = pieces_of(ANSWER) * (tokens // len(pieces_of(ANSWER)) + 1)
     return [report(many[:tokens], name=f"long-{seed}", seed=seed) for seed in range(2)]
+
+
+def shown(folder: str, *, hostile: bool = False) -> list[TokenReport]:
+    """What a page shows of two answers; with `hostile`, each payload is a token."""
+    if not hostile:
+        return sample_reports()
+    evil = tuple(
+        TokenPiece(id=n, kind="text", text=text) for n, text in enumerate(PAYLOADS, start=7000)
+    )
+    return [report((*evil, END), name=PAYLOADS[0], prompt=hostile_texts(1)[0])]
+
+
+def picture() -> list[TokenReport]:
+    """What the pictures show: one answer to be read, and another one."""
+    answers = (ANSWER, 1.24), (OTHER, -0.62)
+    return [
+        report((*pieces_of(text), END), name=f"response-{n}", score=score, seed=n, prompt=PROMPT)
+        for n, (text, score) in enumerate(answers)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -11,6 +12,7 @@ from typing import Any
 from rlhf_lab.errors import NotEnoughData
 from rlhf_lab.store import PreferenceStore, version_records
 from rlhf_lab.types import Evaluation, Interval, Version, VersionRecord
+from tests.browser.lab_source import hostile_texts
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -82,6 +84,9 @@ def fill(store: PreferenceStore) -> None:
     set_heads(store, "policy@5", "reward@2")
 
 
+HOSTILE_VERSIONS = 30
+
+
 class StoreVersions:
     """A `VersionSource` over a store alone: what a lab does, without weights."""
 
@@ -116,6 +121,20 @@ def source(database: str | Path) -> StoreVersions:
     if is_new:
         fill(store)
     return StoreVersions(store)
+
+
+def shown(folder: str, *, hostile: bool = False) -> StoreVersions:
+    """The tree in a folder; with `hostile`, versions and their figures have such names."""
+    tree = source(Path(folder) / "versions.db")
+    if hostile and len(tree.versions()) < HOSTILE_VERSIONS:
+        for number, text in enumerate(hostile_texts(HOSTILE_VERSIONS)):
+            add(tree.store, f"policy@{100 + number} {text}", "policy@5", **{text: 1.0})
+    return tree
+
+
+def picture() -> StoreVersions:
+    """What the pictures show."""
+    return source(Path(tempfile.mkdtemp()) / "picture.db")
 
 
 def start(database: str | Path) -> StoreVersions:
