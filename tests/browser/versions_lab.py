@@ -128,7 +128,7 @@ def shown(folder: str, *, hostile: bool = False) -> StoreVersions:
     tree = source(Path(folder) / "versions.db")
     if hostile and len(tree.versions()) < HOSTILE_VERSIONS:
         for number, text in enumerate(hostile_texts(HOSTILE_VERSIONS)):
-            add(tree.store, f"policy@{100 + number} {text}", "policy@5", **{text: 1.0})
+            add(tree.store, f"policy@{100 + number}", "policy@5", **{text: 1.0})
     return tree
 
 
