@@ -98,7 +98,9 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     const untouched = !this.panel?.draft.touched;
     const shown = this.panel?.item.key;
     this.bring(news.goTo ?? (untouched ? (news.failed[0] ?? null) : null));
-    if (shown && !news.goTo && !this.desk.open.includes(shown)) this.tellWhy(strings.elsewhere);
+    const isGone = shown !== undefined && !this.desk.open.includes(shown);
+    const failed = this.model.get("notice")?.tone === "error";
+    if (isGone && (failed || !news.goTo)) this.tellWhy(strings.elsewhere);
     if (this.started) this.restore();
   }
 
