@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -25,7 +24,7 @@ from rlhf_lab.training.batching import (
     response_groups,
 )
 from rlhf_lab.training.config import RewardConfig
-from rlhf_lab.training.listeners import Listeners
+from rlhf_lab.training.fit_progress import FitProgress, FitResult
 from rlhf_lab.training.optimizer import RoleOptimizer
 from rlhf_lab.training.reward_report import KeptBy
 from rlhf_lab.types import Strength, TrainingListener
@@ -60,25 +59,6 @@ class RankedExample:
 
 # The examples of each optimizer step of one epoch.
 Steps = list[list[RankedExample]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitResult:
-    """What the steps of a fit showed.
-
-    Attributes:
-        losses: Of each optimizer step, by epoch: ranking loss in nats per ranking, averaged over
-            the rankings of the step; NaN where it was not finite and the step was dropped.
-        heldout_losses: Negative log-likelihood per held-out ranking after each epoch; empty when
-            nothing was to be chosen by it.
-        kept_epoch: The epoch whose weights are in the model now; 1 is the first.
-        kept_by: Why that one.
-    """
-
-    losses: tuple[tuple[float, ...], ...]
-    heldout_losses: tuple[float, ...]
-    kept_epoch: int
-    kept_by: KeptBy
 
 
 class RewardTrainer:
@@ -143,7 +123,7 @@ class RewardTrainer:
         bar = tqdm(
             total=steps, desc="Reward update", unit="step", disable=not progress, leave=False
         )
-        told = _Told(bar, listener, stopped)
+        told = FitProgress(bar, listener, stopped)
         told.started(steps)
         with self.optimizer.whole_or_nothing(), self.model.dense.base(), bar:
             if self.config.patience is None:
@@ -160,7 +140,7 @@ class RewardTrainer:
                 )
         return result
 
-    def _all_epochs(self, epochs: Sequence[Steps], told: _Told, why: KeptBy) -> FitResult:
+    def _all_epochs(self, epochs: Sequence[Steps], told: FitProgress, why: KeptBy) -> FitResult:
         losses: list[tuple[float, ...]] = []
         for steps in epochs:
             losses.append(self._epoch(steps, told))
@@ -174,7 +154,7 @@ class RewardTrainer:
     def _best_epoch(
         self,
         epochs: Sequence[Steps],
-        told: _Told,
+        told: FitProgress,
         heldout: Sequence[RankedExample],
         patience: int,
     ) -> FitResult:
@@ -200,7 +180,7 @@ class RewardTrainer:
             kept_by="lowest held-out loss",
         )
 
-    def _epoch(self, steps: Steps, told: _Told) -> tuple[float, ...]:
+    def _epoch(self, steps: Steps, told: FitProgress) -> tuple[float, ...]:
         losses = []
         for step in steps:
             losses.append(self._step(step))
@@ -372,35 +352,6 @@ class RewardTrainer:
         """Continue from a checkpoint."""
         self.model.load_state("reward", tensors["reward"])
         self.optimizer.load_state(tensors.get("optimizer", {}))
-
-
-class _Told:
-    """Passes on how far a fit is; a bar and a listener see the same."""
-
-    def __init__(
-        self,
-        bar: tqdm[NoReturn],
-        listener: TrainingListener | None,
-        stopped: Callable[[], bool],
-    ) -> None:
-        self.stopped = stopped
-        self._bar = bar
-        self._listeners = Listeners()
-        self._steps = 0
-        if listener is not None:
-            self._listeners.join(listener)
-
-    def started(self, steps: int) -> None:
-        self._listeners.started(done=0, total=steps)
-        self._listeners.phase("learning")
-
-    def step(self, loss: float) -> None:
-        self._bar.update()
-        self._steps += 1
-        self._listeners.add(self._steps, {"loss": loss}, done=self._steps)
-
-    def heldout(self, loss: float) -> None:
-        self._listeners.add(self._steps, {"heldout_loss": loss})
 
 
 def _in_a_row(

@@ -16,8 +16,9 @@ from rlhf_lab.store import PreferenceStore
 from rlhf_lab.training.alarms import reward_alarm
 from rlhf_lab.training.checkpoints import Checkpoint
 from rlhf_lab.training.config import RewardConfig
+from rlhf_lab.training.fit_progress import FitResult
 from rlhf_lab.training.listeners import told_how_it_ends
-from rlhf_lab.training.reward import FitResult, RankedExample, RewardTrainer, ordered_pairs_right
+from rlhf_lab.training.reward import RankedExample, RewardTrainer, ordered_pairs_right
 from rlhf_lab.training.reward_examples import LabExamples, lab_examples
 from rlhf_lab.training.reward_report import RewardReport
 from rlhf_lab.training.versions import VersionNote, VersionTree

@@ -163,17 +163,7 @@ def _chart(chart: Chart, points: Points) -> str:
     first, last = points["steps"][0], points["steps"][-1]
     scale = _Scale(first, last, low, high)
     lines = "".join(_line(curve, scale, COLOURS[i % len(COLOURS)]) for i, curve in enumerate(found))
-    caption = f"<b>{escape(chart.title)}</b>"
-    if chart.unit:
-        caption += f" <span style='opacity:.75'>{escape(chart.unit)}</span>"
-    if chart.target is not None:
-        target = escape(written(chart.target, chart.form))
-        caption += f"<br><span style='opacity:.75'>dashed: target {target}</span>"
-    if len(chart.curves) > 1:
-        caption += "<br>" + " ".join(
-            f"<span style='color:{COLOURS[i % len(COLOURS)]}'>■</span> {escape(curve.label)}"
-            for i, curve in enumerate(chart.curves)
-        )
+    caption = f"<b>{escape(chart.title)}</b><br>{_second_line(chart)}"
     label = escape(f"{chart.title}: " + "; ".join(_spoken(chart, points)), quote=True)
     return (
         f"<figure style='margin:0;width:{WIDTH}px'>"
@@ -183,6 +173,17 @@ def _chart(chart: Chart, points: Points) -> str:
         'font-family="system-ui, sans-serif" font-size="10">'
         f"{_frame(chart, scale)}{lines}</svg></figure>"
     )
+
+
+def _second_line(chart: Chart) -> str:
+    if len(chart.curves) > 1:
+        return " ".join(
+            f"<span style='color:{COLOURS[i % len(COLOURS)]}'>■</span> {escape(curve.label)}"
+            for i, curve in enumerate(chart.curves)
+        )
+    aim = f"dashed: {written(chart.target, chart.form)}" if chart.target is not None else ""
+    told = ", ".join(filter(None, [chart.unit, aim]))
+    return f"<span style='opacity:.75'>{escape(told)}</span>"
 
 
 class _Scale:

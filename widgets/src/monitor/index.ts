@@ -14,8 +14,8 @@ import { Table } from "./table";
 
 /** What is left to draw waits for the next frame: painting long curves takes its time, too. */
 const CHARTS_A_FRAME = 2;
-/** How long a kernel may take to answer a wish to stop. */
-const PATIENCE_MS = 2500;
+/** How long a kernel may take to answer a wish to stop before the other way is tried, too. */
+const PATIENCE_MS = 4000;
 
 class Monitor extends Widget<View, Content, MonitorEvent> {
   private readonly series = new Series();
@@ -298,19 +298,29 @@ class Monitor extends Widget<View, Content, MonitorEvent> {
     this.showHead(this.view, this.content);
     this.tell(strings.asking);
     const kernel = kernelOf(this.model);
-    const answer = kernel ? await askKernel(kernel, this.content.id, PATIENCE_MS) : null;
+    // What is synced is heard as soon as Python is free; a second later the widget says what else
+    // can be done. It is the second way only: an answer that comes late still counts.
+    const sync = setTimeout(() => this.syncStop(), kernel ? PATIENCE_MS : 0);
+    const answer = kernel ? await askKernel(kernel, this.content.id) : "";
     if (answer === "stopping") {
-      this.tell(strings.heard(this.content.stop_note));
-    } else if (!isOver(this.view.status) && !isOver(answer as Status)) {
-      // Heard as soon as Python is free; a second later the widget says what else can be done.
-      this.send({ type: "stop" });
+      clearTimeout(sync);
+      this.heard();
+    } else if (answer) {
+      clearTimeout(sync);
+      this.syncStop();
     }
   }
 
+  private syncStop(): void {
+    if (this.asked && !isOver(this.view.status)) this.send({ type: "stop" });
+  }
+
+  private heard(): void {
+    if (this.asked && !isOver(this.view.status)) this.tell(strings.heard(this.content.stop_note));
+  }
+
   protected override acknowledged(): void {
-    if (this.asked && this.view.status === "stopping") {
-      this.tell(strings.heard(this.content.stop_note));
-    }
+    if (this.view.status === "stopping") this.heard();
   }
 }
 

@@ -29,21 +29,16 @@ export function kernelOf(model: unknown): Kernel | null {
   return kernel?.supportsSubshells && typeof kernel.createComm === "function" ? kernel : null;
 }
 
-/** Ask the kernel to end a monitor's run; its answer, or null if there was none in time. */
-export async function askKernel(
-  kernel: Kernel,
-  monitor: string,
-  patience: number,
-): Promise<string | null> {
-  const late = new Promise<null>((resolve) => setTimeout(resolve, patience, null));
-  const asked = async (): Promise<string> => {
+/** Ask the kernel to end a monitor's run; its answer, "" where it cannot be asked. */
+export async function askKernel(kernel: Kernel, monitor: string): Promise<string> {
+  try {
     const comm = kernel.createComm(TARGET);
     await comm.subshellStarted;
-    return new Promise((resolve) => {
+    return await new Promise((resolve) => {
       comm.onClose = (message) => resolve(String(message.content?.data?.status ?? "unknown"));
       comm.open({ monitor });
     });
-  };
-  // A host that refuses is as one that does not answer: the other way is tried.
-  return Promise.race([asked().catch(() => null), late]);
+  } catch {
+    return ""; // a host that refuses is as one that has no kernel: the other way is tried
+  }
 }
