@@ -120,6 +120,7 @@ describe("a marked address in a text", () => {
     expect(get(".rw-link-address strong").textContent).toBe("docs.example");
     const open = get<HTMLAnchorElement>("dialog a");
     expect(open.href).toBe("https://docs.example/a?b");
+    expect(open.hasAttribute("data-inviting")).toBe(true);
     expect([open.target, open.rel]).toEqual(["_blank", "noopener noreferrer"]);
     expect(get<HTMLButtonElement>("dialog button").autofocus).toBe(true);
   });
@@ -129,6 +130,7 @@ describe("a marked address in a text", () => {
     get("button.rw-md-link").click();
     const doubts = [...widget.querySelectorAll("dialog li")].map((item) => item.textContent);
     expect(doubts).toEqual([strings.otherSite("bank.example"), strings.unencrypted]);
+    expect(widget.querySelector("a[data-inviting]")).toBeNull();
   });
 
   it("opens a mail program in no new tab", () => {

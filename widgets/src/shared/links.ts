@@ -65,7 +65,7 @@ function linkDialog(address: URL, label: string): HTMLDialogElement {
     ),
     ...(doubts.length ? [h("ul", {}, ...doubts.map((doubt) => h("li", {}, doubt)))] : []),
     h("p", { class: "rw-muted" }, mail ? strings.mailFrom : strings.from),
-    h("div", { class: "rw-link-actions" }, opener(address, mail), cancel),
+    h("div", { class: "rw-link-actions" }, opener(address, mail, doubts.length === 0), cancel),
   );
   keepKeysInside(dialog); // neither the notebook's nor the widget's: a digit here ranks nothing
   dialog.addEventListener("click", (event) => {
@@ -77,8 +77,8 @@ function linkDialog(address: URL, label: string): HTMLDialogElement {
 }
 
 /** A real link, so that the browser or VS Code opens it in its own way, and only when clicked. */
-function opener(address: URL, mail: boolean): HTMLAnchorElement {
-  const attributes = { class: "rw-button rw-primary", href: address.href, "data-ready": true };
+function opener(address: URL, mail: boolean, inviting: boolean): HTMLAnchorElement {
+  const attributes = { class: "rw-button", href: address.href, "data-inviting": inviting };
   const target = mail ? {} : { target: "_blank" };
   const rel = "noopener noreferrer";
   return h("a", { ...attributes, ...target, rel }, mail ? strings.write : strings.open);
