@@ -116,3 +116,8 @@ CASES = (
         picture="tests.browser.browse_lab:picture",
     ),
 )
+
+
+def case_of(name: str) -> Case:
+    """The widget of this bundle."""
+    return next(case for case in CASES if case.name == name)

@@ -6,7 +6,9 @@ Its figures are fixed, so that a picture changes only when the monitor does.
 from __future__ import annotations
 
 import math
+import threading
 import time
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -108,6 +110,14 @@ def shown(folder: str, *, hostile: bool = False) -> MonitorState:
             [TrainingSample(prompt=texts[2], before=texts[3], now=texts[4], step=20, score=0.0)]
         )
     return state
+
+
+@cache
+def ongoing() -> PretendedRun:
+    """A long run in another thread of this process, the same one for every page."""
+    run = PretendedRun(500)
+    threading.Thread(target=run.run, args=(0.3,), daemon=True).start()
+    return run
 
 
 def picture() -> MonitorState:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from playwright.sync_api import Locator, expect
 
 from tests.browser.browse_lab import RARE, RESPONSES
-from tests.browser.jupyter import ROOT
-
-AXE = ROOT / "widgets" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 def focused_row(root: Locator) -> int:
@@ -73,15 +70,3 @@ def read_the_hostile_row(root: Locator) -> None:
     # Rows are of one height, however long their words.
     heights = rows.evaluate_all("(all) => all.map((e) => e.getBoundingClientRect().height)")
     assert max(heights) - min(heights) <= 1
-
-
-def violations(root: Locator) -> list[str]:
-    """What axe-core finds wrong."""
-    if not root.page.evaluate("() => 'axe' in window"):
-        root.page.evaluate(AXE.read_text("utf-8"))
-    found = root.evaluate("(e) => axe.run(e, { resultTypes: ['violations'] })")
-    return [
-        f"{rule['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
-        for rule in found["violations"]
-        for node in rule["nodes"]
-    ]
