@@ -46,7 +46,14 @@ if TYPE_CHECKING:
         TokenReport,
         Version,
     )
-    from rlhf_lab.widgets import ComparisonWidget, RankingWidget, TokenWidget, VersionTreeWidget
+    from rlhf_lab.widgets import (
+        ComparisonWidget,
+        MonitorWidget,
+        RankingWidget,
+        TableWidget,
+        TokenWidget,
+        VersionTreeWidget,
+    )
 
 _HOMES = {
     "annotators": "ComparisonQueue RankingQueue RubricAnnotator",
@@ -63,7 +70,9 @@ _HOMES = {
         "ComparisonReport Demonstration Interval Judgment LoraSpec Message Prompt Ranking Response "
         "Sampling TokenReport Version"
     ),
-    "widgets": "ComparisonWidget RankingWidget TokenWidget VersionTreeWidget",
+    "widgets": (
+        "ComparisonWidget MonitorWidget RankingWidget TableWidget TokenWidget VersionTreeWidget"
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -80,6 +89,7 @@ __all__ = [
     "LabError",
     "LoraSpec",
     "Message",
+    "MonitorWidget",
     "PPOConfig",
     "PPOStats",
     "PPOTrainer",
@@ -96,6 +106,7 @@ __all__ = [
     "RoleModel",
     "RubricAnnotator",
     "Sampling",
+    "TableWidget",
     "TokenReport",
     "TokenWidget",
     "Version",

@@ -30,6 +30,7 @@ from rlhf_lab.types import (
     Ranking,
     RankingItem,
 )
+from rlhf_lab.widgets import sendable
 from rlhf_lab.widgets.rendering import render_markdown
 from rlhf_lab.widgets.state import Event, WidgetState, reason
 from rlhf_lab.widgets.turns import Turn, turns
@@ -321,7 +322,9 @@ class ComparisonState(WidgetState):
 
     def _key_of(self, pair: RankingItem) -> str:
         names = [pair.prompt.id, *(response.id for response in pair.candidates)]
-        return hashlib.sha256(self._salt + "\0".join(names).encode()).hexdigest()[:16]
+        return hashlib.sha256(
+            self._salt + "\0".join(names).encode("utf-8", "surrogatepass")
+        ).hexdigest()[:16]
 
     def _view(self, failed: bool) -> View:
         report, left = self._report, self._left()
@@ -347,7 +350,11 @@ def _item_view(key: str, pair: RankingItem) -> ItemView:
         "key": key,
         "turns": turns(pair.prompt),
         "cards": [
-            Card(letter=letter, html=render_markdown(response.text), text=response.text)
+            Card(
+                letter=letter,
+                html=render_markdown(response.text),
+                text=sendable.text(response.text),
+            )
             for letter, response in zip("AB", pair.candidates, strict=True)
         ],
     }

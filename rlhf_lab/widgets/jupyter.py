@@ -199,6 +199,7 @@ class VersionTreeWidget(LabWidget[VersionTreeState]):
 
     def refresh(self) -> None:
         """Ask the source again, for instance after `lab.ppo()`."""
+        self.state.refresh()
 
 
 class TableWidget(LabWidget[TableState]):

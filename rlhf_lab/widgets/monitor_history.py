@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
+
+from rlhf_lab.widgets import sendable
 
 REBASE_AFTER = 200
 """So many points are sent again with every change before they move into the part that is not."""
@@ -55,7 +56,7 @@ class History:
             self._stale = True  # the page has this point, without the new figures
         for name, value in figures.items():
             if name in self._values:
-                self._values[name][-1] = tidy(value)
+                self._values[name][-1] = sendable.number(value, DIGITS)
 
     def rebase(self, *, at_once: bool = False) -> bool:
         """Move all points into the base when there are many, or must be; whether it was done."""
@@ -89,8 +90,3 @@ class History:
             values.pop()
         if len(self.steps) < self._based:
             self._based, self._stale = len(self.steps), True
-
-
-def tidy(value: float) -> float | None:
-    """A number as it is shown; None for NaN and infinity, which JSON has no word for."""
-    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None

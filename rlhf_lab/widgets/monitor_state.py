@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, TypedDict
 
 from rlhf_lab.types import Alarm, RunEnd, TrainingSample
-from rlhf_lab.widgets.monitor_history import History, tidy
+from rlhf_lab.widgets import sendable
+from rlhf_lab.widgets.monitor_history import DIGITS, History
 from rlhf_lab.widgets.pace import Later, Pace, after
 from rlhf_lab.widgets.rendering import render_markdown
 from rlhf_lab.widgets.state import Event, WidgetState
@@ -290,5 +291,5 @@ def _sample(sample: TrainingSample) -> dict[str, Any]:
         "before_version": sample.before_version,
         "now": render_markdown(sample.now),
         "step": sample.step,
-        "score": None if sample.score is None else tidy(sample.score),
+        "score": None if sample.score is None else sendable.number(sample.score, DIGITS),
     }

@@ -18,7 +18,8 @@ from rlhf_lab.types import (
     RankingItem,
     Strength,
 )
-from rlhf_lab.widgets.ranking_items import Draft, Shown, printable
+from rlhf_lab.widgets import sendable
+from rlhf_lab.widgets.ranking_items import Draft, Shown
 from rlhf_lab.widgets.state import Event
 
 MIN_CANDIDATES: Final = 2
@@ -75,7 +76,7 @@ def draft_of(event: Event, form: Form, candidates: int) -> Draft:
         ranks=ranks if event.type == "submit" else None,
         strength=or_else(lambda: _strength(event), None),
         ratings=or_else(lambda: _ratings(event, form, candidates), [{}] * candidates),
-        comment=printable(comment),
+        comment=sendable.text(comment),
         flags=or_else(lambda: list(_flags(event, form)), []),
     )
 
@@ -87,8 +88,8 @@ def draft_again(judgment: Judgment) -> Draft:
         ranks=[ranks[i] for i in judgment.shown_order] if ranks else None,
         strength=judgment.strength,
         ratings=[dict(judgment.criteria.get(i, {})) for i in judgment.shown_order],
-        comment=printable(judgment.comment),
-        flags=[printable(flag) for flag in judgment.flags],
+        comment=sendable.text(judgment.comment),
+        flags=[sendable.text(flag) for flag in judgment.flags],
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, TypedDict
 
 from rlhf_lab.types import Judgment, RankingItem, Response
+from rlhf_lab.widgets import sendable
 from rlhf_lab.widgets.rendering import render_markdown
 from rlhf_lab.widgets.turns import Turn, turns
 
@@ -86,7 +87,7 @@ class Shown:
     @property
     def name(self) -> str:
         """What a person knows it by: how its prompt begins."""
-        text = " ".join(printable(self.item.prompt.text).split())
+        text = " ".join(sendable.text(self.item.prompt.text).split())
         return f"“{text if len(text) <= 40 else text[:39].rstrip() + '…'}”"
 
     def view(self) -> ItemView:
@@ -120,11 +121,6 @@ class Names:
         return hmac.new(self._key, message, hashlib.sha256).hexdigest()[:16]
 
 
-def printable(text: str) -> str:
-    """The text without what cannot be sent to a browser: lone halves of a character."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
 def _card(letter: str, response: Response) -> Card:
     html = render_markdown(response.text)
-    return Card(letter=letter, html=html, text=printable(response.text))
+    return Card(letter=letter, html=html, text=sendable.text(response.text))

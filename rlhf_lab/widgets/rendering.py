@@ -31,6 +31,8 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+from rlhf_lab.widgets import sendable
+
 MAX_CHARACTERS = 100_000
 """Longer texts are cut: the parser and the browser must stay quick whatever a model repeats."""
 
@@ -128,10 +130,8 @@ def render_markdown(text: str) -> str:
 
 
 def _sanitise(html: str) -> str:
-    # Lone surrogates cannot be encoded on their way to the browser; a decoder may leave some.
-    encodable = html.encode("utf-8", "replace").decode("utf-8")
     return nh3.clean(
-        encodable,
+        sendable.text(html),  # a decoder may leave lone surrogates
         tags=_TEXT_TAGS | _MATH_TAGS,
         attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
         allowed_classes=_CLASSES,

@@ -102,11 +102,11 @@ class WidgetState(ABC):
     def apply(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Handle events in the order of their numbers, each id once, however often it comes."""
         numbered = sorted(((_seq(raw), raw) for raw in events), key=lambda pair: pair[0])
-        new = [(seq, raw) for seq, raw in numbered if raw.get("id") not in self._seen]
+        new = [(seq, raw) for seq, raw in numbered if _id(raw) not in self._seen]
         if new:
             self.notice = None  # what was told of earlier events is no news any more
         for seq, raw in new:
-            if raw.get("id") not in self._seen:
+            if _id(raw) not in self._seen:
                 self._handle_one(seq, raw)
         if new:
             self.settle()
@@ -145,10 +145,11 @@ class WidgetState(ABC):
     def _handle_one(self, seq: int, raw: Mapping[str, Any]) -> None:
         try:
             event = Event.parse(raw, seq)
-            self._seen.add(event.id)
             self.handle(event)
         except Exception as error:  # noqa: BLE001 - whatever fails must reach the person
             self.tell("error", reason(error))
+        # Not before: what an interrupted kernel left half done comes again.
+        self._seen.add(_id(raw))
 
 
 def reason(error: Exception) -> str:
@@ -159,3 +160,9 @@ def reason(error: Exception) -> str:
 def _seq(raw: Mapping[str, Any]) -> int:
     seq = raw.get("seq")
     return seq if type(seq) is int else 0
+
+
+def _id(raw: Mapping[str, Any]) -> str:
+    """What an event without a proper id goes by is its number, so that it is told of once."""
+    event_id = raw.get("id")
+    return event_id if isinstance(event_id, str) else f"#{_seq(raw)}"

@@ -22,6 +22,7 @@ from typing import Any, Final, Literal, TypedDict
 
 from rlhf_lab.errors import ConfigError
 from rlhf_lab.types import TableColumn, TableDetail, TablePage, TableQuery, TableSource
+from rlhf_lab.widgets import sendable
 from rlhf_lab.widgets.rendering import render_markdown
 from rlhf_lab.widgets.state import Event, WidgetState, reason
 
@@ -204,7 +205,7 @@ class TableState(WidgetState):
         page = PageView(
             number=asked.number,
             phase=phase,
-            search=_encodable(asked.search),
+            search=sendable.text(asked.search),
             filters=dict(asked.filters),
             sort=asked.sort,
             descending=asked.descending,
@@ -290,16 +291,16 @@ def _detail_view(key: str, detail: TableDetail) -> DetailView:
         row=key,
         title=detail.title,
         error="",
-        facts=[[name, _encodable(value)] for name, value in detail.facts],
+        facts=[[name, sendable.text(value)] for name, value in detail.facts],
         texts=[
-            TextView(label=text.label, note=_encodable(text.note), html=render_markdown(text.text))
-            for text in detail.texts
+            TextView(label=one.label, note=sendable.text(one.note), html=render_markdown(one.text))
+            for one in detail.texts
         ],
     )
 
 
 def _no_detail(key: str, error: str) -> DetailView:
-    return DetailView(row=key, title="", error=_encodable(error), facts=[], texts=[])
+    return DetailView(row=key, title="", error=sendable.text(error), facts=[], texts=[])
 
 
 def _key(text: str) -> str:
@@ -309,11 +310,6 @@ def _key(text: str) -> str:
 def _label(value: str) -> str:
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)
     return shown if len(shown) <= _LABEL else shown[: _LABEL - 1] + "…"
-
-
-def _encodable(text: str) -> str:
-    # Half characters (lone surrogates) have no UTF-8 form, and no message could carry them.
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _number(raw: Mapping[str, Any]) -> int:

@@ -10,12 +10,12 @@ so that a page that is loaded again shows the same.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, TypedDict, get_args
 
 from rlhf_lab.errors import ConfigError
 from rlhf_lab.types import TokenReport
+from rlhf_lab.widgets import sendable
 from rlhf_lab.widgets.state import Event, WidgetState
 from rlhf_lab.widgets.turns import Turn, turns
 
@@ -136,12 +136,12 @@ def _report_view(report: TokenReport) -> ReportView:
         turns=turns(report.prompt),
         ids=[piece.id for piece in report.pieces],
         kinds=[piece.kind for piece in report.pieces],
-        texts=[_sendable(piece.text) for piece in report.pieces],
-        wholes=[_sendable(piece.whole) for piece in report.pieces],
+        texts=[sendable.text(piece.text) for piece in report.pieces],
+        wholes=[sendable.text(piece.whole) for piece in report.pieces],
         figures={name: _numbers(getattr(report, field)) for name, field in _FIELDS.items()},
         left_out=list(_left_out(report.left_out)),
         ended=report.ended,
-        score=_number(report.score) if report.score is not None else None,
+        score=sendable.number(report.score, DIGITS) if report.score is not None else None,
         settings={
             "kl_coef": report.kl_coef,
             "temperature": report.temperature,
@@ -162,14 +162,4 @@ def _left_out(reasons: Mapping[str, str]) -> Iterator[dict[str, Any]]:
 
 
 def _numbers(values: Sequence[float] | None) -> list[float | None] | None:
-    return None if values is None else [_number(value) for value in values]
-
-
-def _number(value: float) -> float | None:
-    """None for what JSON cannot hold: the page shows a dash."""
-    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
-
-
-def _sendable(text: str) -> str:
-    # Lone surrogates cannot be encoded on their way to the browser.
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return None if values is None else [sendable.number(value, DIGITS) for value in values]
