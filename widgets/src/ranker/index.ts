@@ -54,6 +54,7 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     );
     // After the line that says what happens: what opens there moves nothing else.
     this.root.append(this.reveal, this.extras.drawer.element);
+    this.onStop(() => this.panel?.destroy());
   }
 
   // ------------------------------------------------------------- what an item and its extras ask for

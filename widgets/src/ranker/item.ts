@@ -175,8 +175,9 @@ export class ItemPanel {
     const next = this.cards[index + 1] ? index + 1 : null;
     this.focus(next ?? index);
     const letter = this.draft.letter(index);
-    this.host.say(strings.ranked(letter, rank, next === null ? null : this.draft.letter(next)));
-    if (next === null && this.draft.complete) this.host.say(strings.complete);
+    const ranked = strings.ranked(letter, rank, next === null ? null : this.draft.letter(next));
+    // In one text: of two, a screen reader would say the second alone.
+    this.host.say(next === null && this.draft.complete ? `${ranked} ${strings.complete}` : ranked);
   }
 
   private choose(choice: number): void {

@@ -15,7 +15,7 @@ export function readAddress(text: string): URL | null {
 /** An address in three parts, the middle one saying whom it leads to. */
 export function partsOf(address: URL): { before: string; site: string; after: string } {
   const site = address.protocol === "mailto:" ? address.pathname : address.host;
-  const login = address.username ? loginOf(address) : "";
+  const login = address.username || address.password ? loginOf(address) : "";
   const start = address.protocol.length + (address.host ? "//".length : 0) + login.length;
   return {
     before: address.href.slice(0, start),

@@ -29,7 +29,9 @@ export function isDark(element: Element): boolean {
 /** Keep `root`'s data-theme in step with the page; returns a function that stops it. */
 export function followTheme(root: HTMLElement): () => void {
   const update = () => {
-    root.dataset.theme = root.parentElement && isDark(root.parentElement) ? "dark" : "light";
+    const theme = root.parentElement && isDark(root.parentElement) ? "dark" : "light";
+    // Set again to what it is, it would be news to whoever watches it.
+    if (root.dataset.theme !== theme) root.dataset.theme = theme;
   };
   // Hosts change attributes of <body> or <html>, or swap style sheets in <head>.
   const observer = new MutationObserver(() => requestAnimationFrame(update));

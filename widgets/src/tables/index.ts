@@ -187,6 +187,8 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
   }
 
   protected override acknowledged(): void {
+    // Asked for the same row again, Python has the same to say, and a host sends no equal value.
+    this.showDetail();
     this.showWait();
   }
 
