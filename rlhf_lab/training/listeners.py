@@ -49,15 +49,14 @@ class Listeners:
 
     def show_made(self, make: Callable[[], Sequence[TrainingSample]]) -> None:
         """The same with samples that are made only if somebody sees them, once for all."""
-        if self._all:
-            made: list[Sequence[TrainingSample]] = []
-
-            def show(one: TrainingListener) -> None:
-                if not made:
-                    made.append(make())
-                one.show(made[0])
-
-            self._tell(show)
+        if not self._all:
+            return
+        try:
+            samples = make()
+        except Exception as error:  # noqa: BLE001 - a picture of a run must not end the run
+            tqdm.write(f"No samples of this step: {type(error).__name__}: {error}")
+        else:
+            self.show(samples)
 
     def ended(self, status: RunEnd, text: str) -> None:
         """The run is over."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from tqdm.auto import tqdm
 
-from rlhf_lab.errors import ConfigError, NotEnoughData
+from rlhf_lab.errors import ConfigError, NotEnoughData, TrainingError
 from rlhf_lab.models import RoleModel
 from rlhf_lab.store import PreferenceStore
 from rlhf_lab.training.alarms import alarms
@@ -144,7 +144,8 @@ class PPORun:
 
     def __iter__(self) -> Iterator[PPOStats]:
         self._tree.refuse_while_ppo_runs()
-        self._tree.ppo_is_running = True
+        if self.history:
+            self._take_up_again()
         bar = tqdm(
             total=self.steps,
             initial=len(self.history),
@@ -152,10 +153,11 @@ class PPORun:
             unit="step",
             disable=not self._progress or self._monitor_shown,
         )
-        self._end = None
-        self._listeners.started(done=len(self.history), total=self.steps)
         error: BaseException | None = None
         try:
+            self._tree.ppo_is_running = True
+            self._end = None
+            self._listeners.started(done=len(self.history), total=self.steps)
             while len(self.history) < self.steps and not self._stop:
                 stats = self._step()
                 if stats is None:
@@ -172,8 +174,30 @@ class PPORun:
             self._tree.ppo_is_running = False
             try:
                 self._keep()
+            except BaseException as raised:
+                error = raised
+                raise
             finally:
                 self._tell_end(error)
+
+    def _take_up_again(self) -> None:
+        """Load what the run goes on from: other cells may have used the roles in between.
+
+        Raises:
+            TrainingError: another version is present than the run left.
+        """
+        heads = (self._tree.head("policy"), self._tree.head("reward"))
+        if [v.name for v in heads if v] != [v.name for v in (self._start, self._reward) if v]:
+            present = " and ".join(v.name for v in heads if v)
+            left = " and ".join(v.name for v in (self._start, self._reward) if v)
+            raise TrainingError(
+                f"this run stopped at {left}, and now {present} are present: start a new run with "
+                "lab.ppo(), or check out where this one stopped."
+            )
+        assert self._start
+        assert self._reward
+        self._trainer.model.load_state("reward", self._tree.load(self._reward).tensors["reward"])
+        _go_on_from(self._tree.load(self._start), self._trainer)
 
     def _tell_so_far(self, listener: TrainingListener) -> None:
         if self.history or self._end or self._tree.ppo_is_running:
@@ -212,9 +236,9 @@ class PPORun:
         elif not (error is None or isinstance(error, GeneratorExit | KeyboardInterrupt)):
             end = "failed", f"{type(error).__name__}: {error} {kept}"
         self._end = end
-        # Whoever stops a run may take it up again.
-        self._stop = False
         self._listeners.ended(*end)
+        # Whoever stops a run may take it up again, perhaps without the monitor.
+        self._stop = self._monitor_shown = False
 
     def _keep(self) -> None:
         """Make the last whole step a version; a loop that goes on later makes a child of it."""
