@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import event
 
 from rlhf_lab.errors import JudgmentError
 from rlhf_lab.store import PreferenceStore, events
@@ -18,7 +19,7 @@ from tests.store.assignments.sharing import (
     take_and_judge,
     text,
 )
-from tests.store.helpers import NOON, prompt
+from tests.store.helpers import NOON, fill, prompt
 
 
 def test_a_late_judgment_is_kept_but_is_one_too_many(store, clock):
@@ -137,3 +138,28 @@ def test_a_redo_is_refused_when_others_have_taken_the_place(store, clock):
     with pytest.raises(JudgmentError, match="others have ranked the item"):
         store.assignments.redo("ann")
     assert regular(store) == 2
+
+
+def test_offering_many_items_costs_as_much_for_each(tmp_path):
+    """A batch of prompts must not go through all that their version ever said."""
+
+    def steps(prompts: int) -> int:
+        counted = 0
+
+        def count() -> None:
+            nonlocal counted
+            counted += 1
+
+        with PreferenceStore(tmp_path / f"{prompts}.db") as store:
+            fill(store, *(f"question {n}" for n in range(prompts)))
+            event.listen(
+                store.database.engine,
+                "checkout",
+                lambda connection, *_: connection.set_progress_handler(count, 1000),
+            )
+            assert store.assignments.offer("policy@0") == prompts
+        return counted
+
+    few, many = steps(1_500), steps(6_000)
+    assert few > 0
+    assert many < 5 * few  # four times the items
