@@ -7,8 +7,8 @@ from playwright.sync_api import Locator, expect
 
 from rlhf_lab.store import PreferenceStore
 from tests.browser.accessibility import violations
+from tests.browser.checks import KEYMAP
 from tests.browser.jupyter import Notebook
-from tests.browser.test_ranker_jupyterlab import KEYS
 from tests.browser.test_tables_jupyterlab import change_theme
 
 pytestmark = pytest.mark.browser
@@ -96,7 +96,7 @@ def test_no_key_typed_in_the_widget_reaches_the_notebook(notebook, tree):
     focusable = tree.locator("button:visible, [tabindex='0']:visible")
     for index in range(focusable.count()):
         focusable.nth(index).focus()
-        for key in KEYS:
+        for key in KEYMAP:
             press(tree, *key.split(" "))
     assert notebook.commands() == []
     assert notebook.state() == before
