@@ -143,6 +143,52 @@ describe("what it shows", () => {
     expect(screen.get(".rc-diff").hidden).toBe(true);
   });
 
+  it("reads on in the differences while they are shown, and in both responses else", () => {
+    const screen = new Screen().focus();
+    const scrolled: string[] = [];
+    Element.prototype.scrollBy = function (this: Element) {
+      scrolled.push(this.className.split(" ")[0] ?? "");
+    } as typeof Element.prototype.scrollBy;
+    screen.press(" ", "d", " ");
+    Reflect.deleteProperty(Element.prototype, "scrollBy");
+    expect(scrolled).toEqual(["rc-body", "rc-body", "rc-diff"]);
+  });
+
+  it("keeps the focus when the text that has it gives way to the differences", () => {
+    const screen = new Screen();
+    const body = screen.get(".rc-body");
+    body.tabIndex = 0;
+    body.focus();
+    screen.press("d");
+    expect(document.activeElement).toBe(screen.get(".rc-bar"));
+  });
+
+  it("has all that scrolls in reach of the keyboard", () => {
+    for (const name of ["scrollHeight", "scrollWidth"]) {
+      Object.defineProperty(HTMLElement.prototype, name, { value: 900, configurable: true });
+    }
+    const wide = pair("one", ["<pre>x</pre>", "b"]);
+    const screen = new Screen(view(), [wide]).focus();
+    screen.press("d");
+    const stops = [".rc-prompt", ".rc-diff", ".rc-body", "pre"].map((part) => {
+      return [screen.get(part).tabIndex, screen.get(part).getAttribute("aria-label")];
+    });
+    expect(stops).toEqual([
+      [0, "Prompt"],
+      [0, "From A to B"],
+      [0, "Text of response A"],
+      [0, null],
+    ]);
+    // In wide code arrows scroll; they choose nothing.
+    screen.press("d");
+    screen.get("pre").focus();
+    expect(screen.press("ArrowRight", "2")).toEqual([false, true]);
+    for (const name of ["scrollHeight", "scrollWidth"]) {
+      Reflect.deleteProperty(HTMLElement.prototype, name);
+    }
+    expect(screen.chosen).toEqual(["B"]);
+  });
+
   it("puts texts into the differences as text", () => {
     const items = [pair("one", ["<img src=x onerror=alert(1)>", "<b>bold</b>"])];
     const screen = new Screen(view(), items).focus();

@@ -254,6 +254,10 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
     const target = event.target instanceof Element ? event.target : null;
     const onButton = target?.matches("button") ?? false;
     if (command.name === "submit") return onButton && !this.panel?.isAnswer(target);
+    // Within a text, what is focused is code or a table that is wider than the text.
+    if (command.name === "choose" && event.key.startsWith("Arrow")) {
+      return target?.matches(".rw-md [tabindex]") ?? false;
+    }
     if (command.name !== "scroll") return false;
     return onButton || (target?.matches("[role=region]") ?? false);
   }

@@ -1,7 +1,7 @@
 // The pair on the screen: the prompt, two responses, and which one is better.
 
 import { diffView } from "../shared/diff";
-import { fromSafeHtml, h, uniqueId } from "../shared/dom";
+import { fromSafeHtml, h, keepingFocus, makeReachable, uniqueId } from "../shared/dom";
 import { comparer as strings } from "../strings";
 import type { CardData, Choice, Item } from "./protocol";
 
@@ -16,6 +16,7 @@ export interface PairHost {
 export class PairPanel {
   readonly element: HTMLElement;
   private readonly bar: HTMLElement;
+  private readonly prompt: HTMLElement;
   private readonly cards: HTMLElement;
   private readonly diff = h("div", { class: "rc-diff", hidden: true });
   private readonly shownAt = performance.now();
@@ -29,6 +30,7 @@ export class PairPanel {
     private readonly host: PairHost,
   ) {
     const hint = uniqueId("rlhf-compare-keys");
+    this.prompt = promptOf(item);
     this.cards = h("div", { class: "rc-cards" }, ...item.cards.map((card) => this.card(card)));
     this.bar = h(
       "div",
@@ -44,7 +46,7 @@ export class PairPanel {
     this.element = h(
       "div",
       { class: "rc-pair" },
-      promptOf(item),
+      this.prompt,
       h("div", { class: "rc-texts" }, this.cards, this.diff),
       this.bar,
       h("span", { id: hint, hidden: true }, strings.keysDescription),
@@ -90,29 +92,28 @@ export class PairPanel {
         diffView(left.text, right.text),
       );
     }
-    this.diff.hidden = !shown;
-    this.cards.hidden = shown;
+    const change = () => {
+      this.diff.hidden = !shown;
+      this.cards.hidden = shown;
+    };
+    keepingFocus(this.element, change, () => this.bar);
     this.measure();
   }
 
+  /** Read on in what is shown: both responses, or how they differ. */
   scroll(pages: number): void {
-    for (const body of this.bodies) {
-      body.scrollBy?.({ top: pages * body.clientHeight * 0.85 });
+    for (const text of this.diff.hidden ? this.bodies : [this.diff]) {
+      text.scrollBy?.({ top: pages * text.clientHeight * 0.85 });
     }
   }
 
   /** Text that scrolls must be reachable by keyboard; text that fits must not be a Tab stop. */
   measure(): void {
     this.bodies.forEach((body, index) => {
-      const letter = this.item.cards[index]?.letter ?? "";
-      if (body.scrollHeight > body.clientHeight + 1) {
-        body.tabIndex = 0;
-        body.setAttribute("role", "region");
-        body.setAttribute("aria-label", strings.bodyLabel(letter));
-      } else {
-        for (const name of ["tabindex", "role", "aria-label"]) body.removeAttribute(name);
-      }
+      makeReachable(body, strings.bodyLabel(this.item.cards[index]?.letter ?? ""));
     });
+    makeReachable(this.prompt, strings.prompt);
+    makeReachable(this.diff, strings.diffTitle);
   }
 
   private select(choice: Choice | null): void {
@@ -182,5 +183,5 @@ function promptOf(item: Item): HTMLElement {
       fromSafeHtml("rw-md", turn.html),
     );
   });
-  return h("div", { class: "rc-prompt", role: "group", "aria-label": strings.prompt }, ...turns);
+  return h("div", { class: "rc-prompt" }, ...turns);
 }

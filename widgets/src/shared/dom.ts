@@ -41,7 +41,7 @@ function keepsFocus(element: Element): boolean {
 
 /**
  * Change elements within `root`. If the focused one goes, or can hold the focus no more, the focus
- * goes to what `next` finds: else it falls out of the widget, and the next key is the notebook's.
+ * goes to what `next` finds, or to `root`: else it falls out of the widget, and the next key is the notebook's.
  */
 export function keepingFocus(
   root: HTMLElement,
@@ -53,7 +53,7 @@ export function keepingFocus(
   if (!before || (focusedIn(root) === before && keepsFocus(before))) return;
   // Taken out and put in again, it is as good as before.
   const target = root.contains(before) && keepsFocus(before) ? before : next();
-  if (target instanceof HTMLElement) target.focus({ preventScroll: true });
+  (target instanceof HTMLElement ? target : root).focus({ preventScroll: true });
 }
 
 /** Not `disabled`, which would take the focus from under the person's hands. */
