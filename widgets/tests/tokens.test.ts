@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import axe from "axe-core";
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import type { Traits } from "../src/shared/protocol";
 import tokens from "../src/tokens";
 import { glyphsOf, inWords } from "../src/tokens/glyphs";
 import { exact, rough, summary } from "../src/tokens/numbers";
@@ -56,8 +57,13 @@ class Screen {
   readonly root: HTMLElement;
   readonly leaked: string[] = [];
 
-  constructor(responses: Report[] = [report()], view: Partial<View> = {}) {
+  constructor(
+    responses: Report[] = [report()],
+    view: Partial<View> = {},
+    traits: Partial<Traits<View, Content, TokenEvent>> = {},
+  ) {
     this.model = new FakeModel<View, Content, TokenEvent>({
+      ...traits,
       content: { responses },
       view: { phase: "ready", shown: 0, figure: "log_ratio", ...view },
     });
@@ -444,6 +450,24 @@ describe("the view", () => {
     expect(screen.get(".tk-table-place").hidden).toBe(true);
   });
 
+  test("the table gives its focus to its button when it goes", () => {
+    screen.token(0).focus();
+    screen.press("t");
+    screen.get(".tk-table-place").focus();
+    screen.press("t");
+    expect(document.activeElement?.textContent).toBe("Show table");
+  });
+
+  test("the prompt is a Tab stop where it scrolls, and only there", () => {
+    expect(screen.get(".tk-prompt").hasAttribute("tabindex")).toBe(false);
+    Object.defineProperty(HTMLElement.prototype, "scrollHeight", {
+      value: 900,
+      configurable: true,
+    });
+    expect(new Screen().get(".tk-prompt").tabIndex).toBe(0);
+    Reflect.deleteProperty(HTMLElement.prototype, "scrollHeight");
+  });
+
   test("a long table comes in parts, and whole", async () => {
     const ids = Array.from({ length: 600 }, (_, index) => index);
     const column = ids.map(() => 0.5);
@@ -529,7 +553,64 @@ describe("several responses", () => {
     expect(screen.token(0).textContent).toBe("Yes");
     expect(document.activeElement).toBe(screen.token(1)); // where it was
     screen.press("p");
-    expect(screen.model.get("events").map((event) => event.shown)).toEqual([1, 0, 1]);
+    // Of what Python has not heard, the last alone is kept, under a number of its own.
+    expect(screen.model.get("events")).toMatchObject([{ shown: 1, seq: 3 }]);
+    const sent = screen.model.sent.map((events) => events.at(-1)?.shown);
+    expect(sent.filter((_, index) => index % 2)).toEqual([1, 0, 1]);
+  });
+
+  test("wait for nobody, so there are no words about waiting", () => {
+    vi.useFakeTimers();
+    const events = [
+      { seq: 4, id: "before", type: "show" as const, shown: 1, figure: "kl" as const },
+    ];
+    const screen = new Screen([report(), other], {}, { events, acked_seq: 3 });
+    expect(screen.message).toBe("");
+    vi.advanceTimersByTime(1500);
+    expect(screen.message).toBe("");
+    vi.useRealTimers();
+  });
+
+  test("are shown by a figure that they have, and it is said why", () => {
+    const screen = new Screen([report(), unscored()], { figure: "advantage" });
+    screen.token(1).click();
+    screen.press("n");
+    expect(screen.get(".tk-responses :checked").closest("label")?.textContent).toContain(
+      "Response 2",
+    );
+    expect(screen.get(".tk-left-out").hidden).toBe(false);
+    expect(screen.figure).toBe("Log-ratio");
+    expect(screen.message).toBe(
+      "policy@0 keeps no value role: lab.ppo() trains one. Log-ratio, response 2 of 2.",
+    );
+    expect(screen.model.get("events")).toMatchObject([{ shown: 1, figure: "log_ratio" }]);
+  });
+
+  test("take the focus along, wherever it is", () => {
+    const screen = new Screen([report(), unscored()], { figure: "advantage" });
+    screen.press("t");
+    screen.token(0).focus();
+    screen.press("t");
+    screen.get(".tk-table-place").focus();
+    screen.press("n");
+    expect(document.activeElement).toBe(screen.token(0));
+  });
+
+  test("take the focus from a figure that they do not have to the one that is shown", () => {
+    const screen = new Screen([report(), unscored()], { figure: "advantage" });
+    screen.get(".tk-controls :checked").focus();
+    screen.press("n");
+    expect(document.activeElement).toBe(screen.get(".tk-controls :checked"));
+    expect(screen.figure).toBe("Log-ratio");
+  });
+
+  test("keep the focus on their choice when others come", () => {
+    const screen = new Screen([report(), other]);
+    screen.get(".tk-responses :checked").focus();
+    screen.model.set("content", { responses: [report(), report(), other] });
+    expect(document.activeElement).toBe(screen.get(".tk-responses :checked"));
+    screen.model.set("view", { phase: "loading", shown: 0, figure: "kl" });
+    expect(document.activeElement).toBe(screen.root);
   });
 
   test("share one scale", () => {

@@ -1,6 +1,6 @@
 // One response: its prompt, its tokens, and the numbers beside them.
 
-import { fromSafeHtml, h } from "../shared/dom";
+import { fromSafeHtml, h, makeReachable } from "../shared/dom";
 import { tokens as strings } from "../strings";
 import { leftOut } from "./controls";
 import { Inspector } from "./inspector";
@@ -22,7 +22,10 @@ export class ResponsePanel {
     hidden: true,
   });
 
+  private readonly prompt: HTMLElement;
+
   constructor(private readonly report: Report) {
+    this.prompt = promptOf(report);
     this.inspector = new Inspector(report);
     this.text = new TokenText(report, { look: (index) => this.look(index) });
     this.spark = new Sparkline((index) => this.text.focus(index));
@@ -30,7 +33,7 @@ export class ResponsePanel {
       "div",
       { class: "tk-response" },
       leftOut(report),
-      promptOf(report),
+      this.prompt,
       h(
         "div",
         { class: "tk-body" },
@@ -40,6 +43,11 @@ export class ResponsePanel {
       this.tablePlace,
     );
     this.look(0);
+  }
+
+  /** After the layout changed. */
+  measure(): void {
+    makeReachable(this.prompt, strings.prompt);
   }
 
   paint(figure: Figure, range: number): void {
@@ -69,10 +77,5 @@ function promptOf(report: Report): HTMLElement {
       fromSafeHtml("rw-md", turn.html),
     ),
   );
-  const label = strings.prompt;
-  return h(
-    "div",
-    { class: "tk-prompt", role: "group", "aria-label": label, tabindex: 0 },
-    ...turns,
-  );
+  return h("div", { class: "tk-prompt" }, ...turns);
 }
