@@ -283,8 +283,57 @@ describe("the monitor", () => {
     screen.button("Older").click();
     screen.button("Older").click();
     expect(screen.text("tbody tr:last-child th")).toBe("1");
-    expect(screen.button("Older").disabled).toBe(true);
+    expect(screen.button("Older").getAttribute("aria-disabled")).toBe("true");
     expect(screen.root.querySelectorAll("tbody tr")).toHaveLength(3);
+  });
+
+  it("keeps the focus on the button that turned to the last page, which then does nothing", () => {
+    const steps = Array.from({ length: PAGE + 1 }, (_, i) => i + 1);
+    const screen = new Screen({ steps, values: { score: steps, rollout: steps, update: steps } });
+    screen.button("Table").click();
+    const older = screen.button("Older");
+    older.focus();
+    older.click();
+    expect(document.activeElement).toBe(older);
+    expect(older.disabled).toBe(false);
+    older.click();
+    expect(screen.text(".mo-pages span")).toBe("51 to 51 of 51, newest first");
+  });
+
+  it("keeps the focus in the widget when the button that stops goes", () => {
+    const screen = new Screen();
+    screen.button("Stop after this step").focus();
+    screen.show({ status: "finished" });
+    expect(document.activeElement).toBe(screen.button("Table"));
+  });
+
+  it("keeps the focus in the widget when the samples change under it", () => {
+    const sample = { before: null, before_version: "", now: "", step: 4, score: null };
+    const link = '<span class="rw-md-link" data-url="https://a.example/">a</span>';
+    const screen = new Screen({}, { samples: [{ ...sample, prompt: link }] });
+    screen.get(".mo-prompt button").focus();
+    screen.model.set("content", { ...CONTENT, samples: [{ ...sample, prompt: "b" }] });
+    expect(document.activeElement).toBe(screen.get("summary"));
+  });
+
+  it("has a table of the charts of another run, too", () => {
+    const screen = new Screen();
+    screen.button("Table").click();
+    const charts = CONTENT.charts.slice(0, 1);
+    screen.model.set("content", { ...CONTENT, charts });
+    expect(screen.root.querySelectorAll(".mo-table thead th")).toHaveLength(2);
+  });
+
+  it("has texts that scroll in reach of the keyboard", () => {
+    const sample = { prompt: "", before: null, before_version: "", step: 4, score: null };
+    const screen = new Screen({}, { samples: [{ ...sample, now: "<p>Long.</p><pre>x</pre>" }] });
+    const text = screen.get(".mo-text");
+    expect(text.hasAttribute("tabindex")).toBe(false);
+    Object.defineProperty(text, "scrollHeight", { value: 900 });
+    Object.defineProperty(screen.get("pre"), "scrollWidth", { value: 900 });
+    screen.get("details").dispatchEvent(new Event("toggle"));
+    expect([text.tabIndex, text.getAttribute("aria-label")]).toEqual([0, "Now, step 4"]);
+    expect(screen.get("pre").tabIndex).toBe(0);
   });
 
   it("tells an alarm once, in the words of the run", () => {
@@ -349,6 +398,16 @@ describe("the monitor", () => {
     expect(screen.button("Stop after this step").hidden).toBe(true);
     screen.show({ status: "failed" });
     expect(screen.text(".mo-status")).toContain("Ended by an error");
+  });
+
+  it("counts no seconds of a run that is over, and those of the next one", async () => {
+    const screen = new Screen();
+    screen.show({ status: "finished", seconds: 42, left: null });
+    await screen.pass();
+    expect(vi.getTimerCount()).toBe(0);
+    screen.show({ status: "running", seconds: 1 });
+    await screen.pass(2000);
+    expect(screen.text(".mo-time")).toBe("3 s so far");
   });
 
   it("leaves nothing behind when it ends", async () => {
