@@ -499,6 +499,59 @@ describe("details", () => {
     expect(screen.get(".rt-details-title").textContent).toBe("Response");
   });
 
+  it("of the row that was open before come with the acknowledgement alone", () => {
+    const screen = new TableScreen();
+    screen.row(1).click();
+    screen.detail("r1");
+    screen.press("Escape");
+    screen.row(1).click();
+    expect(screen.get(".rt-details").textContent).toContain("Loading");
+    // Python says what it said before: an equal value, which no host sends.
+    screen.acknowledge();
+    expect(screen.get(".rt-text-body").textContent).toBe("whole");
+    expect(screen.get(".rt-details").hasAttribute("aria-busy")).toBe(false);
+  });
+
+  it("keep the focus when they are read again under it", () => {
+    const screen = new TableScreen();
+    const html = '<span class="rw-md-link" data-url="https://a.example/">a</span>';
+    screen.row(1).click();
+    screen.detail("r1", { texts: [{ label: "Response", note: "", html }] });
+    screen.get(".rt-text-body button").focus();
+    screen.detail("r1");
+    expect(document.activeElement).toBe(screen.get(".rt-details"));
+  });
+
+  it("have code that scrolls in reach of the keyboard", () => {
+    Object.defineProperty(HTMLElement.prototype, "scrollWidth", { value: 900, configurable: true });
+    const screen = new TableScreen();
+    screen.row(1).click();
+    screen.detail("r1", { texts: [{ label: "Response", note: "", html: "<pre>x</pre>" }] });
+    Reflect.deleteProperty(HTMLElement.prototype, "scrollWidth");
+    expect(screen.get("pre").tabIndex).toBe(0);
+  });
+
+  it("are not opened by marking text, whose marks a shadow root keeps to itself", () => {
+    const screen = new TableScreen();
+    const host = document.createElement("div");
+    document.body.append(host);
+    const shadow = host.attachShadow({ mode: "open" });
+    shadow.append(screen.root);
+    const marked = { isCollapsed: false, toString: () => "some words" };
+    const scope = Object.assign(shadow, { getSelection: () => marked });
+    screen.row(2).dispatchEvent(new MouseEvent("click", { bubbles: true, detail: 1 }));
+    expect(screen.events).toEqual([]);
+    screen.row(2).focus();
+    const copy = Object.assign(new Event("copy", { bubbles: true, cancelable: true }), {
+      clipboardData: { setData: vi.fn() },
+    });
+    screen.row(2).dispatchEvent(copy);
+    expect(copy.defaultPrevented).toBe(false);
+    Object.assign(scope, { getSelection: () => ({ isCollapsed: true, toString: () => "" }) });
+    screen.row(2).dispatchEvent(new MouseEvent("click", { bubbles: true, detail: 1 }));
+    expect(screen.events).toMatchObject([{ type: "detail", row: "r2" }]);
+  });
+
   it("put facts in as text, and say what went wrong", () => {
     const screen = new TableScreen();
     screen.row(0).click();

@@ -1,6 +1,6 @@
 // One row, whole: its texts, and what is recorded of it.
 
-import { focusedIn, fromSafeHtml, h } from "../shared/dom";
+import { focusedIn, fromSafeHtml, h, keepingFocus, makePartsReachable } from "../shared/dom";
 import { tables as strings } from "../strings";
 import type { Detail, DetailText } from "./protocol";
 
@@ -60,8 +60,19 @@ export class Details {
     this.title.textContent = strings.title(detail.title);
     this.element.dataset.of = detail.title;
     this.element.setAttribute("aria-label", strings.details(detail.title));
-    this.body.replaceChildren(...(detail.error ? [errorOf(detail)] : partsOf(detail)));
+    const parts = detail.error ? [errorOf(detail)] : partsOf(detail);
+    keepingFocus(
+      this.element,
+      () => this.body.replaceChildren(...parts),
+      () => this.element,
+    );
     this.element.scrollTop = 0;
+    this.measure();
+  }
+
+  /** After the layout changed. */
+  measure(): void {
+    makePartsReachable(this.body);
   }
 }
 

@@ -1,7 +1,7 @@
 // The table widget. It holds no truth: of its own it has what is asked and not answered yet, the
 // words being typed, and which row is open.
 
-import { focusedIn, h, uniqueId } from "../shared/dom";
+import { focusedIn, h, selectionAt, uniqueId } from "../shared/dom";
 import { takesText } from "../shared/keys";
 import type { Unsent } from "../shared/queue";
 import { Widget, widgetModule } from "../shared/widget";
@@ -316,7 +316,7 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
 
   /** Copying with nothing selected copies the id of the row. */
   private copyId(event: ClipboardEvent): void {
-    const selected = String(globalThis.getSelection?.() ?? "");
+    const selected = String(selectionAt(this.root) ?? "");
     const { id } = this.grid;
     if (selected || !id || !this.grid.hasFocus || !event.clipboardData) return;
     event.clipboardData.setData("text/plain", id);
@@ -329,6 +329,7 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
   protected override resized(): void {
     this.reserved = 0;
     this.measure();
+    this.details.measure();
   }
 
   /** Room for rows never shrinks at one width, so that the pager stays where the hand is. */
