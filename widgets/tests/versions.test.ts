@@ -409,6 +409,29 @@ describe("new versions", () => {
     expect(screen.names).toContain("policy@7");
   });
 
+  it("keep the focus in the panel, or give it to the tree", () => {
+    const screen = start("policy@1");
+    screen.press("x");
+    screen.answer(view());
+    screen.button("What they write").focus();
+    const more = [...sample(), version("policy@7", "policy@5")];
+    screen.answer(view(), null, more);
+    expect(document.activeElement?.textContent).toBe("What they write");
+    screen.answer(view({ can_compare: false }));
+    expect(screen.focused).toBe("policy@1");
+  });
+
+  it("keep the focus when the tree goes, and when it comes back", () => {
+    const screen = start("policy@1");
+    screen.answer(view({ phase: "error" }), null, []);
+    expect(screen.root.contains(document.activeElement)).toBe(true);
+    screen.button("Try again").focus();
+    screen.answer(view({ phase: "error", undo: null }), null, []);
+    expect(document.activeElement).toBe(screen.button("Try again"));
+    screen.answer(view(), null, sample());
+    expect(screen.focused).toBe("policy@5");
+  });
+
   it("redraw only the rows that they change", () => {
     const screen = new Screen();
     const drawing = screen.row("policy@6").querySelector("svg");

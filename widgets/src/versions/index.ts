@@ -1,7 +1,7 @@
 // The tree of versions. It holds no truth and shows what Python says; what it has of its own are
 // the chosen row, the marked one, and the queue of unsent events.
 
-import { focusedIn, h, uniqueId } from "../shared/dom";
+import { focusedIn, h, keepingFocus, setDisabled, uniqueId } from "../shared/dom";
 import { Widget, widgetModule } from "../shared/widget";
 import { versions as strings } from "../strings";
 import { comparison, details } from "./details";
@@ -19,6 +19,7 @@ class Versions extends Widget<View, Content, TreeEvent> {
   private readonly tree = new VersionTree(this.keysId, (name, mark) => this.clicked(name, mark));
   private readonly panel = h("div", { class: "rv-panel", role: "region" });
   private readonly stage = h("div", { class: "rv-stage" }, this.tree.element, this.panel);
+  private readonly actions = h("div", { class: "rw-actions rv-actions" });
   private readonly closing = h("div", { class: "rw-closing", hidden: true });
   private readonly checkoutButton = this.button(strings.checkout, "rw-primary", "Enter C", () =>
     this.checkout(),
@@ -56,18 +57,17 @@ class Versions extends Widget<View, Content, TreeEvent> {
         this.summary,
         refresh,
       ),
-      h(
-        "div",
-        { class: "rw-actions rv-actions" },
-        this.checkoutButton,
-        this.compareButton,
-        this.undoButton,
-        this.backButton,
-        h("div", { class: "rw-hints", "aria-hidden": "true" }, ...hints),
-      ),
+      this.actions,
       this.stage,
       this.closing,
       h("div", { class: "rw-sr-only", id: this.keysId }, strings.keysDescription),
+    );
+    this.actions.append(
+      this.checkoutButton,
+      this.compareButton,
+      this.undoButton,
+      this.backButton,
+      h("div", { class: "rw-hints", "aria-hidden": "true" }, ...hints),
     );
     this.current = this.view.compared[1] ?? "";
     this.mark = this.view.compared[0] ?? null;
@@ -87,12 +87,19 @@ class Versions extends Widget<View, Content, TreeEvent> {
     const { view } = this;
     const isBare = view.phase === "empty" || (view.phase === "error" && this.all.length === 0);
     this.root.dataset.phase = view.phase;
-    this.stage.hidden = isBare;
-    this.closing.hidden = !isBare;
-    for (const element of this.main.querySelectorAll<HTMLElement>(".rv-actions")) {
-      element.hidden = isBare;
-    }
     this.summary.textContent = strings.summary(view.present, this.all.length);
+    keepingFocus(
+      this.root,
+      () => this.showStage(view, isBare),
+      () => (isBare ? this.closing.querySelector("button") : this.tree.row(this.current)),
+    );
+  }
+
+  /** The tree, or what stands in its place. */
+  private showStage(view: View, isBare: boolean): void {
+    this.stage.hidden = isBare;
+    this.actions.hidden = isBare;
+    this.closing.hidden = !isBare;
     if (isBare) this.showClosing(view);
     this.showTree(view);
   }
@@ -129,22 +136,17 @@ class Versions extends Widget<View, Content, TreeEvent> {
     const isPresent = present.includes(this.current);
     this.checkoutButton.setAttribute("aria-label", strings.checkoutName(this.current));
     const canCheckout = working === null && !isPresent && current !== undefined;
-    this.disable(this.checkoutButton, !canCheckout);
+    setDisabled(this.checkoutButton, !canCheckout);
     this.checkoutButton.toggleAttribute("data-ready", canCheckout);
     this.compareButton.textContent = this.mark ? strings.compareEnd : strings.compare;
     const { undo, back } = this.view;
     this.undoButton.textContent = undo ? strings.undoTo(undo) : strings.undo;
-    this.disable(this.undoButton, working !== null || !undo);
+    setDisabled(this.undoButton, working !== null || !undo);
     this.backButton.hidden = back.length === 0;
     this.backButton.textContent = strings.back(back);
-    this.disable(this.backButton, working !== null);
+    setDisabled(this.backButton, working !== null);
     this.askButton.hidden = !this.view.can_compare;
     this.showPanel(current, isPresent);
-  }
-
-  private disable(button: HTMLButtonElement, isDisabled: boolean): void {
-    // Not `disabled`: that would take the focus away from under the person's hands.
-    button.setAttribute("aria-disabled", String(isDisabled));
   }
 
   private stateOf(version: Version, working: string | null): RowState {
@@ -171,7 +173,11 @@ class Versions extends Widget<View, Content, TreeEvent> {
         ? details(current, this.all, isPresent, this.markButton)
         : [];
     this.panel.setAttribute("aria-label", pair ? strings.compare : strings.details.title);
-    this.panel.replaceChildren(...parts);
+    keepingFocus(
+      this.panel,
+      () => this.panel.replaceChildren(...parts),
+      () => this.tree.row(this.current),
+    );
     this.measure();
   }
 

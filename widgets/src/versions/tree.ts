@@ -123,15 +123,19 @@ export class VersionTree {
     return target instanceof Node && this.element.contains(target);
   }
 
+  row(name: string): HTMLElement | undefined {
+    return this.views.get(name)?.element;
+  }
+
   focus(name: string): void {
-    const row = this.views.get(name)?.element;
+    const row = this.row(name);
     row?.focus({ preventScroll: true });
     row?.scrollIntoView?.({ block: "nearest" });
   }
 
   /** Bring a row into the visible part, and move nothing but the tree. */
   reveal(name: string): void {
-    const row = this.views.get(name)?.element;
+    const row = this.row(name);
     if (!row) return;
     const { element } = this;
     const top = row.offsetTop;
