@@ -8,8 +8,11 @@ const list = (letters: readonly string[]): string =>
 
 export const shared = {
   saving: "Saving …",
+  /** @param count How many answers wait; 0 where all that waits takes answers back. */
   waiting: (count: number) =>
-    `The kernel is busy: ${count} ${count === 1 ? "answer waits" : "answers wait"} to be saved. ` +
+    (count === 0
+      ? "The kernel is busy. "
+      : `The kernel is busy: ${count} ${count === 1 ? "answer waits" : "answers wait"} to be saved. `) +
     "Keep this page open. If the kernel was restarted, run the cell again.",
   diffSame: "No word differs.",
   diffRemoved: (words: number) => `− ${words} ${words === 1 ? "word" : "words"}`,

@@ -2,8 +2,9 @@
 // yet on top; what it has of its own are the choice on the screen and the queue of unsent events.
 
 import { h, uniqueId } from "../shared/dom";
+import { isAnswer } from "../shared/undo";
 import { Widget, widgetModule } from "../shared/widget";
-import { comparer as strings } from "../strings";
+import { shared, comparer as strings } from "../strings";
 import { type Command, commandOf } from "./keys";
 import { Order } from "./order";
 import { type PairHost, PairPanel } from "./pair";
@@ -68,6 +69,11 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
       this.help,
     );
     this.showKeys(false);
+  }
+
+  protected override get waitWords() {
+    // An undo waits, too, but is no answer.
+    return { ...shared, waiting: () => shared.waiting(this.queue.pending.filter(isAnswer).length) };
   }
 
   // -------------------------------------------------------------------------------------- showing
