@@ -489,8 +489,20 @@ describe("five hundred versions", () => {
   }, 60_000);
 });
 
-it("ends without leaving a listener on the model", () => {
+it("says how long ago versions were made as time goes on", () => {
+  vi.useFakeTimers({ now: Date.parse("2026-03-02T12:00:30Z") });
+  const screen = new Screen();
+  expect(screen.row("policy@1").textContent).toContain("made just now");
+  vi.advanceTimersByTime(61_000);
+  expect(screen.row("policy@1").textContent).toContain("made 1 min ago");
+  vi.useRealTimers();
+});
+
+it("ends without leaving a listener on the model or a timer", () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   const screen = new Screen();
   screen.stop();
   expect(screen.model.listeners).toBe(0);
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
 });

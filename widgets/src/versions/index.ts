@@ -10,6 +10,8 @@ import { layout, type Row } from "./layout";
 import type { Content, MoveEvent, TreeEvent, TreeModel, Version, View } from "./protocol";
 import { type RowState, VersionTree } from "./tree";
 
+/** "1 min ago" is no longer true after that. */
+const AGE_MS = 60_000;
 /** How long the letters of a name may be apart. */
 const TYPING_MS = 700;
 
@@ -69,6 +71,8 @@ class Versions extends Widget<View, Content, TreeEvent> {
       this.backButton,
       h("div", { class: "rw-hints", "aria-hidden": "true" }, ...hints),
     );
+    const aging = setInterval(() => this.tree.age(Date.now()), AGE_MS);
+    this.onStop(() => clearInterval(aging));
     this.current = this.view.compared[1] ?? "";
     this.mark = this.view.compared[0] ?? null;
   }
