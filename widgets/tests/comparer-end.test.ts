@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { View } from "../src/comparer/protocol";
 import { PAIRS, pair, result, CompareScreen as Screen, view } from "./comparer-harness";
+import { overflow } from "./screen";
 
 describe("the lead", () => {
   it("says how far apart the two are and not which leads", () => {
@@ -164,13 +165,11 @@ describe("what it shows", () => {
   });
 
   it("has all that scrolls in reach of the keyboard", () => {
-    for (const name of ["scrollHeight", "scrollWidth"]) {
-      Object.defineProperty(HTMLElement.prototype, name, { value: 900, configurable: true });
-    }
+    const restore = overflow("scrollHeight", "scrollWidth");
     const wide = pair("one", ["<pre>x</pre>", "b"]);
     const screen = new Screen(view(), [wide]).focus();
     screen.press("d");
-    const stops = [".rc-prompt", ".rc-diff", ".rc-body", "pre"].map((part) => {
+    const stops = [".rw-prompt", ".rc-diff", ".rc-body", "pre"].map((part) => {
       return [screen.get(part).tabIndex, screen.get(part).getAttribute("aria-label")];
     });
     expect(stops).toEqual([
@@ -183,9 +182,7 @@ describe("what it shows", () => {
     screen.press("d");
     screen.get("pre").focus();
     expect(screen.press("ArrowRight", "2")).toEqual([false, true]);
-    for (const name of ["scrollHeight", "scrollWidth"]) {
-      Reflect.deleteProperty(HTMLElement.prototype, name);
-    }
+    restore();
     expect(screen.chosen).toEqual(["B"]);
   });
 

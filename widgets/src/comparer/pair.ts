@@ -1,9 +1,12 @@
 // The pair on the screen: the prompt, two responses, and which one is better.
 
 import { diffView } from "../shared/diff";
-import { fromSafeHtml, h, keepingFocus, makeReachable, uniqueId } from "../shared/dom";
-import { comparer as strings } from "../strings";
-import type { CardData, Choice, Item } from "./protocol";
+import { h, keepingFocus, makeReachable, uniqueId } from "../shared/dom";
+import { markdown } from "../shared/markdown";
+import { promptView } from "../shared/prompt";
+import type { CardData } from "../shared/protocol";
+import { shared, comparer as strings } from "../strings";
+import type { Choice, Item } from "./protocol";
 
 const CHOICES: readonly Choice[] = ["A", "tie", "B"];
 const KEYS: Record<Choice, string> = { A: "1", tie: "0", B: "2" };
@@ -30,7 +33,7 @@ export class PairPanel {
     private readonly host: PairHost,
   ) {
     const hint = uniqueId("rlhf-compare-keys");
-    this.prompt = promptOf(item);
+    this.prompt = promptView(item.turns);
     this.cards = h("div", { class: "rc-cards" }, ...item.cards.map((card) => this.card(card)));
     this.bar = h(
       "div",
@@ -112,7 +115,7 @@ export class PairPanel {
     this.bodies.forEach((body, index) => {
       makeReachable(body, strings.bodyLabel(this.item.cards[index]?.letter ?? ""));
     });
-    makeReachable(this.prompt, strings.prompt);
+    makeReachable(this.prompt, shared.prompt);
     makeReachable(this.diff, strings.diffTitle);
   }
 
@@ -131,10 +134,7 @@ export class PairPanel {
   }
 
   private card(card: CardData): HTMLElement {
-    const body = fromSafeHtml("rc-body rw-md", card.html);
-    if (!body.textContent?.trim() && !body.children.length) {
-      body.append(h("p", { class: "rw-muted" }, strings.emptyAnswer));
-    }
+    const body = markdown("rc-body", card.html);
     this.bodies.push(body);
     return h(
       "div",
@@ -170,18 +170,4 @@ export class PairPanel {
     this.buttons.set(choice, button);
     return button;
   }
-}
-
-function promptOf(item: Item): HTMLElement {
-  const single = item.turns.length === 1;
-  const turns = item.turns.map((turn) => {
-    const role = single ? strings.prompt : (strings.roles[turn.role] ?? turn.role);
-    return h(
-      "div",
-      { class: "rc-turn", "data-role": turn.role },
-      h("div", { class: "rc-role" }, role),
-      fromSafeHtml("rw-md", turn.html),
-    );
-  });
-  return h("div", { class: "rc-prompt" }, ...turns);
 }

@@ -2,10 +2,11 @@
 // It holds no truth: all it has of its own is where the person looks.
 
 import { h, keepingFocus, setDisabled, uniqueId } from "../shared/dom";
+import { duration } from "../shared/numbers";
 import { Widget, widgetModule } from "../shared/widget";
 import { monitor as strings } from "../strings";
 import { Chart } from "./chart";
-import { duration, written } from "./format";
+import { written } from "./format";
 import type { Alarm, Content, MonitorEvent, MonitorModel, Status, View } from "./protocol";
 import { Samples } from "./samples";
 import { Series } from "./series";

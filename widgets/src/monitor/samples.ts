@@ -1,6 +1,7 @@
 // Responses of the present step beside what the policy said before the run.
 
 import { fromSafeHtml, h, keepingFocus, makePartsReachable, makeReachable } from "../shared/dom";
+import { markdown } from "../shared/markdown";
 import { monitor as strings } from "../strings";
 import { written } from "./format";
 import type { Sample } from "./protocol";
@@ -59,10 +60,7 @@ function element(sample: Sample): HTMLElement {
 }
 
 function answer(label: string, html: string, score: string): HTMLElement {
-  const body = fromSafeHtml("mo-text rw-md", html);
-  if (!body.textContent?.trim() && !body.children.length) {
-    body.append(h("p", { class: "rw-muted" }, strings.emptyAnswer));
-  }
+  const body = markdown("mo-text", html);
   const told = score ? [h("span", { class: "mo-score" }, strings.score(score))] : [];
   return h("div", { class: "mo-answer" }, h("h4", {}, h("span", {}, label), ...told), body);
 }

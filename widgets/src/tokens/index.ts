@@ -1,7 +1,9 @@
 // The token view. It shows what Python computed; what it has of its own is the choice of what to
 // look at, of which it tells Python so that a page that is loaded again shows the same.
 
+import { closingView } from "../shared/closing";
 import { focusedIn, h, keepingFocus } from "../shared/dom";
+import { hintsView } from "../shared/hints";
 import { takesText } from "../shared/keys";
 import { Widget, widgetModule } from "../shared/widget";
 import { tokens as strings } from "../strings";
@@ -42,7 +44,6 @@ class Tokens extends Widget<View, Content, TokenEvent> {
 
   constructor(model: TokenModel) {
     super(model, "tokens", strings.widget);
-    const hints = strings.keys.map(([key, what]) => h("span", {}, h("kbd", {}, key), what));
     this.bench.append(
       h("div", { class: "tk-controls" }, this.figures.element, this.legend.element),
       this.responses,
@@ -53,7 +54,7 @@ class Tokens extends Widget<View, Content, TokenEvent> {
         { class: "rw-actions" },
         this.tableButton,
         this.copyButton,
-        h("div", { class: "rw-hints", "aria-hidden": "true" }, ...hints),
+        hintsView(strings.keys),
       ),
     );
     this.main.append(
@@ -159,10 +160,7 @@ class Tokens extends Widget<View, Content, TokenEvent> {
 
   private close(phase: "empty" | "loading" | "error"): void {
     this.readers.textContent = "";
-    const words = strings.closing[phase];
-    const code = words.code ? [" ", h("code", {}, words.code)] : [];
-    const text = h("p", {}, words.text, ...code);
-    this.closing.replaceChildren(h("div", { class: "rw-closing" }, h("h2", {}, words.title), text));
+    this.closing.replaceChildren(closingView(strings.closing[phase]));
   }
 
   // ------------------------------------------------------------------------------------ choosing

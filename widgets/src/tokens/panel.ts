@@ -1,7 +1,8 @@
 // One response: its prompt, its tokens, and the numbers beside them.
 
-import { fromSafeHtml, h, makeReachable } from "../shared/dom";
-import { tokens as strings } from "../strings";
+import { h, makeReachable } from "../shared/dom";
+import { promptView } from "../shared/prompt";
+import { shared, tokens as strings } from "../strings";
 import { leftOut } from "./controls";
 import { Inspector } from "./inspector";
 import type { Figure, Report } from "./protocol";
@@ -25,7 +26,7 @@ export class ResponsePanel {
   private readonly prompt: HTMLElement;
 
   constructor(private readonly report: Report) {
-    this.prompt = promptOf(report);
+    this.prompt = promptView(report.turns);
     this.inspector = new Inspector(report);
     this.text = new TokenText(report, { look: (index) => this.look(index) });
     this.spark = new Sparkline((index) => this.text.focus(index));
@@ -47,7 +48,7 @@ export class ResponsePanel {
 
   /** After the layout changed. */
   measure(): void {
-    makeReachable(this.prompt, strings.prompt);
+    makeReachable(this.prompt, shared.prompt);
   }
 
   paint(figure: Figure, range: number): void {
@@ -66,16 +67,4 @@ export class ResponsePanel {
     this.inspector.look(index);
     this.spark.look(index);
   }
-}
-
-function promptOf(report: Report): HTMLElement {
-  const turns = report.turns.map((turn) =>
-    h(
-      "div",
-      { class: "tk-turn" },
-      h("div", { class: "tk-role" }, strings.roles[turn.role] ?? turn.role),
-      fromSafeHtml("rw-md", turn.html),
-    ),
-  );
-  return h("div", { class: "tk-prompt" }, ...turns);
 }

@@ -1,7 +1,10 @@
 // The tree of versions. It holds no truth and shows what Python says; what it has of its own are
 // the chosen row, the marked one, and the queue of unsent events.
 
+import { closingView } from "../shared/closing";
 import { focusedIn, h, keepingFocus, setDisabled, uniqueId } from "../shared/dom";
+import { hintsView } from "../shared/hints";
+import { Reserve } from "../shared/reserve";
 import { Widget, widgetModule } from "../shared/widget";
 import { versions as strings } from "../strings";
 import { comparison, details } from "./details";
@@ -20,9 +23,10 @@ class Versions extends Widget<View, Content, TreeEvent> {
   private readonly keysId = uniqueId("rv-keys");
   private readonly tree = new VersionTree(this.keysId, (name, mark) => this.clicked(name, mark));
   private readonly panel = h("div", { class: "rv-panel", role: "region" });
+  private readonly panelRoom = new Reserve(this.panel);
   private readonly stage = h("div", { class: "rv-stage" }, this.tree.element, this.panel);
   private readonly actions = h("div", { class: "rw-actions rv-actions" });
-  private readonly closing = h("div", { class: "rw-closing", hidden: true });
+  private readonly closing = h("div", { hidden: true });
   private readonly checkoutButton = this.button(strings.checkout, "rw-primary", "Enter C", () =>
     this.checkout(),
   );
@@ -43,14 +47,12 @@ class Versions extends Widget<View, Content, TreeEvent> {
   private mark: string | null = null;
   private typed = "";
   private typedAt = 0;
-  private panelHeight = 0;
 
   constructor(model: TreeModel) {
     super(model, "versions", strings.widget);
     const refresh = this.button(strings.refresh, "rv-refresh", "", () => this.refresh());
     this.undoButton.title = strings.undoHint;
     this.backButton.title = strings.backHint;
-    const hints = strings.keys.map(([key, what]) => h("span", {}, h("kbd", {}, key), what));
     this.main.append(
       h(
         "header",
@@ -69,7 +71,7 @@ class Versions extends Widget<View, Content, TreeEvent> {
       this.compareButton,
       this.undoButton,
       this.backButton,
-      h("div", { class: "rw-hints", "aria-hidden": "true" }, ...hints),
+      hintsView(strings.keys),
     );
     const aging = setInterval(() => this.tree.age(Date.now()), AGE_MS);
     this.onStop(() => clearInterval(aging));
@@ -182,37 +184,26 @@ class Versions extends Widget<View, Content, TreeEvent> {
       () => this.panel.replaceChildren(...parts),
       () => this.tree.row(this.current),
     );
-    this.measure();
+    this.panelRoom.keep();
   }
 
   private showClosing(view: View): void {
     if (view.phase === "error") {
       const again = this.button(strings.error.again, "", "", () => this.refresh());
-      this.closing.replaceChildren(h("h2", {}, strings.error.title), again);
+      this.closing.replaceChildren(closingView(strings.error, again));
       return;
     }
-    const words = strings.empty;
-    const steps = words.steps.map(([code, what]) =>
+    const steps = strings.empty.steps.map(([code, what]) =>
       h("li", {}, h("code", {}, code), h("span", { class: "rw-muted" }, ` → ${what}`)),
     );
+    const end = h("p", { class: "rw-muted" }, strings.empty.end);
     this.closing.replaceChildren(
-      h("h2", {}, words.title),
-      h("p", {}, words.text),
-      h("ol", { class: "rv-steps" }, ...steps),
-      h("p", { class: "rw-muted" }, words.end),
+      closingView(strings.empty, h("ol", { class: "rv-steps" }, ...steps), end),
     );
-  }
-
-  /** The panel never shrinks at one width, so that what stands below it stays there. */
-  private measure(): void {
-    if (this.panelHeight === 0) this.panel.style.minHeight = "";
-    this.panelHeight = Math.max(this.panelHeight, this.panel.offsetHeight);
-    this.panel.style.minHeight = this.panelHeight ? `${this.panelHeight}px` : "";
   }
 
   protected override resized(): void {
-    this.panelHeight = 0;
-    this.measure();
+    this.panelRoom.reset();
     this.tree.reveal(this.current);
   }
 

@@ -1,10 +1,11 @@
 // The tree itself: rows with a graph, one Tab stop, and what a screen reader is told of each row.
 
 import { h } from "../shared/dom";
+import type { Interval } from "../shared/protocol";
 import { versions as strings } from "../strings";
 import { ago, interval, moment, number } from "./figures";
 import { isReward, type Row } from "./layout";
-import type { Interval, Version } from "./protocol";
+import type { Version } from "./protocol";
 import { graph, graphWidth, ruler } from "./svg";
 
 /** What of a row may change while the versions stay what they are. */
