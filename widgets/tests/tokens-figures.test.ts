@@ -137,7 +137,9 @@ describe("the scale", () => {
 });
 
 describe("colours", () => {
-  const css = readFileSync("src/tokens/index.css", "utf-8");
+  const css = ["index", "text"]
+    .map((name) => readFileSync(`src/tokens/${name}.css`, "utf-8"))
+    .join("\n");
   const block = (selector: string) => css.split(`${selector} {`)[1]?.split("}")[0] ?? "";
   const colour = (rules: string, name: string) =>
     new RegExp(`--${name}:\\s*(#[0-9a-f]+)`).exec(rules)?.[1] ?? "";

@@ -8,15 +8,14 @@ import { Reserve } from "../shared/reserve";
 import { Widget, widgetModule } from "../shared/widget";
 import { versions as strings } from "../strings";
 import { comparison, details } from "./details";
-import { type Command, commandOf, find, matches } from "./keys";
+import { type Command, commandOf, find } from "./keys";
 import { layout, type Row } from "./layout";
 import type { Content, MoveEvent, TreeEvent, TreeModel, Version, View } from "./protocol";
 import { type RowState, VersionTree } from "./tree";
+import { Typing } from "./typing";
 
 /** "1 min ago" is no longer true after that. */
 const AGE_MS = 60_000;
-/** How long the letters of a name may be apart. */
-const TYPING_MS = 700;
 
 class Versions extends Widget<View, Content, TreeEvent> {
   private readonly summary = h("div", { class: "rv-summary rw-muted" });
@@ -45,8 +44,7 @@ class Versions extends Widget<View, Content, TreeEvent> {
   private panelShown = "";
   private current = "";
   private mark: string | null = null;
-  private typed = "";
-  private typedAt = 0;
+  private readonly typing = new Typing();
 
   constructor(model: TreeModel) {
     super(model, "versions", strings.widget);
@@ -344,23 +342,15 @@ class Versions extends Widget<View, Content, TreeEvent> {
     if (name) this.choose(name);
   }
 
+  private get names(): string[] {
+    return this.rows.map((row) => row.version.name);
+  }
+
   private typeahead(text: string): void {
-    this.typed = this.isTyping ? this.typed + text : text;
-    this.typedAt = Date.now();
-    const names = this.rows.map((row) => row.version.name);
-    const index = find(names, names.indexOf(this.current), this.typed);
+    const typed = this.typing.add(text);
+    const index = find(this.names, this.names.indexOf(this.current), typed);
     if (index >= 0) this.chooseRow(index);
-    else this.tell(strings.notFound(this.typed));
-  }
-
-  private get isTyping(): boolean {
-    return this.typed !== "" && Date.now() - this.typedAt < TYPING_MS;
-  }
-
-  /** "c" goes on with "poli"; after "12" it is a command, however fast it comes. */
-  private belongsToName(key: string): boolean {
-    const typed = this.typed + key.toLowerCase();
-    return this.isTyping && this.rows.some((row) => matches(row.version.name, typed));
+    else this.tell(strings.notFound(typed));
   }
 
   // ---------------------------------------------------------------------------------------- keys
@@ -368,7 +358,7 @@ class Versions extends Widget<View, Content, TreeEvent> {
   protected override onKey(event: KeyboardEvent): void {
     const target = event.target;
     const inTree = this.tree.contains(target) || target === this.root;
-    const command = commandOf(event, this.belongsToName(event.key));
+    const command = commandOf(event, this.typing.goesOn(event.key, this.names));
     if (!command || this.stage.hidden) return;
     const everywhere = ["checkout", "compare", "undo", "back", "escape"].includes(command.name);
     const onButton = target instanceof Element && target.closest("button") !== null;
@@ -380,7 +370,7 @@ class Versions extends Widget<View, Content, TreeEvent> {
   }
 
   private run(command: Command): void {
-    if (command.name !== "type") this.typed = "";
+    if (command.name !== "type") this.typing.end();
     const at = this.rows.findIndex((row) => row.version.name === this.current);
     if (command.name === "step") this.step(command.by);
     else if (command.name === "edge") this.chooseRow(command.last ? this.rows.length - 1 : 0);
