@@ -44,31 +44,31 @@ _SENTENCES = (
 )
 
 
-def open_lab(folder: str) -> rl.Lab:
-    """The lab, made if it is not there; the last response is a hostile one."""
+def open_lab(folder: str, *, hostile: bool = True) -> rl.Lab:
+    """The lab, made if it is not there; with `hostile`, so is the last prompt and response."""
     lab = rl.Lab(folder, progress=False)
     if lab.prompts:
         return lab
     draw = random.Random(7)
     for number in range(PROMPTS):
-        _add(lab, number, draw)
+        _add(lab, number, draw, EVIL if hostile and number == PROMPTS - 1 else "")
     return lab
 
 
-def _add(lab: rl.Lab, number: int, draw: random.Random) -> None:
+def _add(lab: rl.Lab, number: int, draw: random.Random, evil: str) -> None:
     text = MERGE_PROMPT if number == PROMPTS - 2 else draw.choice(_QUESTIONS)
     prompt = Prompt(
         messages=(
             Message(role="system", content=f"You are assistant {number}."),
-            Message(role="user", content=EVIL if number == PROMPTS - 1 else text),
+            Message(role="user", content=evil or text),
         ),
         split="heldout" if number % 5 == 0 else "train",
         source=draw.choice(("starter", "mail.jsonl")),
         tags=("question", "short")[: draw.randint(0, 2)],
     )
     answers = [_response(prompt, number * PER_PROMPT + n, draw) for n in range(PER_PROMPT)]
-    if number == PROMPTS - 1:
-        answers[-1] = replace(answers[-1], text=EVIL)
+    if evil:
+        answers[-1] = replace(answers[-1], text=evil)
     if number == PROMPTS - 2:
         answers = [replace(a, text=t) for a, t in zip(answers, (*MERGE_ANSWERS, ""), strict=False)]
     lab.store.add_prompts([prompt])
@@ -120,4 +120,4 @@ def shown(folder: str, *, hostile: bool = False) -> TableBrowser:
 
 def picture() -> TableBrowser:
     """What the pictures show."""
-    return TableBrowser(open_lab(tempfile.mkdtemp()).responses)
+    return TableBrowser(open_lab(tempfile.mkdtemp(), hostile=False).responses)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +27,7 @@ HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
 class PretendedRun:
     """Steps that only pass time, told to a monitor as a PPO run tells them."""
 
-    def __init__(self, steps: int = 24):
+    def __init__(self, steps: int = 24, clock: Callable[[], float] = time.monotonic):
         self.steps = steps
         self.done = 0
         self.stopped = False
@@ -36,6 +37,7 @@ class PretendedRun:
             on_stop=self.stop,
             stop_note=NOTE,
             phases=PPO_PHASES,
+            clock=clock,
         )
 
     def stop(self) -> None:
@@ -84,11 +86,11 @@ def figures(n: int) -> dict[str, float]:
     }
 
 
-def samples(step: int) -> list[TrainingSample]:
+def samples(step: int, more: str = HOSTILE) -> list[TrainingSample]:
     return [
         TrainingSample(
             prompt="Why is the sky blue?",
-            before="The sky is blue because it is. " + HOSTILE,
+            before=f"The sky is blue because it is. {more}",
             before_version="policy@0",
             now="Air scatters *blue* light more than red, by $1/\\lambda^4$.",
             step=step,
@@ -121,8 +123,17 @@ def ongoing() -> PretendedRun:
 
 
 def picture() -> MonitorState:
-    """What the pictures show: a run that has raised an alarm."""
-    return PretendedRun().run(until=20).state
+    """What the pictures show: a run that has raised an alarm, after some ten minutes."""
+    now = 0.0
+    run = PretendedRun(clock=lambda: now)
+    run.state.started(done=0, total=run.steps)
+    for number in range(1, 21):
+        told = figures(number)
+        now += sum(told[name] for name in told if name.startswith("seconds"))
+        run.step()
+    run.state.show(samples(run.done, more=""))
+    time.sleep(0.5)  # of changes that come fast, the last is told a moment later
+    return run.state
 
 
 def wait_for(path: str) -> None:

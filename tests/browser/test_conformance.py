@@ -57,6 +57,7 @@ def test_a_widget_can_be_read_by_all(host: Host, case: Case, theme, tmp_path):
     host.use_theme(theme)
     root = host.show(case, tmp_path)
     expect(root).to_have_attribute("data-theme", theme)
+    expect(root).to_have_css("color-scheme", theme)
     assert checks.violations(root) == []
     host.use_theme("light")
 

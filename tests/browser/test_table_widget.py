@@ -78,6 +78,9 @@ def test_rows_are_cards_where_there_is_little_room(in_jupyterlab):
         0, 0, 0, 0,
     ]  # fmt: skip
     assert violations(in_jupyterlab) == []
+    in_jupyterlab.get_by_role("searchbox").fill("in no row")
+    expect(in_jupyterlab.locator(".rw-closing")).to_be_visible()
+    expect(in_jupyterlab.locator(".rt-table")).to_be_hidden()
 
 
 def test_a_person_looks_through_a_table_in_panel(panel: Host, tmp_path):

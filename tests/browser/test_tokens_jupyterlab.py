@@ -4,7 +4,6 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.jupyter import ROOT, START_SECONDS
-from tests.browser.test_tables_jupyterlab import change_theme
 
 pytestmark = pytest.mark.browser
 
@@ -128,12 +127,12 @@ def test_a_page_loaded_again_shows_the_same_response_by_the_same_figure(widget, 
     expect(widget.locator(".tk-about")).to_contain_text("response-2")
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_every_token_is_readable_and_axe_has_no_complaint(widget, theme):
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_token_is_readable_and_axe_has_no_complaint(widget, lab, theme):
     page = widget.page
-    change_theme(page, theme)
+    lab.use_theme(theme)
     try:
-        expect(widget).to_have_attribute("data-theme", theme.split()[1].lower())
+        expect(widget).to_have_attribute("data-theme", theme)
         for key in "14":
             widget.get_by_role("option").first.focus()
             page.keyboard.press(key)
@@ -143,7 +142,7 @@ def test_every_token_is_readable_and_axe_has_no_complaint(widget, theme):
         page.keyboard.press("t")
         assert complaints(page) == []
     finally:
-        change_theme(page, "JupyterLab Light")
+        lab.use_theme("light")
 
 
 def test_what_a_model_printed_runs_nothing_and_turns_nothing(widget):

@@ -16,6 +16,8 @@ def test_a_person_compares_checks_out_and_goes_back(host: Host, tmp_path):
     row(tree, "policy@2").click()
     press(tree, "x")
     expect(tree.locator(".rv-outcome")).to_contain_text("policy@5 won 0.58 [0.50, 0.66]")
+    # While Python reads what the two wrote, it takes no other version.
+    expect(tree).to_have_attribute("aria-busy", "false")
     press(tree, "Escape", "ArrowUp", "ArrowDown", "Enter")
     expect(message(tree)).to_contain_text("Present now: policy@2 with reward@1.")
     expect(row(tree, "policy@2")).to_be_focused()

@@ -7,9 +7,8 @@ from playwright.sync_api import Locator, expect
 
 from rlhf_lab.store import PreferenceStore
 from tests.browser.accessibility import violations
+from tests.browser.checks import KEYMAP
 from tests.browser.jupyter import Notebook
-from tests.browser.test_ranker_jupyterlab import KEYS
-from tests.browser.test_tables_jupyterlab import change_theme
 
 pytestmark = pytest.mark.browser
 
@@ -96,7 +95,7 @@ def test_no_key_typed_in_the_widget_reaches_the_notebook(notebook, tree):
     focusable = tree.locator("button:visible, [tabindex='0']:visible")
     for index in range(focusable.count()):
         focusable.nth(index).focus()
-        for key in KEYS:
+        for key in KEYMAP:
             press(tree, *key.split(" "))
     assert notebook.commands() == []
     assert notebook.state() == before
@@ -115,9 +114,9 @@ def test_a_reloaded_page_shows_what_is_so(notebook, tree, database):
     assert present(database) == ["policy@5", "reward@2"]
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_is_accessible_in_both_themes_and_at_any_width(notebook, tree, theme):
-    change_theme(notebook.page, theme)
+    notebook.use_theme(theme)
     for width in (1200, 700, 360):
         tree.evaluate("(e, width) => { e.parentElement.style.width = `${width}px`; }", width)
         row(tree, "policy@2").click()
@@ -128,7 +127,7 @@ def test_it_is_accessible_in_both_themes_and_at_any_width(notebook, tree, theme)
         press(tree, "Escape")
         row(tree, "reward@1").click()
         assert violations(notebook.page, ".rlhf-versions") == []
-    change_theme(notebook.page, "JupyterLab Light")
+    notebook.use_theme("light")
 
 
 def test_five_hundred_versions_are_quick(open_cells, database):

@@ -1,15 +1,24 @@
 // Every word the front end shows, in one place; one object for each widget, so that a bundle holds
 // its own words alone.
 
+import { percent, signed } from "./shared/numbers";
+import type { Interval } from "./shared/protocol";
+
 const list = (letters: readonly string[]): string =>
   letters.length < 2
     ? letters.join("")
     : `${letters.slice(0, -1).join(", ")} and ${letters.at(-1) ?? ""}`;
 
 export const shared = {
+  prompt: "Prompt",
+  roles: { system: "System", user: "User", assistant: "Assistant" } as Record<string, string>,
+  emptyAnswer: "(empty response)",
   saving: "Saving …",
+  /** @param count How many answers wait; 0 where all that waits takes answers back. */
   waiting: (count: number) =>
-    `The kernel is busy: ${count} ${count === 1 ? "answer waits" : "answers wait"} to be saved. ` +
+    (count === 0
+      ? "The kernel is busy. "
+      : `The kernel is busy: ${count} ${count === 1 ? "answer waits" : "answers wait"} to be saved. `) +
     "Keep this page open. If the kernel was restarted, run the cell again.",
   diffSame: "No word differs.",
   diffRemoved: (words: number) => `− ${words} ${words === 1 ? "word" : "words"}`,
@@ -236,28 +245,17 @@ export const ranker = {
   error: { title: "The next item could not be read" },
 } as const;
 
-const percent = (share: number): string => `${Math.round(share * 100)}%`;
-
-interface Rate {
-  estimate: number;
-  low: number;
-  high: number;
-  n: number;
-}
-
 export const comparer = {
   widget: "Compare two versions",
   title: "Which response is better?",
   titleAtEnd: "Which version is better?",
   rule: "You do not see which version wrote which.",
-  lead: ({ estimate, low, high, n }: Rate) =>
+  lead: ({ estimate, low, high, n }: Interval) =>
     estimate === 0.5
       ? `Neither leads after ${n}: 50% [${Math.round(low * 100)}, ${Math.round(high * 100)}]`
       : `One of the two leads after ${n}: ` +
         `${percent(estimate)} [${Math.round(low * 100)}, ${Math.round(high * 100)}]`,
   progress: "Progress",
-  prompt: "Prompt",
-  roles: { system: "System", user: "User", assistant: "Assistant" } as Record<string, string>,
   position: (position: number, total: number) => `${position} of ${total}`,
   positionLong: (position: number, total: number) => `Pair ${position} of ${total}`,
   question: "Which is better, A or B?",
@@ -265,7 +263,6 @@ export const comparer = {
   badges: { better: "better", tie: "tie" },
   cardLabel: (letter: string) => `Response ${letter}`,
   bodyLabel: (letter: string) => `Text of response ${letter}`,
-  emptyAnswer: "(empty response)",
   submit: "Submit",
   skip: "Skip",
   undo: "Undo",
@@ -326,12 +323,12 @@ export const comparer = {
   prefers: (name: string) => `${name} better`,
   tied: "ties",
   skipped: "skipped",
-  scaleLabel: (name: string, { estimate, low, high }: Rate) =>
+  scaleLabel: (name: string, { estimate, low, high }: Interval) =>
     `Win rate of ${name}: ${percent(estimate)}, 95% interval ${percent(low)} to ${percent(high)}`,
   meaning: (
     unclear: boolean,
     name: string,
-    { estimate, low, high, n }: Rate,
+    { estimate, low, high, n }: Interval,
     needed: number | null,
   ) => {
     const rate = `${name} wins ${percent(estimate)} of ${n} pairs, with a 95% interval from ${percent(low)} to ${percent(high)}`;
@@ -381,9 +378,6 @@ interface TokenResponse {
   score: number | null;
   ids: readonly number[];
 }
-
-const signed = (value: number, digits: number): string =>
-  `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
 
 export const tokens = {
   widget: "Tokens of a response",
@@ -436,8 +430,6 @@ export const tokens = {
     `${written_by ? `, written by ${written_by}` : ""}` +
     `${ended ? "" : ", cut off before its end"}` +
     `${score === null ? "" : `, score ${signed(score, 3)}`}.`,
-  prompt: "Prompt",
-  roles: { system: "System", user: "Prompt", assistant: "Assistant" } as Record<string, string>,
   text: "Tokens of the response",
   inspector: "Numbers of the token",
   place: (position: number, total: number) => `${position} of ${total}`,
@@ -500,7 +492,6 @@ export const versions = {
   widget: "Versions",
   title: "Versions",
   tree: "Versions, oldest first",
-  none: "–",
   now: "just now",
   ago: (count: number, unit: "minute" | "hour" | "day") =>
     `${count} ${unit === "minute" ? "min" : unit === "hour" ? "h" : count === 1 ? "day" : "days"} ago`,
@@ -712,7 +703,6 @@ export const monitor = {
   when: (first: number, last: number, times: number) =>
     times === 1 ? `step ${first}` : `steps ${first} to ${last}, ${times} times`,
   target: (value: string) => `target ${value}`,
-  noValue: "–",
   look: "Values at",
   at: (step: number, latest: boolean) => (latest ? `step ${step}, the latest` : `step ${step}`),
   none: "No step yet",
@@ -727,5 +717,4 @@ export const monitor = {
   before: (version: string) => `Before, ${version}`,
   now: (step: number) => `Now, step ${step}`,
   score: (value: string) => `score ${value}`,
-  emptyAnswer: "(empty response)",
 } as const;

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { View } from "../src/comparer/protocol";
 import { PAIRS, pair, result, CompareScreen as Screen, view } from "./comparer-harness";
+import { overflow } from "./screen";
 
 describe("the lead", () => {
   it("says how far apart the two are and not which leads", () => {
@@ -141,6 +142,48 @@ describe("what it shows", () => {
     screen.press("d");
     expect(screen.get(".rc-cards").hidden).toBe(false);
     expect(screen.get(".rc-diff").hidden).toBe(true);
+  });
+
+  it("reads on in the differences while they are shown, and in both responses else", () => {
+    const screen = new Screen().focus();
+    const scrolled: string[] = [];
+    Element.prototype.scrollBy = function (this: Element) {
+      scrolled.push(this.className.split(" ")[0] ?? "");
+    } as typeof Element.prototype.scrollBy;
+    screen.press(" ", "d", " ");
+    Reflect.deleteProperty(Element.prototype, "scrollBy");
+    expect(scrolled).toEqual(["rc-body", "rc-body", "rc-diff"]);
+  });
+
+  it("keeps the focus when the text that has it gives way to the differences", () => {
+    const screen = new Screen();
+    const body = screen.get(".rc-body");
+    body.tabIndex = 0;
+    body.focus();
+    screen.press("d");
+    expect(document.activeElement).toBe(screen.get(".rc-bar"));
+  });
+
+  it("has all that scrolls in reach of the keyboard", () => {
+    const restore = overflow("scrollHeight", "scrollWidth");
+    const wide = pair("one", ["<pre>x</pre>", "b"]);
+    const screen = new Screen(view(), [wide]).focus();
+    screen.press("d");
+    const stops = [".rw-prompt", ".rc-diff", ".rc-body", "pre"].map((part) => {
+      return [screen.get(part).tabIndex, screen.get(part).getAttribute("aria-label")];
+    });
+    expect(stops).toEqual([
+      [0, "Prompt"],
+      [0, "From A to B"],
+      [0, "Text of response A"],
+      [0, null],
+    ]);
+    // In wide code arrows scroll; they choose nothing.
+    screen.press("d");
+    screen.get("pre").focus();
+    expect(screen.press("ArrowRight", "2")).toEqual([false, true]);
+    restore();
+    expect(screen.chosen).toEqual(["B"]);
   });
 
   it("puts texts into the differences as text", () => {

@@ -3,7 +3,7 @@
 import comparer from "../src/comparer";
 import type { ComparerEvent, Content, Item, Result, View } from "../src/comparer/protocol";
 import type { Notice, Traits } from "../src/shared/protocol";
-import { FakeModel } from "./harness";
+import { WidgetScreen } from "./screen";
 
 export function pair(
   key: string,
@@ -48,66 +48,22 @@ export function result(changes: Partial<Result> = {}): Result {
   };
 }
 
-export class CompareScreen {
-  readonly model: FakeModel<View, Content, ComparerEvent>;
-  readonly root: HTMLElement;
-  readonly stop: () => void;
-  readonly leaked: string[] = [];
-
+export class CompareScreen extends WidgetScreen<View, Content, ComparerEvent> {
   constructor(
     start: View = view(),
     items: Item[] = PAIRS,
     traits: Partial<Traits<View, Content, ComparerEvent>> = {},
   ) {
-    this.model = new FakeModel({ view: start, content: { items }, ...traits });
-    const notebook = document.createElement("div");
-    document.body.replaceChildren(notebook);
-    for (const type of ["keydown", "keypress", "keyup"]) {
-      notebook.addEventListener(type, (event) => this.leaked.push((event as KeyboardEvent).key));
-    }
-    this.stop = comparer.render({ model: this.model, el: notebook });
-    this.root = this.find(notebook, ".rlhf-comparer");
+    super(comparer, { view: start, content: { items }, ...traits });
   }
 
-  find(within: HTMLElement, selector: string): HTMLElement {
-    const found = within.querySelector<HTMLElement>(selector);
-    if (!found) throw new Error(`nothing matches ${selector}`);
-    return found;
-  }
-
-  get(selector: string): HTMLElement {
-    return this.find(this.root, selector);
-  }
-
-  all(selector: string): HTMLElement[] {
-    return [...this.root.querySelectorAll<HTMLElement>(selector)];
-  }
-
-  button(label: string): HTMLElement {
-    const found = this.all("button").find((button) => button.textContent?.endsWith(label));
-    if (!found) throw new Error(`no button ${label}`);
-    return found;
+  protected override isLabelled(button: HTMLButtonElement, label: string): boolean {
+    return button.textContent?.endsWith(label) ?? false;
   }
 
   focus(): this {
     this.get(".rc-bar").focus();
     return this;
-  }
-
-  press(...keys: (string | KeyboardEventInit)[]): boolean[] {
-    return keys.map((key) => {
-      const init = typeof key === "string" ? { key } : key;
-      const target = document.activeElement ?? document.body;
-      const options = { bubbles: true, cancelable: true, ...init };
-      const handled = !target.dispatchEvent(new KeyboardEvent("keydown", options));
-      target.dispatchEvent(new KeyboardEvent("keypress", options));
-      target.dispatchEvent(new KeyboardEvent("keyup", options));
-      return handled;
-    });
-  }
-
-  get events(): ComparerEvent[] {
-    return this.model.get("events");
   }
 
   get said(): string[] {
@@ -119,15 +75,7 @@ export class CompareScreen {
   }
 
   get prompt(): string {
-    return this.get(".rc-prompt").textContent ?? "";
-  }
-
-  get message(): string {
-    return this.get(".rw-message").textContent ?? "";
-  }
-
-  get announced(): string {
-    return this.get("[role=status]").textContent ?? "";
+    return this.get(".rw-prompt").textContent ?? "";
   }
 
   get chosen(): string[] {

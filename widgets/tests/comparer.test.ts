@@ -130,7 +130,23 @@ describe("ahead of the kernel", () => {
     screen.press("2", "Enter");
     vi.advanceTimersByTime(1000);
     expect(screen.message).toContain("The kernel is busy: 2 answers wait");
+    screen.press("u");
+    vi.advanceTimersByTime(1000);
+    expect(screen.message).toContain("The kernel is busy: 2 answers wait");
     vi.useRealTimers();
+  });
+
+  it("shows the next pair where a page loaded again does not know the one taken back", () => {
+    const undo = { seq: 8, id: "undo-8", type: "undo" as const, item: "two" };
+    const start = view({ answered: ["gone"], progress: { done: 1, total: 5 } });
+    const screen = new Screen(start, PAIRS, { events: [undo], acked_seq: 7 }).focus();
+    expect(screen.prompt).toContain("Prompt one");
+    screen.answer(
+      view({ back: { item: "gone", event: "undo-8" }, progress: { done: 0, total: 5 } }),
+      null,
+      [pair("gone"), ...PAIRS],
+    );
+    expect(screen.prompt).toContain("Prompt gone");
   });
 
   it("waits where all that was handed out is answered and more is to come", () => {

@@ -47,7 +47,12 @@ describe("an address", () => {
     ["https://nodejs.example/", "Node.js", []],
     ["https://git.example/x/train.py", "train.py", []],
     ["mailto:me@a.example", "me at a.example", []],
+    ["https://git.example/x", "src/train.py", []],
     ["https://evil.example/", "bank.example", [strings.otherSite("bank.example")]],
+    ["https://evil.example/", "sparkasse.de", [strings.otherSite("sparkasse.de")]],
+    ["https://evil.example/", "Bücher.de", [strings.otherSite("bücher.de")]],
+    ["https://evil.example/", "bank.test/login?a=1", [strings.otherSite("bank.test")]],
+    ["https://www.sparkasse.de/konto", "sparkasse.de", []],
     ["https://evil.example/", "see https://bank.test/x", [strings.otherSite("bank.test")]],
     ["https://xn--80a.example/", "a", [strings.foreignLetters("xn--80a.example")]],
     ["https://bank.example@evil.example/", "x", [strings.userName]],
@@ -131,6 +136,23 @@ describe("a marked address in a text", () => {
     const doubts = [...widget.querySelectorAll("dialog li")].map((item) => item.textContent);
     expect(doubts).toEqual([strings.otherSite("bank.example"), strings.unencrypted]);
     expect(widget.querySelector("a[data-inviting]")).toBeNull();
+  });
+
+  it("doubts a label whose site is parted by signs that nobody sees", () => {
+    put(
+      '<span class="rw-md-link" data-url="https://evil.example/">spar\u200bkas\u00adse.de</span>',
+    );
+    get("button.rw-md-link").click();
+    expect(get("dialog li").textContent).toBe(strings.otherSite("sparkasse.de"));
+  });
+
+  it("gives the focus to the widget where the link is gone when its dialog closes", () => {
+    widget.tabIndex = -1;
+    put(DOCS);
+    get("button.rw-md-link").click();
+    widget.querySelector(".rw-md")?.remove();
+    get("dialog button").click();
+    expect(document.activeElement).toBe(widget);
   });
 
   it("opens a mail program in no new tab", () => {

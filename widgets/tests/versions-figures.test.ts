@@ -1,14 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { kinship } from "../src/versions/details";
-import {
-  ago,
-  between,
-  compared,
-  number,
-  signed,
-  interval as told,
-  verdict,
-} from "../src/versions/figures";
+import { ago, between, compared, number, interval as told, verdict } from "../src/versions/figures";
 import { sparkPoints } from "../src/versions/svg";
 import { evaluation, interval, policies, version } from "./versions-screen";
 
@@ -21,10 +13,6 @@ describe("numbers", () => {
       "0.00",
       "–",
     ]);
-  });
-
-  it("show a difference with its sign", () => {
-    expect([signed(0.31), signed(-2.3, 1), signed(0)]).toEqual(["+0.31", "−2.3", "0"]);
   });
 
   it("write an interval as Python does", () => {

@@ -1,16 +1,9 @@
 // A tree of versions on the screen, and versions made by hand.
 
-import type { Notice, Traits } from "../src/shared/protocol";
+import type { Interval, Notice, Traits } from "../src/shared/protocol";
 import versions from "../src/versions";
-import type {
-  Content,
-  Evaluation,
-  Interval,
-  TreeEvent,
-  Version,
-  View,
-} from "../src/versions/protocol";
-import { FakeModel } from "./harness";
+import type { Content, Evaluation, TreeEvent, Version, View } from "../src/versions/protocol";
+import { WidgetScreen } from "./screen";
 
 export function version(name: string, parent: string | null = null, changes = {}): Version {
   return {
@@ -68,33 +61,13 @@ export function view(changes: Partial<View> = {}): View {
   };
 }
 
-export class Screen {
-  readonly model: FakeModel<View, Content, TreeEvent>;
-  readonly root: HTMLElement;
-  readonly stop: () => void;
-  readonly leaked: string[] = [];
-
+export class Screen extends WidgetScreen<View, Content, TreeEvent> {
   constructor(
     all: Version[] = sample(),
     start: View = view(),
     traits: Partial<Traits<View, Content, TreeEvent>> = {},
   ) {
-    this.model = new FakeModel({ view: start, content: { versions: all }, ...traits });
-    const notebook = document.createElement("div");
-    document.body.replaceChildren(notebook);
-    notebook.addEventListener("keydown", (event) => this.leaked.push(event.key));
-    this.stop = versions.render({ model: this.model, el: notebook });
-    this.root = notebook.querySelector<HTMLElement>(".rlhf-versions") ?? notebook;
-  }
-
-  all(selector: string): HTMLElement[] {
-    return [...this.root.querySelectorAll<HTMLElement>(selector)];
-  }
-
-  get(selector: string): HTMLElement {
-    const found = this.root.querySelector<HTMLElement>(selector);
-    if (!found) throw new Error(`nothing matches ${selector}`);
-    return found;
+    super(versions, { view: start, content: { versions: all }, ...traits });
   }
 
   row(name: string): HTMLElement {
@@ -105,32 +78,12 @@ export class Screen {
     return this.all("[role=treeitem]").map((row) => row.dataset.name);
   }
 
-  button(label: string): HTMLElement {
-    const found = this.all("button").find((button) => button.textContent?.startsWith(label));
-    if (!found) throw new Error(`no button ${label}`);
-    return found;
-  }
-
-  press(...keys: (string | KeyboardEventInit)[]): void {
-    for (const key of keys) {
-      const init = typeof key === "string" ? { key } : key;
-      const target = document.activeElement ?? document.body;
-      target.dispatchEvent(
-        new KeyboardEvent("keydown", { bubbles: true, cancelable: true, ...init }),
-      );
-    }
+  protected override isLabelled(button: HTMLButtonElement, label: string): boolean {
+    return button.textContent?.startsWith(label) ?? false;
   }
 
   get focused(): string | null {
     return document.activeElement?.getAttribute("data-name") ?? null;
-  }
-
-  get events(): TreeEvent[] {
-    return this.model.get("events");
-  }
-
-  get message(): string {
-    return this.get(".rw-message").textContent ?? "";
   }
 
   get panel(): string {
@@ -145,4 +98,11 @@ export class Screen {
     if (notice) this.model.set("notice", notice);
     this.model.set("acked_seq", last);
   }
+}
+
+/** A person who begins at a version. */
+export function start(name = "policy@5", screen = new Screen()): Screen {
+  screen.row(name).focus();
+  screen.row(name).click();
+  return screen;
 }

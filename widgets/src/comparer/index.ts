@@ -1,9 +1,12 @@
 // The comparing widget. It holds no truth and shows what Python says, with what Python has not heard
 // yet on top; what it has of its own are the choice on the screen and the queue of unsent events.
 
+import { closingView } from "../shared/closing";
 import { h, uniqueId } from "../shared/dom";
+import { Reserve } from "../shared/reserve";
+import { isAnswer } from "../shared/undo";
 import { Widget, widgetModule } from "../shared/widget";
-import { comparer as strings } from "../strings";
+import { shared, comparer as strings } from "../strings";
 import { type Command, commandOf } from "./keys";
 import { Order } from "./order";
 import { type PairHost, PairPanel } from "./pair";
@@ -31,11 +34,11 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
   );
   private readonly help = helpOf();
   private readonly order = new Order();
+  private readonly room = new Reserve(this.stage);
   private panel: PairPanel | null = null;
   private scene: Scene | null = null;
   /** What the scene shows, to tell whether it has to be made anew. */
   private shown = "";
-  private stageHeight = 0;
   private diffShown = false;
   /** The person was asked whether names should show, and has not done anything else since. */
   private asking = false;
@@ -68,6 +71,11 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
       this.help,
     );
     this.showKeys(false);
+  }
+
+  protected override get waitWords() {
+    // An undo waits, too, but is no answer.
+    return { ...shared, waiting: () => shared.waiting(this.queue.pending.filter(isAnswer).length) };
   }
 
   // -------------------------------------------------------------------------------------- showing
@@ -119,7 +127,8 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
       this.panel = new PairPanel(item, this.order.choice(item.key), this);
       this.stage.replaceChildren(this.panel.element);
       this.panel.showDiff(this.diffShown);
-      this.measure();
+      this.panel.measure();
+      this.room.keep();
       if (this.panel.same) this.tell(strings.same);
     } else {
       this.stage.replaceChildren(this.closing(scene, view));
@@ -171,12 +180,9 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
       return h("div", { class: "rc-end" }, resultView(view.result), button);
     }
     const words = { waiting: strings.waiting, error: strings.error, empty: strings.empty };
-    const { title, text, code, button } = words[scene as keyof typeof words];
-    const explained = h("p", {}, text);
-    if (code) explained.append(" ", h("code", {}, code));
-    const closing = h("div", { class: "rw-closing" }, h("h2", {}, title), explained);
-    if (button) closing.append(this.button(button, "", "", () => this.send({ type: "refresh" })));
-    return closing;
+    const { button, ...told } = words[scene as keyof typeof words];
+    const refresh = () => this.send({ type: "refresh" });
+    return closingView(told, ...(button ? [this.button(button, "", "", refresh)] : []));
   }
 
   // -------------------------------------------------------------------------------------- sending
@@ -254,6 +260,10 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
     const target = event.target instanceof Element ? event.target : null;
     const onButton = target?.matches("button") ?? false;
     if (command.name === "submit") return onButton && !this.panel?.isAnswer(target);
+    // Within a text, what is focused is code or a table that is wider than the text.
+    if (command.name === "choose" && event.key.startsWith("Arrow")) {
+      return target?.matches(".rw-md [tabindex]") ?? false;
+    }
     if (command.name !== "scroll") return false;
     return onButton || (target?.matches("[role=region]") ?? false);
   }
@@ -291,16 +301,8 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
   // --------------------------------------------------------------------------------------- layout
 
   protected override resized(): void {
-    this.stageHeight = 0;
-    this.measure();
-  }
-
-  /** The stage never shrinks at one width, so that buttons stay where the hand is. */
-  private measure(): void {
     this.panel?.measure();
-    if (this.stageHeight === 0) this.stage.style.minHeight = "";
-    this.stageHeight = Math.max(this.stageHeight, this.stage.offsetHeight);
-    this.stage.style.minHeight = this.stageHeight ? `${this.stageHeight}px` : "";
+    this.room.reset();
   }
 }
 

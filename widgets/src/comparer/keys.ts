@@ -1,5 +1,6 @@
 // From a key press to what it means while comparing.
 
+import { digitOf, isShortcut } from "../shared/keys";
 import type { Choice } from "./protocol";
 
 export type Command =
@@ -24,26 +25,19 @@ const FIXED: Record<string, Command> = {
   " ": { name: "scroll", pages: 1 },
 };
 
-const DIGITS: Record<string, Choice> = { "1": "A", "2": "B", "0": "tie", "3": "tie" };
+const DIGITS: Record<number, Choice> = { 1: "A", 2: "B", 0: "tie", 3: "tie" };
 
 /** The command of a key press, or null: with a modifier, while composing, or for other keys. */
 export function commandOf(event: KeyboardEvent): Command | null {
-  if (event.isComposing) return null;
-  if (event.ctrlKey || event.metaKey) {
+  if (!event.isComposing && (event.ctrlKey || event.metaKey)) {
     return event.key.toLowerCase() === "s" ? { name: "saveKey" } : null;
   }
-  if (event.altKey) return null;
+  if (isShortcut(event)) return null;
   // Signs that need Shift on some keyboards and not on others.
   if (event.key === "?") return { name: "keys" };
   if (event.key === "=") return { name: "choose", choice: "tie" };
-  const choice = chosenBy(event);
+  const choice = DIGITS[digitOf(event) ?? -1];
   if (choice) return { name: "choose", choice };
   if (event.shiftKey) return event.key.toLowerCase() === "u" ? { name: "redo" } : null;
   return FIXED[event.key] ?? LETTERS[event.key.toLowerCase()] ?? null;
-}
-
-function chosenBy(event: KeyboardEvent): Choice | null {
-  // On some keyboards (French) digits need Shift; there the key's place counts as well.
-  const place = event.shiftKey ? "" : (/^Digit(\d)$/.exec(event.code)?.[1] ?? "");
-  return DIGITS[event.key] ?? DIGITS[place] ?? null;
 }

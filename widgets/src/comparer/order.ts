@@ -1,10 +1,9 @@
 // Which pair comes next, before Python had the time to say so: what Python said last, and on top of
 // it every event that Python has not dealt with. No DOM here.
 
+import { Remembered } from "../shared/remembered";
+import { play } from "../shared/undo";
 import type { Choice, ComparerEvent, Content, Item, View } from "./protocol";
-
-/** Pairs kept in memory, so that an undo shows them at once. */
-const REMEMBERED = 200;
 
 interface Foreseen {
   answered: string[];
@@ -15,21 +14,12 @@ interface Foreseen {
 /** What Python will say of these events. */
 export function foresee(view: View, pending: readonly ComparerEvent[]): Foreseen {
   const answered = [...view.answered];
-  let undone = [...view.undone];
+  const undone = [...view.undone];
   let turned: string | null = null;
   for (const event of pending) {
-    if (event.type === "submit" || event.type === "skip") {
-      answered.push(event.item);
-      undone = [];
-      turned = null;
-    } else if (event.type === "undo") {
-      turned = answered.pop() ?? null;
-      if (turned !== null) undone.push(turned);
-    } else if (event.type === "redo") {
-      const again = undone.pop();
-      if (again !== undefined) answered.push(again);
-      turned = null;
-    }
+    const { closed, reopened } = play(event, answered, undone);
+    if (closed ?? reopened) turned = reopened ?? null;
+    else if (event.type === "undo" || event.type === "redo") turned = null;
   }
   return { answered, turned };
 }
@@ -39,14 +29,14 @@ export class Order {
   current: Item | null = null;
   /** How many pairs are done, as far as the page knows. */
   done = 0;
-  private readonly items = new Map<string, Item>();
   private readonly choices = new Map<string, Choice>();
+  private readonly items = new Remembered<Item>((key) => this.choices.delete(key));
   private drafts: Record<string, Choice> = {};
   private backSeen: string | null | undefined;
 
   /** Take in what Python and the queue hold now. */
   update(content: Content, view: View, pending: readonly ComparerEvent[]): void {
-    for (const item of content.items) this.remember(item);
+    for (const item of content.items) this.items.add(item);
     for (const event of pending) {
       if (event.type === "submit") this.choices.set(event.item, event.choice);
     }
@@ -55,7 +45,9 @@ export class Order {
     this.done = Math.max(0, view.progress.done + answered.length - view.answered.length);
     const closed = new Set(answered);
     const open = content.items.map((item) => item.key).filter((key) => !closed.has(key));
-    const next = turned ?? this.broughtBack(view, open) ?? this.staying(open, closed) ?? open[0];
+    // A page that was loaded again has no longer what was answered before: meanwhile, the next pair.
+    const back = turned !== null && this.items.has(turned) ? turned : undefined;
+    const next = back ?? this.broughtBack(view, open) ?? this.staying(open, closed) ?? open[0];
     this.current = (next !== undefined && this.items.get(next)) || null;
   }
 
@@ -77,15 +69,5 @@ export class Order {
     const key = this.current?.key;
     if (key === undefined || closed.has(key)) return undefined;
     return open.includes(key) ? key : undefined;
-  }
-
-  private remember(item: Item): void {
-    this.items.delete(item.key);
-    this.items.set(item.key, item);
-    for (const key of this.items.keys()) {
-      if (this.items.size <= REMEMBERED) break;
-      this.items.delete(key);
-      this.choices.delete(key);
-    }
   }
 }

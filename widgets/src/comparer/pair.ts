@@ -1,9 +1,12 @@
 // The pair on the screen: the prompt, two responses, and which one is better.
 
 import { diffView } from "../shared/diff";
-import { fromSafeHtml, h, uniqueId } from "../shared/dom";
-import { comparer as strings } from "../strings";
-import type { CardData, Choice, Item } from "./protocol";
+import { h, keepingFocus, makeReachable, uniqueId } from "../shared/dom";
+import { markdown } from "../shared/markdown";
+import { promptView } from "../shared/prompt";
+import type { CardData } from "../shared/protocol";
+import { shared, comparer as strings } from "../strings";
+import type { Choice, Item } from "./protocol";
 
 const CHOICES: readonly Choice[] = ["A", "tie", "B"];
 const KEYS: Record<Choice, string> = { A: "1", tie: "0", B: "2" };
@@ -16,6 +19,7 @@ export interface PairHost {
 export class PairPanel {
   readonly element: HTMLElement;
   private readonly bar: HTMLElement;
+  private readonly prompt: HTMLElement;
   private readonly cards: HTMLElement;
   private readonly diff = h("div", { class: "rc-diff", hidden: true });
   private readonly shownAt = performance.now();
@@ -29,6 +33,7 @@ export class PairPanel {
     private readonly host: PairHost,
   ) {
     const hint = uniqueId("rlhf-compare-keys");
+    this.prompt = promptView(item.turns);
     this.cards = h("div", { class: "rc-cards" }, ...item.cards.map((card) => this.card(card)));
     this.bar = h(
       "div",
@@ -44,7 +49,7 @@ export class PairPanel {
     this.element = h(
       "div",
       { class: "rc-pair" },
-      promptOf(item),
+      this.prompt,
       h("div", { class: "rc-texts" }, this.cards, this.diff),
       this.bar,
       h("span", { id: hint, hidden: true }, strings.keysDescription),
@@ -90,29 +95,28 @@ export class PairPanel {
         diffView(left.text, right.text),
       );
     }
-    this.diff.hidden = !shown;
-    this.cards.hidden = shown;
+    const change = () => {
+      this.diff.hidden = !shown;
+      this.cards.hidden = shown;
+    };
+    keepingFocus(this.element, change, () => this.bar);
     this.measure();
   }
 
+  /** Read on in what is shown: both responses, or how they differ. */
   scroll(pages: number): void {
-    for (const body of this.bodies) {
-      body.scrollBy?.({ top: pages * body.clientHeight * 0.85 });
+    for (const text of this.diff.hidden ? this.bodies : [this.diff]) {
+      text.scrollBy?.({ top: pages * text.clientHeight * 0.85 });
     }
   }
 
   /** Text that scrolls must be reachable by keyboard; text that fits must not be a Tab stop. */
   measure(): void {
     this.bodies.forEach((body, index) => {
-      const letter = this.item.cards[index]?.letter ?? "";
-      if (body.scrollHeight > body.clientHeight + 1) {
-        body.tabIndex = 0;
-        body.setAttribute("role", "region");
-        body.setAttribute("aria-label", strings.bodyLabel(letter));
-      } else {
-        for (const name of ["tabindex", "role", "aria-label"]) body.removeAttribute(name);
-      }
+      makeReachable(body, strings.bodyLabel(this.item.cards[index]?.letter ?? ""));
     });
+    makeReachable(this.prompt, shared.prompt);
+    makeReachable(this.diff, strings.diffTitle);
   }
 
   private select(choice: Choice | null): void {
@@ -130,10 +134,7 @@ export class PairPanel {
   }
 
   private card(card: CardData): HTMLElement {
-    const body = fromSafeHtml("rc-body rw-md", card.html);
-    if (!body.textContent?.trim() && !body.children.length) {
-      body.append(h("p", { class: "rw-muted" }, strings.emptyAnswer));
-    }
+    const body = markdown("rc-body", card.html);
     this.bodies.push(body);
     return h(
       "div",
@@ -169,18 +170,4 @@ export class PairPanel {
     this.buttons.set(choice, button);
     return button;
   }
-}
-
-function promptOf(item: Item): HTMLElement {
-  const single = item.turns.length === 1;
-  const turns = item.turns.map((turn) => {
-    const role = single ? strings.prompt : (strings.roles[turn.role] ?? turn.role);
-    return h(
-      "div",
-      { class: "rc-turn", "data-role": turn.role },
-      h("div", { class: "rc-role" }, role),
-      fromSafeHtml("rw-md", turn.html),
-    );
-  });
-  return h("div", { class: "rc-prompt", role: "group", "aria-label": strings.prompt }, ...turns);
 }

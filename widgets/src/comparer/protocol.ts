@@ -1,20 +1,8 @@
 // What the comparing widget shows and sends. Mirrors rlhf_lab/widgets/comparison_state.py.
 
-import type { Model, WidgetEvent } from "../shared/protocol";
+import type { CardData, Interval, Model, Turn, WidgetEvent } from "../shared/protocol";
 
 export type Choice = "A" | "B" | "tie";
-
-export interface Turn {
-  role: string;
-  html: string;
-}
-
-export interface CardData {
-  letter: string;
-  html: string;
-  /** The response as it is, for the differences. */
-  text: string;
-}
 
 export interface Item {
   key: string;
@@ -24,14 +12,6 @@ export interface Item {
 
 export interface Content {
   items: Item[];
-}
-
-/** A share with its 95% interval. */
-export interface Share {
-  estimate: number;
-  low: number;
-  high: number;
-  n: number;
 }
 
 export interface Side {
@@ -49,7 +29,7 @@ export interface Result {
   total: number;
   /** Pairs that were drawn with different settings. */
   unlike: number;
-  rate: Share | null;
+  rate: Interval | null;
   verdict: "first" | "second" | "unclear" | null;
   /** How many comparisons this win rate would take to be told from one half. */
   needed: number | null;
@@ -66,7 +46,7 @@ export interface View {
   /** The pair that an undo brought back, and the id of that undo. */
   back: { item: string; event: string } | null;
   progress: { done: number; total: number };
-  lead: Share | null;
+  lead: Interval | null;
   result: Result | null;
 }
 

@@ -1,8 +1,9 @@
 // What came of it, with names: the counts, the win rate with its interval, and what that means.
 
 import { h } from "../shared/dom";
+import type { Interval } from "../shared/protocol";
 import { comparer as strings } from "../strings";
-import type { Result, Share } from "./protocol";
+import type { Result } from "./protocol";
 
 /** The result in a frame, without buttons. */
 export function resultView(result: Result): HTMLElement {
@@ -32,12 +33,12 @@ export function resultView(result: Result): HTMLElement {
 }
 
 /** The win rate of the other one. */
-function turned(rate: Share): Share {
+function turned(rate: Interval): Interval {
   return { ...rate, estimate: 1 - rate.estimate, low: 1 - rate.high, high: 1 - rate.low };
 }
 
 /** From 0 to 100% with one half marked: the interval as a band, the win rate as a dot. */
-function scale({ first, second }: Result, rate: Share): HTMLElement {
+function scale({ first, second }: Result, rate: Interval): HTMLElement {
   const band = h("span", { class: "rc-band" });
   band.style.left = `${rate.low * 100}%`;
   band.style.width = `${(rate.high - rate.low) * 100}%`;

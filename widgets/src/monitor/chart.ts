@@ -2,6 +2,7 @@
 
 import uPlot from "uplot";
 import { h } from "../shared/dom";
+import { NONE } from "../shared/numbers";
 import { monitor as strings } from "../strings";
 import { ticks, written } from "./format";
 import type { ChartData } from "./protocol";
@@ -73,7 +74,7 @@ export class Chart {
     this.data.curves.forEach((curve, number) => {
       const value = this.series.at(curve.name, index);
       const reading = this.readings[number];
-      const text = value === null ? strings.noValue : written(value, this.data.form);
+      const text = value === null ? NONE : written(value, this.data.form);
       if (reading && reading.textContent !== text) reading.textContent = text;
     });
     this.mark();
@@ -87,7 +88,7 @@ export class Chart {
   private heading(): HTMLElement {
     const { title, unit, target, form, curves, about } = this.data;
     const legend = curves.map((curve, number) => {
-      const reading = h("span", { class: "mo-reading" }, strings.noValue);
+      const reading = h("span", { class: "mo-reading" }, NONE);
       this.readings.push(reading);
       const swatch = h("span", { class: "mo-swatch", "aria-hidden": "true" });
       swatch.style.background = `var(${COLOURS[number % COLOURS.length]})`;

@@ -1,22 +1,27 @@
-// Numbers and times as a person reads them. Mirrors `written` in rlhf_lab/widgets/monitor_figure.py.
+// Figures of a run. Mirrors `written` in rlhf_lab/widgets/monitor_figure.py, which writes for plain
+// text: there a minus is a hyphen, and zero may have a sign.
 
+import { withSign } from "../shared/numbers";
 import type { Form } from "./protocol";
 
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 /** A number with some three digits that say something. */
 export function figure(value: number): string {
-  const size = Math.abs(value);
-  if (size >= 1000) return grouped.format(value);
-  if (size > 0 && size < 0.001) return value.toExponential(1);
-  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
+  return withSign(value, sizeOf(Math.abs(value)), "");
+}
+
+function sizeOf(size: number): string {
+  if (size >= 1000) return grouped.format(size);
+  if (size > 0 && size < 0.001) return size.toExponential(1);
+  return size.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
 }
 
 export function written(value: number, form: Form): string {
   if (form === "percent") return `${figure(100 * value)}%`;
   if (form === "seconds") return `${figure(value)} s`;
-  if (form === "signed") return `${value < 0 ? "-" : "+"}${figure(Math.abs(value))}`;
-  return form === "count" ? grouped.format(value) : figure(value);
+  if (form === "signed") return withSign(value, sizeOf(Math.abs(value)));
+  return form === "count" ? withSign(value, grouped.format(Math.abs(value)), "") : figure(value);
 }
 
 /** Labels of an axis: as many decimals as tell its neighbours apart, and no more. */
@@ -25,9 +30,9 @@ export function ticks(values: readonly number[], form: Form): string[] {
   const gap = values.length > 1 ? Math.abs((values[1] ?? 0) - (values[0] ?? 0)) * scale : 1;
   const decimals = decimalsOf(gap);
   return values.map((value) => {
-    const shown = value * scale;
-    const text = Math.abs(shown) >= 1000 ? grouped.format(shown) : shown.toFixed(decimals);
-    return form === "percent" ? `${text}%` : text.replace(/^-(0(\.0*)?)$/, "$1");
+    const size = Math.abs(value * scale);
+    const text = withSign(value, size >= 1000 ? grouped.format(size) : size.toFixed(decimals), "");
+    return form === "percent" ? `${text}%` : text;
   });
 }
 
@@ -38,10 +43,4 @@ function decimalsOf(gap: number): number {
     if (Math.abs(whole - Math.round(whole)) < 1e-6 * whole) return decimals;
   }
   return 6;
-}
-
-export function duration(seconds: number): string {
-  if (seconds < 99.5) return `${Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

@@ -1,11 +1,12 @@
 // The training monitor: curves while a run goes on, what is alarming in it, and a way to end it.
 // It holds no truth: all it has of its own is where the person looks.
 
-import { h, uniqueId } from "../shared/dom";
+import { h, keepingFocus, setDisabled, uniqueId } from "../shared/dom";
+import { duration } from "../shared/numbers";
 import { Widget, widgetModule } from "../shared/widget";
 import { monitor as strings } from "../strings";
 import { Chart } from "./chart";
-import { duration, written } from "./format";
+import { written } from "./format";
 import type { Alarm, Content, MonitorEvent, MonitorModel, Status, View } from "./protocol";
 import { Samples } from "./samples";
 import { Series } from "./series";
@@ -45,6 +46,7 @@ class Monitor extends Widget<View, Content, MonitorEvent> {
   private readonly toDraw = new Set<Chart | Table>();
   private frame = 0;
   private receivedAt = 0;
+  private ticking: ReturnType<typeof setInterval> | undefined;
   private alarmsSaid = new Map<string, number>();
 
   constructor(model: MonitorModel) {
@@ -77,10 +79,9 @@ class Monitor extends Widget<View, Content, MonitorEvent> {
     );
     const observer = new MutationObserver(() => this.recolour());
     observer.observe(this.root, { attributes: true, attributeFilter: ["data-theme"] });
-    const ticking = setInterval(() => this.showTime(), 1000);
     this.onStop(() => {
       observer.disconnect();
-      clearInterval(ticking);
+      this.stopTicking();
       cancelAnimationFrame(this.frame);
       for (const chart of this.charts) chart.remove();
     });
@@ -121,8 +122,11 @@ class Monitor extends Widget<View, Content, MonitorEvent> {
         ),
     );
     this.grid.replaceChildren(...this.charts.map((chart) => chart.element));
-    this.table?.element.remove();
-    this.table = null;
+    keepingFocus(
+      this.main,
+      () => this.makeTable(),
+      () => this.tableButton,
+    );
     this.resized();
   }
 
@@ -137,23 +141,41 @@ class Monitor extends Widget<View, Content, MonitorEvent> {
     this.outcome.hidden = !view.outcome;
     this.outcome.textContent = view.outcome;
     this.showTime();
-    const running = view.status === "running" || view.status === "stopping";
+    this.tick();
+    const running = this.isRunning;
     if (!running) this.asked = false;
     const stopping = this.asked || view.status === "stopping";
-    this.stopButton.hidden = !view.can_stop || isOver(view.status);
     this.stopButton.textContent = stopping ? strings.stopping : strings.stop;
     this.stopButton.title = content.stop_note;
-    // Not `disabled`: that would take the focus away from whoever pressed it.
-    this.stopButton.setAttribute("aria-disabled", String(stopping || !running));
+    setDisabled(this.stopButton, stopping || !running);
+    const change = () => {
+      this.stopButton.hidden = !view.can_stop || isOver(view.status);
+    };
+    keepingFocus(this.root, change, () => this.tableButton);
     if (isOver(view.status)) this.clearMessage();
   }
 
+  private get isRunning(): boolean {
+    const { status } = this.view;
+    return status === "running" || status === "stopping";
+  }
+
+  /** Count on between two messages, while there is something to count. */
+  private tick(): void {
+    if (this.isRunning) this.ticking ??= setInterval(() => this.showTime(), 1000);
+    else this.stopTicking();
+  }
+
+  private stopTicking(): void {
+    clearInterval(this.ticking);
+    this.ticking = undefined;
+  }
+
   private showTime(): void {
-    const { status, seconds, left } = this.view;
-    const ticking = status === "running" || status === "stopping";
-    const since = ticking ? (performance.now() - this.receivedAt) / 1000 : 0;
+    const { seconds, left } = this.view;
+    const since = this.isRunning ? (performance.now() - this.receivedAt) / 1000 : 0;
     const taken = duration(seconds + since);
-    const spent = ticking ? strings.spent(taken) : seconds ? strings.took(taken) : "";
+    const spent = this.isRunning ? strings.spent(taken) : seconds ? strings.took(taken) : "";
     const rest = left === null ? "" : strings.left(duration(Math.max(0, left - since)));
     this.time.textContent = [spent, rest].filter(Boolean).join(", ");
   }
@@ -208,6 +230,7 @@ class Monitor extends Widget<View, Content, MonitorEvent> {
     this.charts.forEach((chart, i) => {
       chart.resize(widths[i] ?? 0);
     });
+    this.samples.measure();
     this.readAll();
   }
 
@@ -228,8 +251,11 @@ class Monitor extends Widget<View, Content, MonitorEvent> {
     // A run that went back has fewer points than there were.
     if (this.looked !== null && this.looked >= count) this.looked = this.chosen = null;
     this.slider.max = String(Math.max(count - 1, 0));
-    this.slider.disabled = count < 2;
-    this.scrubber.hidden = this.tableOpen;
+    const change = () => {
+      this.slider.disabled = count < 2;
+      this.scrubber.hidden = this.tableOpen;
+    };
+    keepingFocus(this.scrubber, change, () => this.tableButton);
     this.showLooked();
   }
 
@@ -278,16 +304,20 @@ class Monitor extends Widget<View, Content, MonitorEvent> {
   private toggleTable(): void {
     this.tableOpen = !this.tableOpen;
     this.tableButton.setAttribute("aria-pressed", String(this.tableOpen));
-    if (this.tableOpen && !this.table) {
-      this.table = new Table(this.content.charts, this.series);
-      this.grid.after(this.table.element);
-    }
+    if (this.tableOpen && !this.table) this.makeTable();
     this.grid.hidden = this.tableOpen;
     if (this.table) this.table.element.hidden = !this.tableOpen;
     this.scrubber.hidden = this.tableOpen;
     if (this.tableOpen) this.table?.draw();
     else this.resized();
     this.drawAll();
+  }
+
+  /** A table for the charts that there are now, if it is open. */
+  private makeTable(): void {
+    this.table?.element.remove();
+    this.table = this.tableOpen ? new Table(this.content.charts, this.series) : null;
+    if (this.table) this.grid.after(this.table.element);
   }
 
   // ------------------------------------------------------------------------------------- stopping

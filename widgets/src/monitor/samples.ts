@@ -1,6 +1,7 @@
 // Responses of the present step beside what the policy said before the run.
 
-import { fromSafeHtml, h } from "../shared/dom";
+import { fromSafeHtml, h, keepingFocus, makePartsReachable, makeReachable } from "../shared/dom";
+import { markdown } from "../shared/markdown";
 import { monitor as strings } from "../strings";
 import { written } from "./format";
 import type { Sample } from "./protocol";
@@ -14,6 +15,19 @@ export class Samples {
   constructor() {
     this.element.append(this.summary, this.list);
     this.element.open = true;
+    this.element.addEventListener("toggle", () => this.measure());
+  }
+
+  /** After the layout changed. */
+  measure(): void {
+    for (const answer of this.list.querySelectorAll<HTMLElement>(".mo-answer")) {
+      const label = answer.querySelector("h4 > span")?.textContent ?? "";
+      const text = answer.querySelector<HTMLElement>(".mo-text");
+      if (text) makeReachable(text, label);
+    }
+    for (const prompt of this.list.querySelectorAll<HTMLElement>(".mo-prompt")) {
+      makePartsReachable(prompt);
+    }
   }
 
   show(samples: readonly Sample[]): void {
@@ -22,7 +36,12 @@ export class Samples {
     this.shown = key;
     this.element.hidden = samples.length === 0;
     this.summary.textContent = strings.samples(samples[0]?.step ?? 0);
-    this.list.replaceChildren(...samples.map(element));
+    keepingFocus(
+      this.element,
+      () => this.list.replaceChildren(...samples.map(element)),
+      () => this.summary,
+    );
+    this.measure();
   }
 }
 
@@ -41,10 +60,7 @@ function element(sample: Sample): HTMLElement {
 }
 
 function answer(label: string, html: string, score: string): HTMLElement {
-  const body = fromSafeHtml("mo-text rw-md", html);
-  if (!body.textContent?.trim() && !body.children.length) {
-    body.append(h("p", { class: "rw-muted" }, strings.emptyAnswer));
-  }
+  const body = markdown("mo-text", html);
   const told = score ? [h("span", { class: "mo-score" }, strings.score(score))] : [];
-  return h("div", { class: "mo-answer" }, h("h4", {}, label, ...told), body);
+  return h("div", { class: "mo-answer" }, h("h4", {}, h("span", {}, label), ...told), body);
 }

@@ -1,6 +1,6 @@
 // The points as a table, the newest first: exact values for eyes, keyboards and screen readers.
 
-import { h } from "../shared/dom";
+import { h, isDisabled, setDisabled } from "../shared/dom";
 import { monitor as strings } from "../strings";
 import { written } from "./format";
 import type { ChartData } from "./protocol";
@@ -54,8 +54,8 @@ export class Table {
     const rows: HTMLElement[] = [];
     for (let index = first; index >= last; index--) rows.push(this.row(index));
     this.body.replaceChildren(...rows);
-    this.newer.disabled = this.page === 0;
-    this.older.disabled = this.page === pages - 1;
+    setDisabled(this.newer, this.page === 0);
+    setDisabled(this.older, this.page === pages - 1);
     this.where.textContent = count
       ? strings.rows(count - first, count - last, count)
       : strings.none;
@@ -74,6 +74,7 @@ export class Table {
   private turn(label: string, by: number): HTMLButtonElement {
     const button = h("button", { type: "button", class: "rw-button" }, label);
     button.addEventListener("click", () => {
+      if (isDisabled(button)) return;
       this.page += by;
       this.draw();
     });

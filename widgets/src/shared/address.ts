@@ -42,16 +42,26 @@ export function doubtsAbout(address: URL, label: string): string[] {
   return doubts.flatMap(([holds, text]) => (holds ? [text] : []));
 }
 
-// With a scheme or "www." anything is a site; without, only what ends as most sites do, since
-// "Node.js" and "train.py" are none.
+// With a scheme or "www." anything is a site. Without, a label that is one dotted name is one, unless
+// it is a file; and among other words, only what ends as most sites do.
 const WRITTEN_OUT = /(?:https?:\/\/(?:[^\s/?#@]*@)?|\bwww\.)([^\s/?#]+)/i;
+const ONE_NAME = /^((?:[\p{L}\d-]+\.)+(\p{L}{2,}))(?:[/?#:]\S*)?$/u;
 const ALONE =
   /(?:^|[\s(])((?:[\p{L}\d-]+\.)+(?:com|org|net|edu|gov|info|io|dev|ai|app|co|example))\b/iu;
+const FILE_TYPES = new Set(
+  (
+    "bat bin bmp c cc cfg cpp cs css csv db doc docx exe go gz h hpp htm html ini ipynb java jpeg " +
+    "jpg js json jsonl jsx kt lock log lua md mjs parquet pdf php pkl png ppt pptx ps py pyi r rb " +
+    "rs rst safetensors sh sql svg swift tar tex toml ts tsv tsx txt wav webp xls xlsx xml yaml yml"
+  ).split(" "),
+);
 
 /** The site that a label seems to be the address of, or null. */
 function siteNamedIn(label: string): string | null {
-  const found = WRITTEN_OUT.exec(label) ?? ALONE.exec(label);
-  return found?.[1]?.toLowerCase() ?? null;
+  const [, name, ending] = ONE_NAME.exec(label) ?? [];
+  const alone = name && !FILE_TYPES.has(ending?.toLowerCase() ?? "") ? name : null;
+  const found = WRITTEN_OUT.exec(label)?.[1] ?? alone ?? ALONE.exec(label)?.[1];
+  return found?.toLowerCase() ?? null;
 }
 
 function sameSite(said: string, address: URL): boolean {

@@ -34,6 +34,38 @@ export function focusedIn(root: HTMLElement): Element | null {
   return active && root.contains(active) ? active : null;
 }
 
+/** Whether an element that has the focus would keep it. */
+function keepsFocus(element: Element): boolean {
+  return element.isConnected && !element.closest("[hidden], :disabled");
+}
+
+/**
+ * Change elements within `root`. If the focused one goes, or can hold the focus no more, the focus
+ * goes to what `next` finds, or to `root`: else it falls out of the widget, and the next key is the notebook's.
+ */
+export function keepingFocus(
+  root: HTMLElement,
+  change: () => void,
+  next: () => HTMLElement | null | undefined,
+): void {
+  const before = focusedIn(root);
+  change();
+  if (!before || (focusedIn(root) === before && keepsFocus(before))) return;
+  // Taken out and put in again, it is as good as before.
+  const target = root.contains(before) && keepsFocus(before) ? before : next();
+  (target instanceof HTMLElement ? target : root).focus({ preventScroll: true });
+}
+
+/** Not `disabled`, which would take the focus from under the person's hands. */
+export function setDisabled(button: HTMLButtonElement, isDisabled: boolean): void {
+  button.setAttribute("aria-disabled", String(isDisabled));
+}
+
+/** Whether `setDisabled` has disabled it: then a click on it does nothing. */
+export function isDisabled(button: HTMLButtonElement): boolean {
+  return button.getAttribute("aria-disabled") === "true";
+}
+
 /** What may scroll within a text from rendering.py. */
 const WIDE = "pre, table, .rw-md-math";
 
@@ -42,16 +74,31 @@ const WIDE = "pre, table, .rw-md-math";
  * Text that fits is no stop. To be called when the element is in the page or has another size.
  */
 export function makeReachable(element: HTMLElement, label: string): void {
-  const wide = [...element.querySelectorAll<HTMLElement>(WIDE)];
   const scrolls = element.scrollHeight > element.clientHeight + 1;
-  // All is measured before anything is set: the browser lays out once.
-  const reaches = wide.map((part) => part.scrollWidth > part.clientWidth + 1);
-  wide.forEach((part, index) => {
-    setOrRemove(part, "tabindex", reaches[index] ? "0" : null);
-  });
+  makePartsReachable(element);
+  if (focusedIn(element) === element && !scrolls) return; // it would lose the focus
   setOrRemove(element, "tabindex", scrolls ? "0" : null);
   setOrRemove(element, "role", scrolls ? "region" : null);
   setOrRemove(element, "aria-label", scrolls ? label : null);
+}
+
+/** The same for what scrolls to the side within `element`, which is reachable itself. */
+export function makePartsReachable(element: HTMLElement): void {
+  const wide = [...element.querySelectorAll<HTMLElement>(WIDE)];
+  // All is measured before anything is set: the browser lays out once.
+  const reaches = wide.map((part) => part.scrollWidth > part.clientWidth + 1);
+  const focused = focusedIn(element);
+  wide.forEach((part, index) => {
+    if (part !== focused || reaches[index]) {
+      setOrRemove(part, "tabindex", reaches[index] ? "0" : null);
+    }
+  });
+}
+
+/** What is selected where an element stands: a shadow root has a selection of its own. */
+export function selectionAt(element: Element): Selection | null {
+  const scope = element.getRootNode() as Node & { getSelection?: () => Selection | null };
+  return scope.getSelection?.() ?? globalThis.getSelection?.() ?? null;
 }
 
 function setOrRemove(element: HTMLElement, name: string, value: string | null): void {

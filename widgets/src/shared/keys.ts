@@ -20,3 +20,16 @@ export function takesText(target: EventTarget | null): boolean {
       !["button", "checkbox", "radio", "range", "submit"].includes(target.type))
   );
 }
+
+/** Whether a key is part of a shortcut of the browser or the system, or of a sign being composed. */
+export function isShortcut(event: KeyboardEvent): boolean {
+  return event.isComposing || event.ctrlKey || event.metaKey || event.altKey;
+}
+
+/** The digit of a key press, or null. */
+export function digitOf(event: KeyboardEvent): number | null {
+  // On some keyboards (French) digits need Shift; there the key's place counts as well.
+  const place = event.shiftKey ? undefined : /^Digit(\d)$/.exec(event.code)?.[1];
+  const digit = /^\d$/.exec(event.key)?.[0] ?? place;
+  return digit === undefined ? null : Number(digit);
+}

@@ -29,9 +29,10 @@ function linkButton(mark: HTMLElement, address: URL): HTMLButtonElement {
   return button;
 }
 
-/** What can be seen of a label: some signs have no width. */
+/** What can be seen of a label: some signs have no width, and part no name that they stand in. */
 function visibleText(element: HTMLElement): string {
-  return (element.textContent ?? "").replace(/[\p{Cf}\p{Mn}\p{Zs}\s]+/gu, " ").trim();
+  const seen = (element.textContent ?? "").replace(/[\p{Cf}\p{Mn}]+/gu, "");
+  return seen.replace(/[\p{Zs}\s]+/gu, " ").trim();
 }
 
 /** Ask, in the widget around the button. */
@@ -42,7 +43,8 @@ function ask(button: HTMLElement, address: URL, label: string): void {
   const dialog = linkDialog(address, label);
   dialog.addEventListener("close", () => {
     dialog.remove();
-    button.focus({ preventScroll: true });
+    // Meanwhile another text may have come in the place of the one with the link.
+    (button.isConnected ? button : widget).focus({ preventScroll: true });
   });
   widget.append(dialog);
   dialog.showModal();

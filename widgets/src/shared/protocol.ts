@@ -7,6 +7,28 @@ export interface WidgetEvent {
   type: string;
 }
 
+/** A turn of a conversation, as HTML that Python has sanitised. */
+export interface Turn {
+  role: string;
+  html: string;
+}
+
+/** A response on a card. */
+export interface CardData {
+  letter: string;
+  html: string;
+  /** The response as it is, for editing and comparing; never put in as HTML. */
+  text: string;
+}
+
+/** A share with its 95% interval. */
+export interface Interval {
+  estimate: number;
+  low: number;
+  high: number;
+  n: number;
+}
+
 /** Something to tell the person; `id` grows, so that the same text twice is told twice. */
 export interface Notice {
   id: number;

@@ -1,6 +1,7 @@
 // One row, whole: its texts, and what is recorded of it.
 
-import { focusedIn, fromSafeHtml, h } from "../shared/dom";
+import { focusedIn, h, keepingFocus, makePartsReachable } from "../shared/dom";
+import { markdown } from "../shared/markdown";
 import { tables as strings } from "../strings";
 import type { Detail, DetailText } from "./protocol";
 
@@ -60,8 +61,19 @@ export class Details {
     this.title.textContent = strings.title(detail.title);
     this.element.dataset.of = detail.title;
     this.element.setAttribute("aria-label", strings.details(detail.title));
-    this.body.replaceChildren(...(detail.error ? [errorOf(detail)] : partsOf(detail)));
+    const parts = detail.error ? [errorOf(detail)] : partsOf(detail);
+    keepingFocus(
+      this.element,
+      () => this.body.replaceChildren(...parts),
+      () => this.element,
+    );
     this.element.scrollTop = 0;
+    this.measure();
+  }
+
+  /** After the layout changed. */
+  measure(): void {
+    makePartsReachable(this.body);
   }
 }
 
@@ -76,11 +88,8 @@ function partsOf(detail: Detail): HTMLElement[] {
 }
 
 function textOf(text: DetailText): HTMLElement {
-  const body = fromSafeHtml("rt-text-body rw-md", text.html);
+  const body = markdown("rt-text-body", text.html, strings.emptyText);
   body.dir = "auto";
-  if (!body.textContent?.trim() && !body.children.length) {
-    body.append(h("p", { class: "rw-muted" }, strings.emptyText));
-  }
   const note = h("span", { class: "rt-note" });
   note.textContent = text.note;
   const label = h("span", { class: "rt-label" }, text.label);

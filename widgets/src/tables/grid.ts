@@ -1,6 +1,6 @@
 // The rows of a page, as a grid with one stop for Tab: arrows move over its rows.
 
-import { focusedIn, h } from "../shared/dom";
+import { focusedIn, h, selectionAt } from "../shared/dom";
 import { tables as strings } from "../strings";
 import type { Column, Page, Query, Row } from "./protocol";
 
@@ -126,7 +126,7 @@ export class Grid {
     const target = event.target instanceof Element ? event.target : null;
     const row = target?.closest<HTMLElement>("tr");
     // A click on an id selects it, and a text that is being selected is no click.
-    const selected = !globalThis.getSelection?.()?.isCollapsed;
+    const selected = selectionAt(this.element)?.isCollapsed === false;
     if (!row?.dataset.key || target?.closest(".rt-id") || (selected && event.detail !== 0)) return;
     this.focus(row.dataset.key);
     this.host.open(row.dataset.key);

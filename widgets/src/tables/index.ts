@@ -1,15 +1,18 @@
 // The table widget. It holds no truth: of its own it has what is asked and not answered yet, the
 // words being typed, and which row is open.
 
-import { focusedIn, h, uniqueId } from "../shared/dom";
-import { takesText } from "../shared/keys";
+import { closingView } from "../shared/closing";
+import { focusedIn, h, selectionAt, uniqueId } from "../shared/dom";
+import { hintsView } from "../shared/hints";
+import { isShortcut, takesText } from "../shared/keys";
 import type { Unsent } from "../shared/queue";
+import { Reserve } from "../shared/reserve";
 import { Widget, widgetModule } from "../shared/widget";
 import { tables as strings } from "../strings";
 import { Details } from "./details";
 import { Grid, type GridHost, rangeOf } from "./grid";
 import { Pager } from "./pager";
-import type { Column, Content, Query, TableEvent, TableModel, View } from "./protocol";
+import type { Column, Content, Page, Query, TableEvent, TableModel, View } from "./protocol";
 import { isNarrowed, queryOf, sortedBy, withSearch } from "./query";
 import { Toolbar, type ToolbarHost } from "./toolbar";
 
@@ -23,7 +26,6 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
   private shown: Content | null = null;
   private columns: Column[] = [];
   private openRow: string | null = null;
-  private reserved = 0;
   private settle: ReturnType<typeof setTimeout> | undefined;
 
   /** The details were not there yet when they were opened: they may be out of sight. */
@@ -33,6 +35,7 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
   private readonly total = h("div", { class: "rw-muted rt-total" });
   private readonly stage = h("div", { class: "rt-stage" });
   private readonly box = h("div", { class: "rt-box" });
+  private readonly room = new Reserve(this.box);
   private readonly toolbar: Toolbar;
   private readonly grid: Grid;
   private readonly pager = new Pager(this);
@@ -57,7 +60,7 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
       h("header", { class: "rw-top" }, this.title, this.total),
       this.toolbar.element,
       this.stage,
-      h("div", { class: "rt-bottom" }, this.pager.element, hints()),
+      h("div", { class: "rt-bottom" }, this.pager.element, hintsView(strings.keys)),
       h("span", { id: keys, hidden: true }, strings.keysDescription),
     );
     this.title.textContent = strings.title(name);
@@ -108,7 +111,7 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
       page.phase === "ready" ? strings.total(page.total, isNarrowed(page)) : "";
     if (this.openRow && !this.grid.has(this.openRow)) this.closeDetails();
     this.grid.select(this.openRow);
-    this.measure();
+    this.room.keep();
     if (hadFocus) this.keepFocus();
     if (this.hasFocus && moved) this.say(this.news);
   }
@@ -121,23 +124,17 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
     this.root.dataset.phase = rows ? "ready" : page.phase === "error" ? "error" : "empty";
     this.box.querySelector(".rw-closing")?.remove();
     if (rows) return;
-    const closing = h("div", { class: "rw-closing" });
+    this.box.append(this.closing(page, name));
+  }
+
+  private closing(page: Page, name: string): HTMLElement {
     if (page.phase === "error") {
       const again = this.button(strings.error.action, "", "", () => this.refresh());
-      closing.append(h("h2", {}, strings.error.title), again);
-    } else if (isNarrowed(page)) {
-      const clear = this.button(strings.noMatch.action, "", "", () => this.toolbar.clear());
-      closing.append(
-        h("h2", {}, strings.noMatch.title(name)),
-        h("p", {}, strings.noMatch.text),
-        clear,
-      );
-    } else {
-      const { title, text, code } = strings.empty(name);
-      closing.append(h("h2", {}, title));
-      if (text) closing.append(h("p", {}, `${text} `, h("code", {}, code)));
+      return closingView(strings.error, again);
     }
-    this.box.append(closing);
+    if (!isNarrowed(page)) return closingView(strings.empty(name));
+    const clear = this.button(strings.noMatch.action, "", "", () => this.toolbar.clear());
+    return closingView({ ...strings.noMatch, title: strings.noMatch.title(name) }, clear);
   }
 
   /** Rows that had the focus are gone, or there are none any more. */
@@ -246,7 +243,7 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
   // ---------------------------------------------------------------------------------------- keys
 
   protected override onKey(event: KeyboardEvent): void {
-    if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isShortcut(event)) return;
     const handled = takesText(event.target) ? this.onTextKey(event) : this.onCommand(event);
     if (handled) event.preventDefault();
   }
@@ -316,7 +313,7 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
 
   /** Copying with nothing selected copies the id of the row. */
   private copyId(event: ClipboardEvent): void {
-    const selected = String(globalThis.getSelection?.() ?? "");
+    const selected = String(selectionAt(this.root) ?? "");
     const { id } = this.grid;
     if (selected || !id || !this.grid.hasFocus || !event.clipboardData) return;
     event.clipboardData.setData("text/plain", id);
@@ -327,21 +324,9 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
   // -------------------------------------------------------------------------------------- layout
 
   protected override resized(): void {
-    this.reserved = 0;
-    this.measure();
+    this.room.reset();
+    this.details.measure();
   }
-
-  /** Room for rows never shrinks at one width, so that the pager stays where the hand is. */
-  private measure(): void {
-    if (this.reserved === 0) this.box.style.minHeight = "";
-    this.reserved = Math.max(this.reserved, this.box.offsetHeight);
-    this.box.style.minHeight = this.reserved ? `${this.reserved}px` : "";
-  }
-}
-
-function hints(): HTMLElement {
-  const spans = strings.keys.map(([key, what]) => h("span", {}, h("kbd", {}, key), what));
-  return h("div", { class: "rw-hints", "aria-hidden": "true" }, ...spans);
 }
 
 export default widgetModule((model: TableModel) => new Tables(model));

@@ -1,6 +1,6 @@
 // Turning pages: where one is, four steps, and how many rows a page has.
 
-import { h } from "../shared/dom";
+import { h, setDisabled } from "../shared/dom";
 import { tables as strings } from "../strings";
 import { rangeOf } from "./grid";
 import type { Content, Query } from "./protocol";
@@ -50,11 +50,8 @@ export class Pager {
   showQuery(query: Query): void {
     this.size.value = String(query.page_size);
     const last = pageCount(query, this.total) - 1;
-    // Not `disabled`, which would lose the focus of who clicks through to the end.
-    for (const button of this.back) button.setAttribute("aria-disabled", String(query.page <= 0));
-    for (const button of this.forward) {
-      button.setAttribute("aria-disabled", String(query.page >= last));
-    }
+    for (const button of this.back) setDisabled(button, query.page <= 0);
+    for (const button of this.forward) setDisabled(button, query.page >= last);
   }
 
   /** Go some pages on or back; at the ends, nowhere. */

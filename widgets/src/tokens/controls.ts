@@ -1,6 +1,6 @@
 // What there is to choose, what the colours mean, and why something is missing.
 
-import { h, uniqueId } from "../shared/dom";
+import { h, keepingFocus, uniqueId } from "../shared/dom";
 import { tokens as strings } from "../strings";
 import { inLine } from "./glyphs";
 import { rough } from "./numbers";
@@ -29,16 +29,20 @@ export class Choice {
     );
   }
 
-  show(chosen: number): void {
-    this.inputs.forEach((input, index) => {
-      input.checked = index === chosen;
-    });
+  /** @param can Which options there are now; all, if it is left out. */
+  show(chosen: number, can: (index: number) => boolean = () => true): void {
+    const change = () => {
+      this.inputs.forEach((input, index) => {
+        input.checked = index === chosen;
+        input.disabled = !can(index);
+      });
+    };
+    keepingFocus(this.element, change, () => this.inputs[chosen]);
   }
 
-  enable(can: (index: number) => boolean): void {
-    this.inputs.forEach((input, index) => {
-      input.disabled = !can(index);
-    });
+  /** Put the focus on the option that is chosen. */
+  focus(): void {
+    this.inputs.find((input) => input.checked)?.focus({ preventScroll: true });
   }
 }
 

@@ -1,7 +1,9 @@
 // The token view. It shows what Python computed; what it has of its own is the choice of what to
 // look at, of which it tells Python so that a page that is loaded again shows the same.
 
-import { h } from "../shared/dom";
+import { closingView } from "../shared/closing";
+import { focusedIn, h, keepingFocus } from "../shared/dom";
+import { hintsView } from "../shared/hints";
 import { takesText } from "../shared/keys";
 import { Widget, widgetModule } from "../shared/widget";
 import { tokens as strings } from "../strings";
@@ -42,7 +44,6 @@ class Tokens extends Widget<View, Content, TokenEvent> {
 
   constructor(model: TokenModel) {
     super(model, "tokens", strings.widget);
-    const hints = strings.keys.map(([key, what]) => h("span", {}, h("kbd", {}, key), what));
     this.bench.append(
       h("div", { class: "tk-controls" }, this.figures.element, this.legend.element),
       this.responses,
@@ -53,7 +54,7 @@ class Tokens extends Widget<View, Content, TokenEvent> {
         { class: "rw-actions" },
         this.tableButton,
         this.copyButton,
-        h("div", { class: "rw-hints", "aria-hidden": "true" }, ...hints),
+        hintsView(strings.keys),
       ),
     );
     this.main.append(
@@ -68,6 +69,11 @@ class Tokens extends Widget<View, Content, TokenEvent> {
     );
   }
 
+  protected override get waitWords() {
+    // Nobody waits: what is chosen is shown at once, with Python or without.
+    return { saving: "", waiting: () => "" };
+  }
+
   // ------------------------------------------------------------------------------------- showing
 
   protected override show(): void {
@@ -80,8 +86,11 @@ class Tokens extends Widget<View, Content, TokenEvent> {
     }
     if (isNew) this.draw(content);
     this.root.dataset.phase = this.view.phase;
-    this.bench.hidden = this.view.phase !== "ready";
-    this.closing.hidden = this.view.phase === "ready";
+    const change = () => {
+      this.bench.hidden = this.view.phase !== "ready";
+      this.closing.hidden = this.view.phase === "ready";
+    };
+    keepingFocus(this.root, change, () => this.root);
     if (this.view.phase === "ready") this.paint();
     else this.close(this.view.phase);
   }
@@ -95,6 +104,7 @@ class Tokens extends Widget<View, Content, TokenEvent> {
   }
 
   private draw(content: Content): void {
+    const hadFocus = focusedIn(this.responses) !== null;
     this.drawn = content;
     this.panels.clear();
     this.panel = null;
@@ -103,27 +113,42 @@ class Tokens extends Widget<View, Content, TokenEvent> {
       this.choice = responseChoice(this.reports, (shown) => this.choose({ shown }));
     }
     this.responses.replaceChildren(...(this.choice ? [this.choice.element] : []));
+    if (!hadFocus) return;
+    this.choice?.show(this.shown);
+    if (this.choice) this.choice.focus();
+    else this.root.focus({ preventScroll: true });
   }
 
   /** Bring everything in line with the response and the figure that were chosen. */
   private paint(): void {
     const report = this.report;
     if (!report) return;
-    if (!report.figures[this.figure]) this.figure = "log_ratio";
+    this.figure = figureOf(report, this.figure);
     const panel = this.panelOf(this.shown, report);
     const isOther = panel !== this.panel;
     this.panel = panel;
     const range = rangeOf(this.reports.map((each) => each.figures[this.figure]));
     panel.paint(this.figure, range);
     this.legend.show(this.figure, range, report);
-    this.figures.enable((index) => Boolean(report.figures[FIGURES[index] ?? "log_ratio"]));
-    this.figures.show(FIGURES.indexOf(this.figure));
+    this.figures.show(FIGURES.indexOf(this.figure), (index) => {
+      return Boolean(report.figures[FIGURES[index] ?? "log_ratio"]);
+    });
     this.choice?.show(this.shown);
     panel.showTable(this.tableShown);
     if (!isOther) return;
     this.readers.textContent = strings.readers(report);
     this.about.textContent = inLine(strings.about(report));
-    this.stage.replaceChildren(panel.element);
+    // Whatever part of the response had the focus, the tokens of the other one are what to go on with.
+    keepingFocus(
+      this.stage,
+      () => this.stage.replaceChildren(panel.element),
+      () => panel.text.focusable,
+    );
+    panel.measure();
+  }
+
+  protected override resized(): void {
+    this.panel?.measure();
   }
 
   /** A panel is kept when another response is shown: two thousand tokens take a while to make. */
@@ -135,10 +160,7 @@ class Tokens extends Widget<View, Content, TokenEvent> {
 
   private close(phase: "empty" | "loading" | "error"): void {
     this.readers.textContent = "";
-    const words = strings.closing[phase];
-    const code = words.code ? [" ", h("code", {}, words.code)] : [];
-    const text = h("p", {}, words.text, ...code);
-    this.closing.replaceChildren(h("div", { class: "rw-closing" }, h("h2", {}, words.title), text));
+    this.closing.replaceChildren(closingView(strings.closing[phase]));
   }
 
   // ------------------------------------------------------------------------------------ choosing
@@ -146,24 +168,37 @@ class Tokens extends Widget<View, Content, TokenEvent> {
   private choose({ figure = this.figure, shown = this.shown }: Partial<View>): void {
     const report = this.reports[shown];
     if (!report || (figure === this.figure && shown === this.shown)) return;
-    if (!report.figures[figure]) {
-      const why = report.left_out.find((each) => each.figures.includes(figure));
-      this.tell(why ? why.reason : strings.noFigure);
+    const missing = report.figures[figure] ? "" : whyMissing(report, figure);
+    if (missing && shown === this.shown) {
+      this.tell(missing);
       return;
     }
-    const hadFocus = shown !== this.shown && (this.panel?.text.hasFocus ?? false);
+    // Another response is shown in any case, by a figure that it has.
+    const present = figureOf(report, figure);
     this.clearMessage();
-    [this.figure, this.shown] = [figure, shown];
+    [this.figure, this.shown] = [present, shown];
     this.paint();
-    if (hadFocus) this.panel?.text.focus();
-    this.say(strings.chosen(figure, shown + 1, this.reports.length));
-    // Not `send`: nothing is saved here that a person would wait for.
+    const chosen = strings.chosen(present, shown + 1, this.reports.length);
+    if (missing) this.tell(`${missing} ${chosen}`);
+    else this.say(chosen);
+    this.tellPython(present, shown);
+  }
+
+  /**
+   * Of several choices that Python has not heard of, only the last one matters. Not by `send`:
+   * nothing is saved here that a person would wait for.
+   */
+  private tellPython(figure: Figure, shown: number): void {
     this.queue.push({ type: "show", shown, figure });
+    // Pushed first: its number goes on from those that are under way.
+    this.model.set("events", this.queue.pending.slice(-1));
+    this.model.save_changes();
   }
 
   private turnTable(): void {
     this.tableShown = !this.tableShown;
-    this.panel?.showTable(this.tableShown);
+    const change = () => this.panel?.showTable(this.tableShown);
+    keepingFocus(this.stage, change, () => this.tableButton);
     this.tableButton.textContent = this.tableShown ? strings.hideTable : strings.showTable;
     this.tableButton.setAttribute("aria-expanded", String(this.tableShown));
   }
@@ -206,6 +241,16 @@ class Tokens extends Widget<View, Content, TokenEvent> {
     if (this.reports.length < 2) this.tell(strings.onlyOne);
     else this.choose({ shown: (shown + this.reports.length) % this.reports.length });
   }
+}
+
+/** The wanted figure, or where the response does not have it the first that it has. */
+function figureOf(report: Report, wanted: Figure): Figure {
+  if (report.figures[wanted]) return wanted;
+  return FIGURES.find((figure) => report.figures[figure]) ?? "log_ratio";
+}
+
+function whyMissing(report: Report, figure: Figure): string {
+  return report.left_out.find((each) => each.figures.includes(figure))?.reason ?? strings.noFigure;
 }
 
 export default widgetModule((model: TokenModel) => new Tokens(model));

@@ -1,5 +1,6 @@
 // From a key press to what it means in the token view.
 
+import { digitOf, isShortcut } from "../shared/keys";
 import { FIGURES, type Figure } from "./protocol";
 
 export type Command =
@@ -29,10 +30,8 @@ export function walks(command: Command): boolean {
 
 /** The command of a key press, or null: with a modifier, while composing, or for other keys. */
 export function commandOf(event: KeyboardEvent): Command | null {
-  if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return null;
-  // On some keyboards (French) digits need Shift; there the key's place counts as well.
-  const digit = /^[1-5]$/.exec(event.key)?.[0] ?? /^Digit([1-5])$/.exec(event.code)?.[1];
-  const figure = digit ? FIGURES[Number(digit) - 1] : undefined;
-  if (figure && (/^[1-5]$/.test(event.key) || !event.shiftKey)) return { name: "figure", figure };
+  if (isShortcut(event)) return null;
+  const figure = FIGURES[(digitOf(event) ?? 0) - 1];
+  if (figure) return { name: "figure", figure };
   return event.shiftKey ? null : (FIXED[event.key] ?? null);
 }

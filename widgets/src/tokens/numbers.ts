@@ -1,26 +1,20 @@
-// Numbers as text.
+// Numbers as text, exact and in a legend.
 
+import { NONE, withSign } from "../shared/numbers";
 import type { Numbers } from "./protocol";
-
-const NONE = "–";
-const MINUS = "−";
 
 /** As in "+0.31042": always with a sign, so that columns stay in line. */
 export function exact(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE;
   const size = Math.abs(value);
   const text = size !== 0 && size < 1e-4 ? size.toExponential(2) : size.toFixed(decimals(size));
-  return `${sign(value)}${text}`;
+  return withSign(value, text);
 }
 
 /** As in "+0.31" or "0", for a legend. */
 export function rough(value: number): string {
   const text = String(Number(Math.abs(value).toPrecision(2)));
-  return text === "0" ? "0" : `${sign(value)}${text}`;
-}
-
-function sign(value: number): string {
-  return value < 0 ? MINUS : value > 0 ? "+" : "";
+  return withSign(value, text);
 }
 
 /** As many as keep six digits: columns stay as wide as they are. */

@@ -1,7 +1,8 @@
 // One response: its prompt, its tokens, and the numbers beside them.
 
-import { fromSafeHtml, h } from "../shared/dom";
-import { tokens as strings } from "../strings";
+import { h, makeReachable } from "../shared/dom";
+import { promptView } from "../shared/prompt";
+import { shared, tokens as strings } from "../strings";
 import { leftOut } from "./controls";
 import { Inspector } from "./inspector";
 import type { Figure, Report } from "./protocol";
@@ -22,7 +23,10 @@ export class ResponsePanel {
     hidden: true,
   });
 
+  private readonly prompt: HTMLElement;
+
   constructor(private readonly report: Report) {
+    this.prompt = promptView(report.turns);
     this.inspector = new Inspector(report);
     this.text = new TokenText(report, { look: (index) => this.look(index) });
     this.spark = new Sparkline((index) => this.text.focus(index));
@@ -30,7 +34,7 @@ export class ResponsePanel {
       "div",
       { class: "tk-response" },
       leftOut(report),
-      promptOf(report),
+      this.prompt,
       h(
         "div",
         { class: "tk-body" },
@@ -40,6 +44,11 @@ export class ResponsePanel {
       this.tablePlace,
     );
     this.look(0);
+  }
+
+  /** After the layout changed. */
+  measure(): void {
+    makeReachable(this.prompt, shared.prompt);
   }
 
   paint(figure: Figure, range: number): void {
@@ -58,21 +67,4 @@ export class ResponsePanel {
     this.inspector.look(index);
     this.spark.look(index);
   }
-}
-
-function promptOf(report: Report): HTMLElement {
-  const turns = report.turns.map((turn) =>
-    h(
-      "div",
-      { class: "tk-turn" },
-      h("div", { class: "tk-role" }, strings.roles[turn.role] ?? turn.role),
-      fromSafeHtml("rw-md", turn.html),
-    ),
-  );
-  const label = strings.prompt;
-  return h(
-    "div",
-    { class: "tk-prompt", role: "group", "aria-label": label, tabindex: 0 },
-    ...turns,
-  );
 }

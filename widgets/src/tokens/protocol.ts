@@ -1,6 +1,6 @@
 // What the token view shows and sends. Mirrors rlhf_lab/widgets/tokens_state.py.
 
-import type { Model, WidgetEvent } from "../shared/protocol";
+import type { Model, Turn, WidgetEvent } from "../shared/protocol";
 
 /** The figures that colour the tokens, in the order of their keys. */
 export const FIGURES = ["log_ratio", "kl", "value", "advantage", "reward"] as const;
@@ -28,7 +28,7 @@ export type Numbers = (number | null)[];
 export interface Report {
   name: string;
   written_by: string | null;
-  turns: { role: string; html: string }[];
+  turns: Turn[];
   ids: number[];
   kinds: Kind[];
   /** Plain and hostile: goes into the page as text alone. */

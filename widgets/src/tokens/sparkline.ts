@@ -1,25 +1,23 @@
 // The figure along the response: bars up and down from zero, with a line at the token looked at.
 
 import { h } from "../shared/dom";
+import { svg } from "../shared/svg";
 import type { Numbers } from "./protocol";
 
-const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 40;
 /** More bars than this cannot be told apart; then each shows the extreme of its tokens. */
 const MOST_BARS = 500;
 
 export class Sparkline {
   readonly element = h("div", { class: "tk-spark", "aria-hidden": "true" });
-  private readonly up = shape("path", "tk-up");
-  private readonly down = shape("path", "tk-down");
-  private readonly cursor = shape("rect", "tk-cursor");
-  private readonly drawing = shape("svg", "");
+  private readonly up = svg("path", { class: "tk-up" });
+  private readonly down = svg("path", { class: "tk-down" });
+  private readonly cursor = svg("rect", { class: "tk-cursor", height: HEIGHT });
+  private readonly drawing = svg("svg", { preserveAspectRatio: "none" });
   private count = 1;
 
   /** @param go Called with the token that was clicked. */
   constructor(go: (index: number) => void) {
-    this.drawing.setAttribute("preserveAspectRatio", "none");
-    this.cursor.setAttribute("height", String(HEIGHT));
     this.drawing.append(this.cursor, this.up, this.down);
     this.element.append(this.drawing);
     this.element.addEventListener("click", (event) => {
@@ -81,10 +79,4 @@ function path(bars: Bar[], range: number, wanted: (value: number) => boolean): s
       return `M${start} ${middle}V${end.toFixed(2)}h${width}V${middle}z`;
     })
     .join("");
-}
-
-function shape(tag: string, name: string): SVGElement {
-  const element = document.createElementNS(SVG, tag) as SVGElement;
-  if (name) element.setAttribute("class", name);
-  return element;
 }

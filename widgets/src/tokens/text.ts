@@ -44,6 +44,11 @@ export class TokenText {
     return this.spans.length;
   }
 
+  /** The token that the focus comes to. */
+  get focusable(): HTMLElement | undefined {
+    return this.spans[this.current];
+  }
+
   get hasFocus(): boolean {
     return focusedIn(this.element) !== null;
   }

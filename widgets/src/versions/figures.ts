@@ -1,25 +1,18 @@
 // Figures as text, and what to compare of two versions. No DOM here.
 
+import { fixed, NONE, signed } from "../shared/numbers";
+import type { Interval } from "../shared/protocol";
 import { versions as strings } from "../strings";
-import type { Evaluation, Interval, Version } from "./protocol";
+import type { Evaluation, Version } from "./protocol";
 
 /** Figures of an interval or without a name of their own: they are shown elsewhere. */
 const ELSEWHERE = new Set(["heldout_accuracy", "rankings"]);
 /** In this order; others follow by name. */
 const ORDER = ["score", "kl", "steps", "loss", "prequential_accuracy", "calibration_error"];
-const MINUS = "\u2212";
 
-/** With a true minus, and no more digits than say something. */
+/** With no more digits than say something. */
 export function number(value: number | null | undefined, digits = 2): string {
-  if (value === null || value === undefined) return strings.none;
-  const text = Math.abs(value).toFixed(digits);
-  return value < 0 && Number(text) !== 0 ? MINUS + text : text;
-}
-
-export function signed(value: number, digits = 2): string {
-  const text = number(value, digits);
-  if (Number(text) === 0) return "0";
-  return value > 0 ? `+${text}` : text;
+  return value === null || value === undefined ? NONE : fixed(value, digits);
 }
 
 /** As Python writes it: 0.71 [0.62, 0.80]. */
@@ -62,8 +55,8 @@ export function compared(first: Version, second: Version): Compared[] {
   if (first.accuracy || second.accuracy) {
     rows.unshift({
       label: strings.accuracy,
-      first: first.accuracy ? interval(first.accuracy) : strings.none,
-      second: second.accuracy ? interval(second.accuracy) : strings.none,
+      first: first.accuracy ? interval(first.accuracy) : NONE,
+      second: second.accuracy ? interval(second.accuracy) : NONE,
       difference: difference(first.accuracy?.estimate, second.accuracy?.estimate, 2),
     });
   }
@@ -91,7 +84,7 @@ function difference(
   digits: number,
 ): string {
   if (first === null || first === undefined || second === null || second === undefined) return "";
-  return signed(Number((second - first).toFixed(digits)), digits);
+  return signed(second - first, digits);
 }
 
 /** How often the second won against the first, whichever of them was the baseline. */

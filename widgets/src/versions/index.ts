@@ -1,25 +1,31 @@
 // The tree of versions. It holds no truth and shows what Python says; what it has of its own are
 // the chosen row, the marked one, and the queue of unsent events.
 
-import { focusedIn, h, uniqueId } from "../shared/dom";
+import { closingView } from "../shared/closing";
+import { focusedIn, h, keepingFocus, setDisabled, uniqueId } from "../shared/dom";
+import { hintsView } from "../shared/hints";
+import { Reserve } from "../shared/reserve";
 import { Widget, widgetModule } from "../shared/widget";
 import { versions as strings } from "../strings";
 import { comparison, details } from "./details";
-import { type Command, commandOf, find, matches } from "./keys";
+import { type Command, commandOf, find } from "./keys";
 import { layout, type Row } from "./layout";
 import type { Content, MoveEvent, TreeEvent, TreeModel, Version, View } from "./protocol";
 import { type RowState, VersionTree } from "./tree";
+import { Typing } from "./typing";
 
-/** How long the letters of a name may be apart. */
-const TYPING_MS = 700;
+/** "1 min ago" is no longer true after that. */
+const AGE_MS = 60_000;
 
 class Versions extends Widget<View, Content, TreeEvent> {
   private readonly summary = h("div", { class: "rv-summary rw-muted" });
   private readonly keysId = uniqueId("rv-keys");
   private readonly tree = new VersionTree(this.keysId, (name, mark) => this.clicked(name, mark));
   private readonly panel = h("div", { class: "rv-panel", role: "region" });
+  private readonly panelRoom = new Reserve(this.panel);
   private readonly stage = h("div", { class: "rv-stage" }, this.tree.element, this.panel);
-  private readonly closing = h("div", { class: "rw-closing", hidden: true });
+  private readonly actions = h("div", { class: "rw-actions rv-actions" });
+  private readonly closing = h("div", { hidden: true });
   private readonly checkoutButton = this.button(strings.checkout, "rw-primary", "Enter C", () =>
     this.checkout(),
   );
@@ -38,16 +44,13 @@ class Versions extends Widget<View, Content, TreeEvent> {
   private panelShown = "";
   private current = "";
   private mark: string | null = null;
-  private typed = "";
-  private typedAt = 0;
-  private panelHeight = 0;
+  private readonly typing = new Typing();
 
   constructor(model: TreeModel) {
     super(model, "versions", strings.widget);
     const refresh = this.button(strings.refresh, "rv-refresh", "", () => this.refresh());
     this.undoButton.title = strings.undoHint;
     this.backButton.title = strings.backHint;
-    const hints = strings.keys.map(([key, what]) => h("span", {}, h("kbd", {}, key), what));
     this.main.append(
       h(
         "header",
@@ -56,19 +59,20 @@ class Versions extends Widget<View, Content, TreeEvent> {
         this.summary,
         refresh,
       ),
-      h(
-        "div",
-        { class: "rw-actions rv-actions" },
-        this.checkoutButton,
-        this.compareButton,
-        this.undoButton,
-        this.backButton,
-        h("div", { class: "rw-hints", "aria-hidden": "true" }, ...hints),
-      ),
+      this.actions,
       this.stage,
       this.closing,
       h("div", { class: "rw-sr-only", id: this.keysId }, strings.keysDescription),
     );
+    this.actions.append(
+      this.checkoutButton,
+      this.compareButton,
+      this.undoButton,
+      this.backButton,
+      hintsView(strings.keys),
+    );
+    const aging = setInterval(() => this.tree.age(Date.now()), AGE_MS);
+    this.onStop(() => clearInterval(aging));
     this.current = this.view.compared[1] ?? "";
     this.mark = this.view.compared[0] ?? null;
   }
@@ -87,12 +91,19 @@ class Versions extends Widget<View, Content, TreeEvent> {
     const { view } = this;
     const isBare = view.phase === "empty" || (view.phase === "error" && this.all.length === 0);
     this.root.dataset.phase = view.phase;
-    this.stage.hidden = isBare;
-    this.closing.hidden = !isBare;
-    for (const element of this.main.querySelectorAll<HTMLElement>(".rv-actions")) {
-      element.hidden = isBare;
-    }
     this.summary.textContent = strings.summary(view.present, this.all.length);
+    keepingFocus(
+      this.root,
+      () => this.showStage(view, isBare),
+      () => (isBare ? this.closing.querySelector("button") : this.tree.row(this.current)),
+    );
+  }
+
+  /** The tree, or what stands in its place. */
+  private showStage(view: View, isBare: boolean): void {
+    this.stage.hidden = isBare;
+    this.actions.hidden = isBare;
+    this.closing.hidden = !isBare;
     if (isBare) this.showClosing(view);
     this.showTree(view);
   }
@@ -129,22 +140,17 @@ class Versions extends Widget<View, Content, TreeEvent> {
     const isPresent = present.includes(this.current);
     this.checkoutButton.setAttribute("aria-label", strings.checkoutName(this.current));
     const canCheckout = working === null && !isPresent && current !== undefined;
-    this.disable(this.checkoutButton, !canCheckout);
+    setDisabled(this.checkoutButton, !canCheckout);
     this.checkoutButton.toggleAttribute("data-ready", canCheckout);
     this.compareButton.textContent = this.mark ? strings.compareEnd : strings.compare;
     const { undo, back } = this.view;
     this.undoButton.textContent = undo ? strings.undoTo(undo) : strings.undo;
-    this.disable(this.undoButton, working !== null || !undo);
+    setDisabled(this.undoButton, working !== null || !undo);
     this.backButton.hidden = back.length === 0;
     this.backButton.textContent = strings.back(back);
-    this.disable(this.backButton, working !== null);
+    setDisabled(this.backButton, working !== null);
     this.askButton.hidden = !this.view.can_compare;
     this.showPanel(current, isPresent);
-  }
-
-  private disable(button: HTMLButtonElement, isDisabled: boolean): void {
-    // Not `disabled`: that would take the focus away from under the person's hands.
-    button.setAttribute("aria-disabled", String(isDisabled));
   }
 
   private stateOf(version: Version, working: string | null): RowState {
@@ -171,38 +177,31 @@ class Versions extends Widget<View, Content, TreeEvent> {
         ? details(current, this.all, isPresent, this.markButton)
         : [];
     this.panel.setAttribute("aria-label", pair ? strings.compare : strings.details.title);
-    this.panel.replaceChildren(...parts);
-    this.measure();
+    keepingFocus(
+      this.panel,
+      () => this.panel.replaceChildren(...parts),
+      () => this.tree.row(this.current),
+    );
+    this.panelRoom.keep();
   }
 
   private showClosing(view: View): void {
     if (view.phase === "error") {
       const again = this.button(strings.error.again, "", "", () => this.refresh());
-      this.closing.replaceChildren(h("h2", {}, strings.error.title), again);
+      this.closing.replaceChildren(closingView(strings.error, again));
       return;
     }
-    const words = strings.empty;
-    const steps = words.steps.map(([code, what]) =>
+    const steps = strings.empty.steps.map(([code, what]) =>
       h("li", {}, h("code", {}, code), h("span", { class: "rw-muted" }, ` → ${what}`)),
     );
+    const end = h("p", { class: "rw-muted" }, strings.empty.end);
     this.closing.replaceChildren(
-      h("h2", {}, words.title),
-      h("p", {}, words.text),
-      h("ol", { class: "rv-steps" }, ...steps),
-      h("p", { class: "rw-muted" }, words.end),
+      closingView(strings.empty, h("ol", { class: "rv-steps" }, ...steps), end),
     );
-  }
-
-  /** The panel never shrinks at one width, so that what stands below it stays there. */
-  private measure(): void {
-    if (this.panelHeight === 0) this.panel.style.minHeight = "";
-    this.panelHeight = Math.max(this.panelHeight, this.panel.offsetHeight);
-    this.panel.style.minHeight = this.panelHeight ? `${this.panelHeight}px` : "";
   }
 
   protected override resized(): void {
-    this.panelHeight = 0;
-    this.measure();
+    this.panelRoom.reset();
     this.tree.reveal(this.current);
   }
 
@@ -343,23 +342,15 @@ class Versions extends Widget<View, Content, TreeEvent> {
     if (name) this.choose(name);
   }
 
+  private get names(): string[] {
+    return this.rows.map((row) => row.version.name);
+  }
+
   private typeahead(text: string): void {
-    this.typed = this.isTyping ? this.typed + text : text;
-    this.typedAt = Date.now();
-    const names = this.rows.map((row) => row.version.name);
-    const index = find(names, names.indexOf(this.current), this.typed);
+    const typed = this.typing.add(text);
+    const index = find(this.names, this.names.indexOf(this.current), typed);
     if (index >= 0) this.chooseRow(index);
-    else this.tell(strings.notFound(this.typed));
-  }
-
-  private get isTyping(): boolean {
-    return this.typed !== "" && Date.now() - this.typedAt < TYPING_MS;
-  }
-
-  /** "c" goes on with "poli"; after "12" it is a command, however fast it comes. */
-  private belongsToName(key: string): boolean {
-    const typed = this.typed + key.toLowerCase();
-    return this.isTyping && this.rows.some((row) => matches(row.version.name, typed));
+    else this.tell(strings.notFound(typed));
   }
 
   // ---------------------------------------------------------------------------------------- keys
@@ -367,7 +358,7 @@ class Versions extends Widget<View, Content, TreeEvent> {
   protected override onKey(event: KeyboardEvent): void {
     const target = event.target;
     const inTree = this.tree.contains(target) || target === this.root;
-    const command = commandOf(event, this.belongsToName(event.key));
+    const command = commandOf(event, this.typing.goesOn(event.key, this.names));
     if (!command || this.stage.hidden) return;
     const everywhere = ["checkout", "compare", "undo", "back", "escape"].includes(command.name);
     const onButton = target instanceof Element && target.closest("button") !== null;
@@ -379,7 +370,7 @@ class Versions extends Widget<View, Content, TreeEvent> {
   }
 
   private run(command: Command): void {
-    if (command.name !== "type") this.typed = "";
+    if (command.name !== "type") this.typing.end();
     const at = this.rows.findIndex((row) => row.version.name === this.current);
     if (command.name === "step") this.step(command.by);
     else if (command.name === "edge") this.chooseRow(command.last ? this.rows.length - 1 : 0);

@@ -1,5 +1,7 @@
 // From a key press to what it means in the tree of versions.
 
+import { isShortcut } from "../shared/keys";
+
 export type Command =
   | { name: "step"; by: number }
   | { name: "edge"; last: boolean }
@@ -35,7 +37,7 @@ const LETTERS: Record<string, Command> = {
  * @param typing Whether a name is being typed: then every letter belongs to it.
  */
 export function commandOf(event: KeyboardEvent, typing: boolean): Command | null {
-  if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return null;
+  if (isShortcut(event)) return null;
   const fixed = FIXED[event.key];
   if (fixed) return fixed;
   if (event.key.length !== 1) return null;

@@ -1,13 +1,6 @@
 // What the tree of versions shows and sends. Mirrors rlhf_lab/widgets/versions_state.py.
 
-import type { Model, WidgetEvent } from "../shared/protocol";
-
-export interface Interval {
-  estimate: number;
-  low: number;
-  high: number;
-  n: number;
-}
+import type { Interval, Model, WidgetEvent } from "../shared/protocol";
 
 export interface Evaluation {
   baseline: string;

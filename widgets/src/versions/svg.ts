@@ -1,22 +1,12 @@
-// Small drawings: the graph of a row, an interval, a line of scores. All are made element by
-// element, so that no text from elsewhere is read as markup.
+// Small drawings: the graph of a row, an interval, a line of scores.
 
+import type { Interval } from "../shared/protocol";
+import { svg } from "../shared/svg";
 import { verdict } from "./figures";
 import type { Line, Row } from "./layout";
-import type { Interval } from "./protocol";
 
-const NAMESPACE = "http://www.w3.org/2000/svg";
 const LANE = 14;
 const EDGE = 10;
-
-type Attributes = Record<string, string | number>;
-
-export function svg(tag: string, attributes: Attributes = {}, ...children: Node[]): SVGElement {
-  const element = document.createElementNS(NAMESPACE, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
-  element.append(...children);
-  return element;
-}
 
 function x(lane: number): number {
   return EDGE + lane * LANE;

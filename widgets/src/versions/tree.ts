@@ -1,10 +1,11 @@
 // The tree itself: rows with a graph, one Tab stop, and what a screen reader is told of each row.
 
 import { h } from "../shared/dom";
+import type { Interval } from "../shared/protocol";
 import { versions as strings } from "../strings";
 import { ago, interval, moment, number } from "./figures";
 import { isReward, type Row } from "./layout";
-import type { Interval, Version } from "./protocol";
+import type { Version } from "./protocol";
 import { graph, graphWidth, ruler } from "./svg";
 
 /** What of a row may change while the versions stay what they are. */
@@ -21,11 +22,15 @@ class RowView {
   readonly element: HTMLElement;
   private readonly graph = h("span", { class: "rv-cell-graph" });
   private readonly badge = h("span", { class: "rv-badge" });
+  private readonly made = h("span");
+  private readonly madeAt: string;
   private drawn = "";
   private told = "";
 
   constructor(row: Row, now: number) {
     const { version } = row;
+    this.madeAt = version.made;
+    this.age(now);
     this.element = h(
       "div",
       {
@@ -40,8 +45,14 @@ class RowView {
       },
       this.graph,
       nameCell(version, this.badge),
-      ...cells(row, now),
+      ...cells(row, this.made),
     );
+  }
+
+  /** Say anew how long ago it was made. */
+  age(now: number): void {
+    const text = ago(this.madeAt, now);
+    if (this.made.textContent !== text) this.made.textContent = text;
   }
 
   show(row: Row, lanes: number, state: RowState): void {
@@ -119,19 +130,28 @@ export class VersionTree {
     }
   }
 
+  /** Time has gone on. */
+  age(now: number): void {
+    for (const view of this.views.values()) view.age(now);
+  }
+
   contains(target: EventTarget | null): boolean {
     return target instanceof Node && this.element.contains(target);
   }
 
+  row(name: string): HTMLElement | undefined {
+    return this.views.get(name)?.element;
+  }
+
   focus(name: string): void {
-    const row = this.views.get(name)?.element;
+    const row = this.row(name);
     row?.focus({ preventScroll: true });
     row?.scrollIntoView?.({ block: "nearest" });
   }
 
   /** Bring a row into the visible part, and move nothing but the tree. */
   reveal(name: string): void {
-    const row = this.views.get(name)?.element;
+    const row = this.row(name);
     if (!row) return;
     const { element } = this;
     const top = row.offsetTop;
@@ -165,11 +185,11 @@ function nameCell(version: Version, badge: HTMLElement): HTMLElement {
   return cell;
 }
 
-function cells({ version, level }: Row, now: number): HTMLElement[] {
+function cells({ version, level }: Row, age: HTMLElement): HTMLElement[] {
   const { metrics, role } = version;
   const { words } = strings;
   const { loss, score, kl } = metrics;
-  const made = cell("rv-made", hidden(words.made), ago(version.made, now));
+  const made = cell("rv-made", hidden(words.made), age);
   made.title = moment(version.made);
   return [
     cell("rv-round", hidden(words.round(role)), String(level - 1)),
