@@ -93,8 +93,11 @@ export class Kernel {
     this.notice = { id: this.notices, tone, text };
   }
 
-  /** One value after the other, as Panel sets them. */
   private publish(acked: number): void {
+    this.model.receive(() => this.set(acked));
+  }
+
+  private set(acked: number): void {
     const last = this.undone.at(-1)?.item;
     const open = this.all.filter((item) => !this.isStored(item.key)).slice(0, this.window);
     const first = open.find((item) => item.key === last) ?? open[0];

@@ -93,6 +93,7 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
   }
 
   protected override show(): void {
+    this.keep.hold(this.queue.pending);
     const news = this.desk.update(this.content, this.view, this.queue.pending);
     for (const key of news.failed) this.failed.add(key);
     // What was not saved comes back at once, unless the person is in the middle of another item.
@@ -103,11 +104,6 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     const failed = this.model.get("notice")?.tone === "error";
     if (isGone && (failed || !news.goTo)) this.tellWhy(strings.elsewhere);
     if (this.started) this.restore();
-  }
-
-  protected override acknowledged(): void {
-    this.keep.hold(this.queue.pending);
-    this.show();
   }
 
   /** Show an item: the wanted one, or the one that is there, or the next. */
