@@ -206,10 +206,12 @@ export const ranker = {
   notSaved: "This answer was not saved. Submit it again.",
   elsewhere: "The item before was dealt with in another view.",
   resent: (count: number) =>
-    `${answers(count)} from before the restart ${count === 1 ? "is" : "are"} sent again.`,
-  dropped: (count: number) =>
-    `${answers(count)} from before the restart could not be sent again: ` +
-    "the items are not open any more.",
+    count === 0
+      ? "An undo from before the restart is sent again."
+      : `${answers(count)} from before the restart ${count === 1 ? "is" : "are"} sent again.`,
+  stepDropped:
+    "An undo or redo from before the restart was not sent again: it could have changed another " +
+    "answer.",
   saveKey: "Every answer is saved as you submit it.",
   newItem: (position: number, total: number) =>
     `Item ${position} of ${total}. Response A has the focus.`,

@@ -11,14 +11,16 @@ import { Desk } from "./desk";
 import { Extras, type ExtrasHost } from "./extras";
 import { Header } from "./header";
 import { type ItemHost, ItemPanel } from "./item";
-import { Keep, sortLeftovers } from "./keep";
+import { Keep } from "./keep";
 import { aboutItem, type Command, commandOf, type Plain, repeats } from "./keys";
+import { Leftovers } from "./leftovers";
 import { ALL_BAD, type Content, type RankerEvent, type RankerModel, type View } from "./protocol";
 import { Stage } from "./stage";
 
 class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, ExtrasHost {
   private readonly desk = new Desk();
   private readonly keep = new Keep(() => this.content.store_key);
+  private readonly leftovers = new Leftovers(this.keep);
   private readonly header = new Header();
   private readonly stage = new Stage();
   private readonly extras = new Extras(this);
@@ -32,7 +34,6 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
   panel: ItemPanel | null = null;
   private readonly failed = new Set<string>();
   private started = false;
-  private restored = false;
   /** The shown order was submitted once, and not changed since. */
   private warned = false;
 
@@ -246,41 +247,33 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
   /** Take back the latest answer. It is shown at once where the page still has it. */
   private back(): void {
     const before = this.desk.open;
-    this.post({ type: "undo", item: this.panel?.item.key ?? "" });
+    this.step("undo");
     const opened = this.desk.open.find((key) => !before.includes(key));
     this.bring(opened ?? null, opened ? strings.backAt : strings.newItem);
   }
 
   private again(): void {
-    this.post({ type: "redo", item: this.panel?.item.key ?? "" });
+    this.step("redo");
     this.bring(null);
+  }
+
+  private step(type: "undo" | "redo"): void {
+    const of = this.desk.takenBackBy(type);
+    this.post({ type, item: this.panel?.item.key ?? "", ...(of && { of }) });
   }
 
   private ask(): void {
     this.post({ type: "refresh" });
   }
 
-  /** Send what a page left behind whose kernel died; once, when there is something to rank. */
+  /** Send what a page left behind whose kernel died, when its items are there. */
   private restore(): void {
-    const { phase } = this.view;
-    const none = this.content.items.length === 0;
-    if (this.restored || phase === "error" || (phase === "ranking" && none)) return;
-    this.restored = true;
     const here = new Set(this.model.get("events").map((event) => event.id));
-    const stored = this.keep.all();
-    this.keep.drop(stored.filter((event) => here.has(event.id)));
+    const [again, told] = this.leftovers.take(this.content, this.view, here);
     this.keep.hold(this.queue.pending);
-    const keys = new Set(this.content.items.map((item) => item.key));
-    const leftovers = stored.filter((event) => !here.has(event.id));
-    const { again, dropped } = sortLeftovers(leftovers, keys);
-    this.keep.drop(dropped);
     for (const { seq: _, id, ...event } of again) this.post(event as Unsent<RankerEvent>, id);
     if (again.length) this.bring(null);
-    const told = [
-      ...(again.length ? [strings.resent(again.length)] : []),
-      ...(dropped.length ? [strings.dropped(dropped.length)] : []),
-    ];
-    if (told.length) this.tell(told.join(" "));
+    if (told) this.tell(told);
   }
 
   // ------------------------------------------------------------------------------------------ keys
