@@ -158,6 +158,9 @@ export const ranker = {
   editHint: "What the model should have said. Ctrl+Enter saves, Escape cancels.",
   editEmpty: "A demonstration needs words: write what the model should have said.",
   editSent: (letter: string) => `Response ${letter} as you wrote it becomes a demonstration.`,
+  editLeft: (letters: readonly string[]) =>
+    `What you wrote for ${list(letters)} is not saved. Undo leads back to it.`,
+  waitsForText: "Another item waits until you close this text. What you write is kept.",
   compareTitle: (from: string, to: string) => `From ${from} to ${to}`,
   helpTitle: "Keys",
   help: (count: number, has: { criteria: boolean; flags: boolean; editing: boolean }) => {

@@ -51,7 +51,9 @@ export class Kernel {
   private handle(event: RankerEvent): void {
     this.seen.push(event);
     if (event.type === "submit" || event.type === "skip") this.judge(event);
-    else if (event.type === "undo") {
+    else if (event.type === "demonstrate" && this.failing.has(event.item)) {
+      this.tell("error", `Not saved: your answer to ${event.item}. Disk full.`);
+    } else if (event.type === "undo") {
       const last = this.stored.pop();
       if (!last) this.tell("info", "There is nothing to undo.");
       else {

@@ -173,7 +173,7 @@ describe("editing", () => {
     expect(screen.message).toBe("Response C as you wrote it becomes a demonstration.");
   });
 
-  it("keeps what was written after Cancel, until the next item", () => {
+  it("keeps what was written after Cancel, and with another item on the screen", () => {
     const screen = start();
     screen.press("e");
     screen.type("!");
@@ -181,8 +181,12 @@ describe("editing", () => {
     expect(screen.events).toEqual([]);
     screen.press("e");
     expect((focused() as HTMLTextAreaElement).value).toBe("Answer A to one!");
-    screen.press("Escape", "s", "u", "e");
-    expect((focused() as HTMLTextAreaElement).value).toBe("Answer A to one");
+    screen.press("Escape", "s");
+    expect(screen.message).toBe("What you wrote for A is not saved. Undo leads back to it.");
+    screen.press("e");
+    expect((focused() as HTMLTextAreaElement).value).toBe("Answer A to two");
+    screen.press("Escape", "u", "e");
+    expect((focused() as HTMLTextAreaElement).value).toBe("Answer A to one!");
   });
 
   it("sends no empty demonstration", () => {
