@@ -98,6 +98,7 @@ export const ranker = {
   checkAgain: "Check again",
   close: "Close",
   tools: "More to say",
+  toolSaid: ", said",
   toolList,
   cardLabel: (letter: string, rank: number | null, tied: readonly string[]) =>
     rank === null
@@ -114,7 +115,7 @@ export const ranker = {
   board: "Rank board",
   tray: "Not ranked",
   chip: (letter: string, rank: number | null) =>
-    `${letter}, ${rank === null ? "not ranked" : `rank ${rank}`}. Left and right move it.`,
+    `${letter}, ${rank === null ? "not ranked" : `rank ${rank}`}. Left and right move it, Space goes to its text.`,
   slot: (rank: number | null, letters: readonly string[]) =>
     `${rank === null ? "Not ranked" : `Rank ${rank}`}: ${letters.length ? list(letters) : "none"}`,
   scale,

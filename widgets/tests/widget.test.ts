@@ -1,6 +1,7 @@
 // What every widget sees of a message that a host takes apart.
 
 import { describe, expect, it } from "vitest";
+import { keepKeysInside } from "../src/shared/keys";
 import type { Model, WidgetEvent } from "../src/shared/protocol";
 import { Widget } from "../src/shared/widget";
 import { CompareScreen, view } from "./comparer-harness";
@@ -78,6 +79,22 @@ describe("a message that comes value by value", () => {
       expect(widget.told).toBe("Saving …");
       expect(model.get("events").map(({ seq }) => seq)).toEqual([1, 2]);
     });
+  });
+});
+
+describe("Ctrl+S and Cmd+S", () => {
+  it.each([{ ctrlKey: true }, { metaKey: true }])("bring no dialog in any widget", (held) => {
+    const { widget } = recorder();
+    const init = { key: "s", bubbles: true, cancelable: true, ...held };
+    expect(widget.root.dispatchEvent(new KeyboardEvent("keydown", init))).toBe(false);
+  });
+
+  it("bring none in the dialog of a link either", () => {
+    const dialog = document.createElement("dialog");
+    keepKeysInside(dialog);
+    const init = { key: "s", ctrlKey: true, cancelable: true };
+    expect(dialog.dispatchEvent(new KeyboardEvent("keydown", init))).toBe(false);
+    expect(dialog.dispatchEvent(new KeyboardEvent("keydown", { ...init, key: "c" }))).toBe(true);
   });
 });
 

@@ -5,7 +5,7 @@ import type { Choice } from "./protocol";
 export type Command =
   | { name: "choose"; choice: Choice }
   | { name: "scroll"; pages: number }
-  | { name: "submit" | "skip" | "undo" | "redo" | "diff" | "keys" | "clear" | "saveKey" };
+  | { name: "submit" | "skip" | "undo" | "redo" | "diff" | "keys" | "clear" };
 
 const LETTERS: Record<string, Command> = {
   s: { name: "skip" },
@@ -28,11 +28,7 @@ const DIGITS: Record<string, Choice> = { "1": "A", "2": "B", "0": "tie", "3": "t
 
 /** The command of a key press, or null: with a modifier, while composing, or for other keys. */
 export function commandOf(event: KeyboardEvent): Command | null {
-  if (event.isComposing) return null;
-  if (event.ctrlKey || event.metaKey) {
-    return event.key.toLowerCase() === "s" ? { name: "saveKey" } : null;
-  }
-  if (event.altKey) return null;
+  if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return null;
   // Signs that need Shift on some keyboards and not on others.
   if (event.key === "?") return { name: "keys" };
   if (event.key === "=") return { name: "choose", choice: "tie" };

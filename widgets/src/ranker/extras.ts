@@ -3,7 +3,7 @@
 
 import type { Tone } from "../shared/widget";
 import { ranker as strings } from "../strings";
-import { Drawer, type Sheet } from "./drawer";
+import { Drawer, type DrawerKind, type Sheet } from "./drawer";
 import type { Edits } from "./edits";
 import type { ItemPanel } from "./item";
 import type { Plain } from "./keys";
@@ -54,12 +54,17 @@ export class Extras {
     if (!panel) return;
     const { comment, flags } = panel.draft;
     const edited = this.host.edits.unsaved(panel.item.key).length > 0;
-    this.tools.show(panel.letter, {
-      comment: comment !== "",
-      flag: flags.length > 0,
-      rate: this.rating,
-      edit: edited,
-      help: this.drawer.kind === "help",
+    const said = { comment: comment !== "", flag: flags.length > 0, edit: edited };
+    const sheets: Partial<Record<Plain, DrawerKind>> = {
+      comment: "notes",
+      flag: "notes",
+      edit: "edit",
+      compare: "compare",
+      help: "help",
+    };
+    this.tools.show(panel.letter, said, (name) => {
+      if (name === "rate") return this.rating;
+      return sheets[name] && this.drawer.kind === sheets[name];
     });
   }
 

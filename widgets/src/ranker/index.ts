@@ -334,14 +334,16 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
 
   // ------------------------------------------------------------------------------------------ keys
 
+  protected override onSaveKey(): void {
+    this.tell(strings.saveKey);
+  }
+
   protected override onKey(event: KeyboardEvent): void {
-    const command = commandOf(event);
     if (takesText(event.target)) {
-      const isSave = command?.name === "saveKey";
-      if (isSave) this.tell(strings.saveKey);
-      if (isSave || this.extras.drawer.onTextKey(event)) event.preventDefault();
+      if (this.extras.drawer.onTextKey(event)) event.preventDefault();
       return;
     }
+    const command = commandOf(event);
     if (!command || this.leftToBrowser(command, event)) return;
     event.preventDefault();
     // A key held down must not rank one card after the other, nor send twice.
@@ -363,7 +365,6 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
 
   private run(command: Command): void {
     if (command.name === "rate") this.extras.rate(true);
-    else if (command.name === "saveKey") this.tell(strings.saveKey);
     else if (aboutItem(command)) this.panel?.run(command);
     else this.runPlain(command.name);
   }

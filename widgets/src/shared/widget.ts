@@ -4,7 +4,7 @@
 
 import { shared as strings } from "../strings";
 import { focusedIn, h } from "./dom";
-import { keepKeysInside } from "./keys";
+import { isSaveKey, keepKeysInside } from "./keys";
 import type { Change, Model, WidgetEvent } from "./protocol";
 import { EventQueue, type Unsent } from "./queue";
 import { followTheme } from "./theme";
@@ -49,7 +49,10 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
     const classes = `rlhf-widget rlhf-${name}`;
     this.root = h("section", { class: classes, "aria-label": label, tabindex: -1 });
     this.root.append(this.main, this.message, this.live, this.alert);
-    this.root.addEventListener("keydown", (event) => this.onKey(event));
+    this.root.addEventListener("keydown", (event) => {
+      if (isSaveKey(event)) this.onSaveKey();
+      else this.onKey(event);
+    });
     keepKeysInside(this.root);
     this.stops.push(followTheme(this.root), this.followWidth());
     for (const change of CHANGES) this.listen(change, () => this.noteChange(change));
@@ -78,6 +81,9 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
 
   /** A key was pressed in the widget. */
   protected onKey(_event: KeyboardEvent): void {}
+
+  /** Someone wants to save; the browser's dialog for the page does not come. */
+  protected onSaveKey(): void {}
 
   /** The widget has another width. */
   protected resized(): void {}
