@@ -107,6 +107,7 @@ export const ranker = {
   checkAgain: "Check again",
   close: "Close",
   tools: "More to say",
+  toolSaid: ", said",
   toolList,
   cardLabel: (letter: string, rank: number | null, tied: readonly string[]) =>
     rank === null
@@ -123,7 +124,7 @@ export const ranker = {
   board: "Rank board",
   tray: "Not ranked",
   chip: (letter: string, rank: number | null) =>
-    `${letter}, ${rank === null ? "not ranked" : `rank ${rank}`}. Left and right move it.`,
+    `${letter}, ${rank === null ? "not ranked" : `rank ${rank}`}. Left and right move it, Space goes to its text.`,
   slot: (rank: number | null, letters: readonly string[]) =>
     `${rank === null ? "Not ranked" : `Rank ${rank}`}: ${letters.length ? list(letters) : "none"}`,
   scale,
@@ -167,6 +168,9 @@ export const ranker = {
   editHint: "What the model should have said. Ctrl+Enter saves, Escape cancels.",
   editEmpty: "A demonstration needs words: write what the model should have said.",
   editSent: (letter: string) => `Response ${letter} as you wrote it becomes a demonstration.`,
+  editLeft: (letters: readonly string[]) =>
+    `What you wrote for ${list(letters)} is not saved. Undo leads back to it.`,
+  waitsForText: "Another item waits until you close this text. What you write is kept.",
   compareTitle: (from: string, to: string) => `From ${from} to ${to}`,
   helpTitle: "Keys",
   help: (count: number, has: { criteria: boolean; flags: boolean; editing: boolean }) => {
@@ -215,10 +219,12 @@ export const ranker = {
   notSaved: "This answer was not saved. Submit it again.",
   elsewhere: "The item before was dealt with in another view.",
   resent: (count: number) =>
-    `${answers(count)} from before the restart ${count === 1 ? "is" : "are"} sent again.`,
-  dropped: (count: number) =>
-    `${answers(count)} from before the restart could not be sent again: ` +
-    "the items are not open any more.",
+    count === 0
+      ? "An undo from before the restart is sent again."
+      : `${answers(count)} from before the restart ${count === 1 ? "is" : "are"} sent again.`,
+  stepDropped:
+    "An undo or redo from before the restart was not sent again: it could have changed another " +
+    "answer.",
   saveKey: "Every answer is saved as you submit it.",
   newItem: (position: number, total: number) =>
     `Item ${position} of ${total}. Response A has the focus.`,

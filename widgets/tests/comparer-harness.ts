@@ -86,12 +86,14 @@ export class CompareScreen extends WidgetScreen<View, Content, ComparerEvent> {
     return this.get(".rc-position").textContent ?? "";
   }
 
-  /** What Python does: values in this order, then the acknowledgement of all. */
+  /** What Python does, in one message: values in this order, then the acknowledgement of all. */
   answer(next: View, notice: Notice | null = null, items: Item[] | null = null): void {
     const last = this.events.at(-1)?.seq ?? this.model.get("acked_seq");
-    if (items) this.model.set("content", { items });
-    this.model.set("view", next);
-    if (notice) this.model.set("notice", notice);
-    this.model.set("acked_seq", last);
+    this.model.receive(() => {
+      if (items) this.model.set("content", { items });
+      this.model.set("view", next);
+      if (notice) this.model.set("notice", notice);
+      this.model.set("acked_seq", last);
+    });
   }
 }

@@ -4,6 +4,19 @@ import ranker from "../src/ranker";
 import type { Content, Item, RankerEvent, View } from "../src/ranker/protocol";
 import type { Model, Traits, WidgetEvent } from "../src/shared/protocol";
 
+/** What waits for the end of a message, here as in a page. */
+const later: (() => void)[] = [];
+const queued = globalThis.queueMicrotask;
+globalThis.queueMicrotask = (task) => {
+  later.push(task);
+  queued(settle);
+};
+
+/** The message is through: what waited for that is done now, and no test has to wait for it. */
+function settle(): void {
+  for (let task = later.shift(); task; task = later.shift()) task();
+}
+
 /** Values with change events, as anywidget and Panel have them. Nothing acknowledges by itself. */
 export class FakeModel<View, Content, Sent extends WidgetEvent>
   implements Model<View, Content, Sent>
@@ -11,6 +24,7 @@ export class FakeModel<View, Content, Sent extends WidgetEvent>
   readonly sent: Sent[][] = [];
   private readonly values: Traits<View, Content, Sent>;
   private readonly callbacks = new Map<string, Set<() => void>>();
+  private open = 0;
 
   constructor(
     start: Pick<Traits<View, Content, Sent>, "view" | "content"> &
@@ -27,8 +41,18 @@ export class FakeModel<View, Content, Sent extends WidgetEvent>
     key: K,
     value: Traits<View, Content, Sent>[K],
   ): void {
-    this.values[key] = value;
-    for (const callback of this.callbacks.get(`change:${key}`) ?? []) callback();
+    this.receive(() => {
+      this.values[key] = value;
+      for (const callback of this.callbacks.get(`change:${key}`) ?? []) callback();
+    });
+  }
+
+  /** One message of Python: all that is set within comes one after the other, as Panel sets it. */
+  receive(message: () => void): void {
+    this.open += 1;
+    message();
+    this.open -= 1;
+    if (this.open === 0) settle();
   }
 
   save_changes(): void {

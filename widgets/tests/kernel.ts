@@ -51,7 +51,9 @@ export class Kernel {
   private handle(event: RankerEvent): void {
     this.seen.push(event);
     if (event.type === "submit" || event.type === "skip") this.judge(event);
-    else if (event.type === "undo") {
+    else if (event.type === "demonstrate" && this.failing.has(event.item)) {
+      this.tell("error", `Not saved: your answer to ${event.item}. Disk full.`);
+    } else if (event.type === "undo") {
       const last = this.stored.pop();
       if (!last) this.tell("info", "There is nothing to undo.");
       else {
@@ -93,8 +95,11 @@ export class Kernel {
     this.notice = { id: this.notices, tone, text };
   }
 
-  /** One value after the other, as Panel sets them. */
   private publish(acked: number): void {
+    this.model.receive(() => this.set(acked));
+  }
+
+  private set(acked: number): void {
     const last = this.undone.at(-1)?.item;
     const open = this.all.filter((item) => !this.isStored(item.key)).slice(0, this.window);
     const first = open.find((item) => item.key === last) ?? open[0];

@@ -217,6 +217,18 @@ describe("an answer that could not be stored", () => {
     expect(screen.message).toBe("Not saved: one. Disk full.");
   });
 
+  it("comes back although Python dealt with those after it only later", () => {
+    const { screen, kernel } = start();
+    kernel.failing.add("one");
+    screen.press("2", "1", "2", "4", "Enter", "s", "s");
+    kernel.run(1);
+    expect(screen.shown).toBe("four");
+    kernel.run();
+    expect(screen.shown).toBe("one");
+    expect(screen.ranks).toBe("2124");
+    expect(stored(kernel)).toEqual(["two", "three"]);
+  });
+
   it("does not keep later answers from being stored", () => {
     const { screen, kernel } = start();
     kernel.failing.add("two");
@@ -247,6 +259,20 @@ it("goes on where it was when an undo failed, and says why", () => {
   screen.model.set("acked_seq", 2);
   expect(screen.shown).toBe("two");
   expect(screen.message).toBe("Not undone. Disk full.");
+});
+
+it("starts anew an item that is handed out once more", () => {
+  const { screen, kernel } = start(2);
+  screen.press("2", "1", "2", "4", "Enter");
+  kernel.run();
+  expect(stored(kernel)).toEqual(["one"]);
+  const view = screen.model.get("view");
+  screen.model.receive(() => {
+    screen.model.set("content", content({ items: [item("one")] }));
+    screen.model.set("view", { ...view, current: "one" });
+  });
+  expect(screen.shown).toBe("one");
+  expect(screen.ranks).toBe("––––");
 });
 
 it("shows no item twice where Python handed out the same again", () => {

@@ -1,6 +1,6 @@
 // What a kernel that dies leaves behind in the browser.
 
-import { beforeEach, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { content, items, Screen, view } from "./harness";
 import { Kernel } from "./kernel";
 
@@ -48,27 +48,88 @@ it("sends them again when the cell is run after a restart, under the same ids", 
   expect(kept()).toEqual([]);
 });
 
-it("drops those whose item is not open any more, and says so", () => {
+it("leaves those whose item is not at hand where they are, and sends them when it comes", () => {
+  const before = open();
+  before.screen.press("s", "s");
+  const [one] = before.screen.events;
+  before.screen.stop();
+
+  const { screen, kernel } = open(4, ["one"]);
+  expect(screen.events).toMatchObject([{ item: "two", seq: 1 }]);
+  expect(screen.message).toBe("1 answer from before the restart is sent again.");
+  kernel.run();
+  expect(kept()).toMatchObject([{ item: "one", id: one?.id }]);
+  screen.model.set("content", content({ items: items(4), store_key: "lab-tester" }));
+  expect(screen.events).toMatchObject([{ item: "one", id: one?.id }]);
+  expect(screen.events[0]).not.toHaveProperty("kept_since");
+});
+
+it("forgets after thirty days what has no item any more", () => {
+  const days = (count: number) => count * 24 * 3600 * 1000;
+  vi.useFakeTimers({ toFake: ["Date"] });
   const before = open();
   before.screen.press("s", "s");
   before.screen.stop();
-
-  const after = open(4, ["one"]);
-  expect(after.screen.events).toMatchObject([{ item: "two", seq: 1 }]);
-  expect(after.screen.message).toBe(
-    "1 answer from before the restart is sent again. " +
-      "1 answer from before the restart could not be sent again: the items are not open any more.",
-  );
-  expect(kept()).toMatchObject([{ item: "two" }]);
+  vi.setSystemTime(Date.now() + days(29));
+  const later = open(4, ["one"]);
+  later.kernel.run();
+  expect(kept()).toMatchObject([{ item: "one" }]);
+  later.screen.stop();
+  vi.setSystemTime(Date.now() + days(2));
+  const last = open(4, ["two"]);
+  expect(last.screen.events).toEqual([]);
+  vi.useRealTimers();
 });
 
-it("drops an undo together with the answer that it takes back", () => {
-  const before = open();
-  before.screen.press("s", "u");
-  before.screen.stop();
-  const after = open(4, ["one"]);
-  expect(after.screen.events).toEqual([]);
-  expect(after.screen.message).toContain("2 answers from before the restart could not be sent");
+describe("an undo that was left behind", () => {
+  const step = { type: "undo", item: "two" };
+  const leave = (...events: object[]) => localStorage.setItem(NAME, JSON.stringify(events));
+
+  it("says what it takes back, and so does a redo", () => {
+    const { screen, kernel } = open();
+    screen.press("s", "u", { key: "U", shiftKey: true }, "u");
+    const [skip, undo, redo, again] = screen.events;
+    expect([undo, redo, again]).toMatchObject([
+      { of: skip?.id },
+      { of: undo?.id },
+      { of: skip?.id },
+    ]);
+    kernel.run();
+    screen.press("s");
+    kernel.run();
+    const stored = kernel.stored.at(-1);
+    screen.press("u");
+    expect(screen.events).toMatchObject([{ type: "undo", of: stored?.id }]);
+    kernel.run();
+    screen.press("u");
+    expect(screen.events[0]).not.toHaveProperty("of");
+  });
+
+  it("stays with the answer that it takes back", () => {
+    const before = open();
+    before.screen.press("s", "u");
+    before.screen.stop();
+    const { screen } = open(4, ["one"]);
+    expect(screen.events).toEqual([]);
+    screen.model.set("content", content({ items: items(4), store_key: "lab-tester" }));
+    expect(screen.events.map(({ type }) => type)).toEqual(["skip", "undo"]);
+  });
+
+  it("is sent again where Python has what it takes back, and can check it", () => {
+    leave({ ...step, seq: 2, id: "the-undo", of: "a-stored-answer" });
+    const { screen } = open();
+    expect(screen.events).toMatchObject([{ type: "undo", id: "the-undo", of: "a-stored-answer" }]);
+    expect(screen.message).toBe("An undo from before the restart is sent again.");
+  });
+
+  it("is not sent again where nobody knows what it takes back, nor is what follows from it", () => {
+    const redo = { type: "redo", item: "two", seq: 3, id: "the-redo", of: "the-undo" };
+    leave({ ...step, seq: 2, id: "the-undo" }, redo);
+    const { screen } = open();
+    expect(screen.events).toEqual([]);
+    expect(screen.message).toContain("An undo or redo from before the restart was not sent again");
+    expect(kept()).toEqual([]);
+  });
 });
 
 it("sends nothing again that the kernel still has", () => {

@@ -1,6 +1,6 @@
 // All that may be said beside ranks.
 
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { content, item, items, Screen } from "./harness";
 
 const all = {
@@ -98,12 +98,25 @@ describe("a comment", () => {
     screen.type("hm");
     screen.press("Escape", "u");
     expect(screen.shown).toBe("one");
-    expect(screen.button("Comment").getAttribute("aria-pressed")).toBe("false");
+    expect(screen.button("Comment").textContent).toBe("cComment");
     screen.press("s");
     expect(screen.shown).toBe("two");
-    expect(screen.button("Comment").getAttribute("aria-pressed")).toBe("true");
+    expect(screen.button("Comment").textContent).toBe("cComment, said");
+    expect(screen.button("Comment").hasAttribute("data-on")).toBe(true);
     screen.press("c");
     expect((focused() as HTMLTextAreaElement).value).toBe("hm");
+  });
+
+  it("has a button that is no switch, and says whether what it opens is open", () => {
+    const screen = start();
+    const states = () =>
+      ["Comment", "Keys"].map((name) => screen.button(name).getAttribute("aria-expanded"));
+    expect(states()).toEqual(["false", "false"]);
+    screen.press("c");
+    expect(states()).toEqual(["true", "false"]);
+    screen.press("Escape", "?");
+    expect(states()).toEqual(["false", "true"]);
+    expect(screen.all("[aria-pressed]")).toEqual([]);
   });
 
   it("goes with a skip too", () => {
@@ -173,7 +186,7 @@ describe("editing", () => {
     expect(screen.message).toBe("Response C as you wrote it becomes a demonstration.");
   });
 
-  it("keeps what was written after Cancel, until the next item", () => {
+  it("keeps what was written after Cancel, and with another item on the screen", () => {
     const screen = start();
     screen.press("e");
     screen.type("!");
@@ -181,8 +194,12 @@ describe("editing", () => {
     expect(screen.events).toEqual([]);
     screen.press("e");
     expect((focused() as HTMLTextAreaElement).value).toBe("Answer A to one!");
-    screen.press("Escape", "s", "u", "e");
-    expect((focused() as HTMLTextAreaElement).value).toBe("Answer A to one");
+    screen.press("Escape", "s");
+    expect(screen.message).toBe("What you wrote for A is not saved. Undo leads back to it.");
+    screen.press("e");
+    expect((focused() as HTMLTextAreaElement).value).toBe("Answer A to two");
+    screen.press("Escape", "u", "e");
+    expect((focused() as HTMLTextAreaElement).value).toBe("Answer A to one!");
   });
 
   it("sends no empty demonstration", () => {
@@ -262,76 +279,6 @@ describe("the help", () => {
     expect(screen.get(".rr-drawer").hidden).toBe(false);
     screen.press("c", "Escape", "d", "s");
     expect(screen.get(".rr-drawer").hidden).toBe(true);
-  });
-});
-
-describe("the rank board", () => {
-  const chip = (screen: Screen, letter: string) => screen.get(`.rr-chip[data-letter=${letter}]`);
-  const slots = (screen: Screen) => screen.all(".rr-slot").map((slot) => slot.textContent || "·");
-
-  it("shows the draft that digits and buttons make", () => {
-    const screen = start();
-    expect(slots(screen)).toEqual(["·", "·", "·", "·", "ABCD"]);
-    screen.press("2", "1", "2");
-    expect(slots(screen)).toEqual(["B", "AC", "·", "·", "D"]);
-    expect(screen.all(".rr-slot").map((slot) => slot.getAttribute("aria-label"))).toEqual([
-      "Rank 1: B",
-      "Rank 2: A and C",
-      "Rank 3: none",
-      "Rank 4: none",
-      "Not ranked: D",
-    ]);
-    screen.press("1", "ArrowLeft", "ArrowLeft", "1");
-    expect(slots(screen)).toEqual(["BD", "AC", "·", "·", "·"]);
-  });
-
-  it("moves a chip by keyboard, and keeps the focus on it", () => {
-    const screen = start();
-    chip(screen, "C").focus();
-    screen.press("ArrowLeft", "ArrowLeft");
-    expect(slots(screen)).toEqual(["·", "·", "C", "·", "ABD"]);
-    expect(document.activeElement).toBe(chip(screen, "C"));
-    expect(screen.announced).toBe("Response C, rank 3");
-    screen.press("1");
-    expect(slots(screen)[0]).toBe("C");
-    screen.press("ArrowDown", "1");
-    expect(slots(screen)[0]).toBe("CD");
-    expect(document.activeElement).toBe(chip(screen, "D"));
-    screen.press("Backspace");
-    expect(slots(screen)).toEqual(["C", "·", "·", "·", "ABD"]);
-    screen.press("ArrowUp", "ArrowRight");
-    expect(slots(screen)[1]).toBe("C");
-    expect(screen.card("C").getAttribute("aria-label")).toBe("Response C, rank 2");
-  });
-
-  it("has one Tab stop", () => {
-    const screen = start();
-    const stops = () => screen.all(".rr-chip").filter((element) => element.tabIndex === 0);
-    expect(stops().map((element) => element.textContent)).toEqual(["A"]);
-    screen.press("1");
-    expect(stops().map((element) => element.textContent)).toEqual(["B"]);
-  });
-
-  it("takes what is dropped on a rank, and on the tray", async () => {
-    const { default: Sortable } = await import("sortablejs");
-    const made = vi.spyOn(Sortable, "create");
-    const screen = start();
-    expect(made).not.toHaveBeenCalled();
-    screen.get(".rr-board").dispatchEvent(new Event("pointerover"));
-    expect(made).toHaveBeenCalledTimes(5);
-    const drop = (letter: string, slot: number) => {
-      const to = screen.all(".rr-slot")[slot];
-      const dragged = chip(screen, letter);
-      to?.append(dragged);
-      made.mock.calls[0]?.[1]?.onEnd?.({ item: dragged, to } as never);
-    };
-    drop("D", 0);
-    drop("B", 0);
-    expect(slots(screen)).toEqual(["BD", "·", "·", "·", "AC"]);
-    expect(screen.ranks).toBe("–1–1");
-    drop("D", 4);
-    expect(slots(screen)).toEqual(["B", "·", "·", "·", "ACD"]);
-    expect(document.activeElement).toBe(chip(screen, "D"));
   });
 });
 

@@ -117,6 +117,19 @@ describe("ranking by keys", () => {
     expect(screen.ranks).toBe("42––");
   });
 
+  it("takes what a key types before its place: - is where others have 6, + where they have 1", () => {
+    const screen = new Screen(only(9));
+    screen.card("A").focus();
+    screen.press("4", "ArrowLeft", { key: "-", code: "Digit6" });
+    expect(screen.ranks[0]).toBe("5");
+    screen.press({ key: "+", code: "Digit1" }, { key: "+", code: "Digit1" });
+    expect(screen.ranks[0]).toBe("3");
+    const pair = new Screen(only(2));
+    pair.card("A").focus();
+    pair.press({ key: "-", code: "Digit6" }, "Enter");
+    expect(pair.events[0]).toMatchObject({ ranks: [2, 1], strength: "negligibly" });
+  });
+
   it("ignores a key held down", () => {
     const screen = new Screen();
     screen.card("A").focus();
@@ -195,6 +208,14 @@ describe("the notebook around it", () => {
     const save = { key: "s", ctrlKey: true };
     expect(screen.press(copy, "F5", "Tab", save)).toEqual([false, false, false, true]);
     expect(screen.message).toBe("Every answer is saved as you submit it.");
+  });
+
+  it("keeps that dialog away from its texts, too, but no letter typed with Ctrl and Alt", () => {
+    const screen = new Screen({ content: content({ items: items(1) }) });
+    screen.card("A").focus();
+    screen.press("c");
+    const polish = { key: "s", ctrlKey: true, altKey: true };
+    expect(screen.press({ key: "S", metaKey: true }, polish)).toEqual([true, false]);
   });
 });
 

@@ -246,6 +246,10 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
 
   // ----------------------------------------------------------------------------------------- keys
 
+  protected override onSaveKey(): void {
+    this.tell(strings.saveKey);
+  }
+
   protected override onKey(event: KeyboardEvent): void {
     if (event.key === "Escape" && this.asking) this.stopAsking();
     const command = commandOf(event);
@@ -277,8 +281,7 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
     else if (name === "skip") this.skip();
     else if (name === "undo" || name === "redo") this.take(name);
     else if (name === "diff") this.toggleDiff();
-    else if (name === "keys") this.toggleKeys();
-    else this.tell(strings.saveKey);
+    else this.toggleKeys();
   }
 
   private toggleDiff(): void {

@@ -6,7 +6,7 @@ import type { Choice } from "./protocol";
 export type Command =
   | { name: "choose"; choice: Choice }
   | { name: "scroll"; pages: number }
-  | { name: "submit" | "skip" | "undo" | "redo" | "diff" | "keys" | "clear" | "saveKey" };
+  | { name: "submit" | "skip" | "undo" | "redo" | "diff" | "keys" | "clear" };
 
 const LETTERS: Record<string, Command> = {
   s: { name: "skip" },
@@ -29,9 +29,6 @@ const DIGITS: Record<number, Choice> = { 1: "A", 2: "B", 0: "tie", 3: "tie" };
 
 /** The command of a key press, or null: with a modifier, while composing, or for other keys. */
 export function commandOf(event: KeyboardEvent): Command | null {
-  if (!event.isComposing && (event.ctrlKey || event.metaKey)) {
-    return event.key.toLowerCase() === "s" ? { name: "saveKey" } : null;
-  }
   if (isShortcut(event)) return null;
   // Signs that need Shift on some keyboards and not on others.
   if (event.key === "?") return { name: "keys" };

@@ -14,15 +14,18 @@ export class Board {
   /** One for each rank, and the tray as the last. */
   private readonly slots: HTMLElement[];
   private readonly sortables: Sortable[] = [];
+  private isDropped = false;
 
-  /** @param onDrop Gets the index of the card, and its rank or null for the tray. */
+  /**
+   * @param onDrop Gets the index of the card, and its rank or null for the tray.
+   * @param onPress Gets the index of the card whose chip was pressed and not dragged.
+   */
   constructor(
     private readonly draft: Draft,
     private readonly onDrop: (index: number, rank: number | null) => void,
+    private readonly onPress: (index: number) => void,
   ) {
-    this.chips = draft.letters.map((letter) =>
-      h("button", { type: "button", class: "rr-chip", "data-letter": letter }, letter),
-    );
+    this.chips = draft.letters.map((letter, index) => this.chip(letter, index));
     const ranks = draft.letters.map((_, index) => index + 1);
     this.slots = [...ranks, null].map((rank) =>
       h("div", { class: "rr-slot", role: "group", "data-rank": rank ?? "" }),
@@ -73,6 +76,15 @@ export class Board {
     this.sortables.length = 0;
   }
 
+  private chip(letter: string, index: number): HTMLButtonElement {
+    const attributes = { type: "button", class: "rr-chip", "data-letter": letter };
+    const chip = h("button", attributes, letter);
+    chip.addEventListener("click", () => {
+      if (!this.isDropped) this.onPress(index);
+    });
+    return chip;
+  }
+
   private place(slot: HTMLElement, rank: number | null): HTMLElement {
     // Many letters leave no room for words; the sign is that of cards without a rank.
     const tray = this.draft.count > WORDS_FIT ? strings.noRank : strings.tray;
@@ -108,6 +120,11 @@ export class Board {
     const index = this.indexOf(chip);
     const rank = Number(slot.dataset.rank) || null;
     if (index !== null) this.onDrop(index, rank);
+    // Where the pointer goes up over the chip that it moved, the browser takes it for a click.
+    this.isDropped = true;
+    setTimeout(() => {
+      this.isDropped = false;
+    });
   }
 }
 

@@ -15,6 +15,17 @@ export interface News {
   failed: string[];
 }
 
+/** A judgment; `id` is that of its event. */
+interface Act {
+  item: string;
+  id: string;
+}
+
+/** A judgment that was taken back, and the event that did it. */
+interface Undone extends Act {
+  undo: string;
+}
+
 export class Desk {
   /** Keys of the items to rank, the next one first. */
   open: string[] = [];
@@ -23,10 +34,19 @@ export class Desk {
   private readonly items = new Map<string, Item>();
   private readonly drafts = new Map<string, Draft>();
   /** Judged on this page and dealt with by Python, the latest last. */
-  private past: string[] = [];
+  private past: Act[] = [];
   /** Taken back on this page, the latest last. */
-  private undone: string[] = [];
+  private undone: Undone[] = [];
   private unsettled: readonly RankerEvent[] = [];
+  /** Settled since all was: what became of them is known when the last one is. */
+  private settled: RankerEvent[] = [];
+  /** What an undo would take back now, and what a redo would, by the ids of their events. */
+  private ends: { undo: string | undefined; redo: string | undefined } = {
+    undo: undefined,
+    redo: undefined,
+  };
+  /** Items that were dealt with. */
+  private readonly closed = new Set<string>();
 
   /** Take in what Python and the queue hold now. */
   update(content: Content, view: View, pending: readonly RankerEvent[]): News {
@@ -39,7 +59,9 @@ export class Desk {
 
     const opened = this.openedBy(content, view);
     for (const event of settled) play(event, this.past, this.undone);
-    const news = this.reconcile(settled, opened, view.current);
+    this.settled.push(...settled);
+    this.forget(content, opened);
+    const news = this.reconcile(opened, view.current);
 
     const past = [...this.past];
     const undone = [...this.undone];
@@ -52,7 +74,13 @@ export class Desk {
     const added = this.open.filter((key) => !opened.includes(key)).length;
     const gone = opened.filter((key) => !this.open.includes(key)).length;
     this.done = Math.max(0, view.progress.done + gone - added);
+    this.ends = { undo: past.at(-1)?.id, redo: undone.at(-1)?.undo };
     return news;
+  }
+
+  /** The id of the event that an undo or redo would take back; undefined if not of this page. */
+  takenBackBy(type: "undo" | "redo"): string | undefined {
+    return this.ends[type];
   }
 
   item(key: string): Item | null {
@@ -79,18 +107,36 @@ export class Desk {
     return [view.current, ...open.filter((key) => key !== view.current)];
   }
 
+  /**
+   * Who is asked once more for an item that was dealt with starts anew. What was said stays where it
+   * was taken back, or could not be saved: then Python has it open, and says what to start from.
+   */
+  private forget(content: Content, opened: string[]): void {
+    const events = [...this.settled, ...this.unsettled];
+    const isBack = events.some(({ type }) => type === "undo" || type === "redo");
+    for (const { key, draft } of content.items) {
+      if (!opened.includes(key)) this.closed.add(key);
+      else if (this.closed.delete(key) && draft === null && !isBack) this.drafts.delete(key);
+    }
+    const here = new Set(content.items.map((item) => item.key));
+    for (const key of this.drafts.keys()) if (!here.has(key)) this.closed.add(key);
+  }
+
   /** What was foreseen and came otherwise. Only when all is dealt with: until then both are true. */
-  private reconcile(settled: RankerEvent[], opened: string[], current: string): News {
-    if (this.unsettled.length || !settled.length) return { goTo: null, failed: [] };
+  private reconcile(opened: string[], current: string): News {
+    if (this.unsettled.length || !this.settled.length) return { goTo: null, failed: [] };
+    const settled = this.settled;
+    this.settled = [];
     const submitted = settled.flatMap((event) =>
       event.type === "submit" || event.type === "skip" ? [event.item] : [],
     );
-    const failed = this.past.filter((key) => opened.includes(key) && submitted.includes(key));
-    this.past = this.past.filter((key) => !opened.includes(key));
-    this.undone = this.undone.filter((key) => opened.includes(key));
+    const isOpen = ({ item }: Act) => opened.includes(item);
+    const failed = this.past.filter(isOpen).map(({ item }) => item);
+    this.past = this.past.filter((act) => !isOpen(act));
+    this.undone = this.undone.filter(isOpen);
     const last = settled.at(-1)?.type;
     const goTo = (last === "undo" || last === "redo") && opened.includes(current) ? current : null;
-    return { goTo, failed };
+    return { goTo, failed: failed.filter((key) => submitted.includes(key)) };
   }
 
   private remember(item: Item): void {
@@ -100,6 +146,7 @@ export class Desk {
       if (this.items.size <= REMEMBERED) break;
       this.items.delete(key);
       this.drafts.delete(key);
+      this.closed.delete(key);
     }
   }
 
@@ -115,25 +162,25 @@ export class Desk {
 /** Do to the two stacks what an event does, and say which item it closes or opens again. */
 function play(
   event: RankerEvent,
-  past: string[],
-  undone: string[],
+  past: Act[],
+  undone: Undone[],
 ): { closed?: string; reopened?: string } {
   if (event.type === "submit" || event.type === "skip") {
-    past.push(event.item);
+    past.push({ item: event.item, id: event.id });
     undone.length = 0;
     return { closed: event.item };
   }
   if (event.type === "undo") {
-    const reopened = past.pop();
-    if (reopened === undefined) return {};
-    undone.push(reopened);
-    return { reopened };
+    const act = past.pop();
+    if (act === undefined) return {};
+    undone.push({ ...act, undo: event.id });
+    return { reopened: act.item };
   }
   if (event.type === "redo") {
-    const closed = undone.pop();
-    if (closed === undefined) return {};
-    past.push(closed);
-    return { closed };
+    const act = undone.pop();
+    if (act === undefined) return {};
+    past.push({ item: act.item, id: act.id });
+    return { closed: act.item };
   }
   return {};
 }

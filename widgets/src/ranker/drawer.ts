@@ -1,7 +1,7 @@
 // Under the actions, and only when asked for: comment and flags, the editor, what differs, the keys.
 // There it moves neither cards nor buttons.
 
-import { h } from "../shared/dom";
+import { focusedIn, h } from "../shared/dom";
 import { takesText } from "../shared/keys";
 import { ranker as strings } from "../strings";
 import type { Command } from "./keys";
@@ -37,6 +37,11 @@ export class Drawer {
 
   shows(kind: DrawerKind, about: string): boolean {
     return this.sheet?.kind === kind && this.sheet.about === about;
+  }
+
+  /** Whether a person is at a comment, flags or an edited text: keys mean something else there. */
+  get isInUse(): boolean {
+    return ["notes", "edit"].includes(this.kind ?? "") && focusedIn(this.element) !== null;
   }
 
   open(sheet: Sheet): void {

@@ -3,7 +3,8 @@
 
 import type { Tone } from "../shared/widget";
 import { ranker as strings } from "../strings";
-import { Drawer, type Sheet } from "./drawer";
+import { Drawer, type DrawerKind, type Sheet } from "./drawer";
+import type { Edits } from "./edits";
 import type { ItemPanel } from "./item";
 import type { Plain } from "./keys";
 import type { Content } from "./protocol";
@@ -13,6 +14,7 @@ import { Tools } from "./tools";
 export interface ExtrasHost {
   readonly panel: ItemPanel | null;
   readonly settings: Content;
+  readonly edits: Edits;
   tell(text: string, tone?: Tone): void;
   /** Something was said of the item. */
   changed(): void;
@@ -20,6 +22,8 @@ export interface ExtrasHost {
   demonstrate(card: number, text: string): void;
   /** The item has other parts, and so another height. */
   resized(): void;
+  /** The drawer is closed: show the item that waited for that, and say whether there was one. */
+  goOn(): boolean;
   /** Do what one of the quiet buttons says. */
   runPlain(name: Plain): void;
 }
@@ -29,8 +33,6 @@ export class Extras {
   readonly tools: Tools;
   /** Ratings are shown with every item, once asked for. */
   private rating = false;
-  /** Responses as they were edited so far, by index; of this item alone. */
-  private readonly edits = new Map<number, string>();
 
   constructor(private readonly host: ExtrasHost) {
     this.tools = new Tools((name) => host.runPlain(name));
@@ -38,7 +40,6 @@ export class Extras {
 
   /** Another item is on the screen, or none. */
   itemChanged(): void {
-    this.edits.clear();
     const count = this.host.panel?.count ?? 0;
     // Only the keys are about every item with so many responses.
     if (!this.drawer.shows("help", String(count))) this.drawer.close();
@@ -52,18 +53,25 @@ export class Extras {
     const { panel } = this.host;
     if (!panel) return;
     const { comment, flags } = panel.draft;
-    this.tools.show(panel.letter, {
-      comment: comment !== "",
-      flag: flags.length > 0,
-      rate: this.rating,
-      help: this.drawer.kind === "help",
+    const edited = this.host.edits.unsaved(panel.item.key).length > 0;
+    const said = { comment: comment !== "", flag: flags.length > 0, edit: edited };
+    const sheets: Partial<Record<Plain, DrawerKind>> = {
+      comment: "notes",
+      flag: "notes",
+      edit: "edit",
+      compare: "compare",
+      help: "help",
+    };
+    this.tools.show(panel.letter, said, (name) => {
+      if (name === "rate") return this.rating;
+      return sheets[name] && this.drawer.kind === sheets[name];
     });
   }
 
   /** Close what is open and go back to the responses. */
   close(): void {
     this.drawer.close();
-    this.host.panel?.focus();
+    if (!this.host.goOn()) this.host.panel?.focus();
     this.show();
   }
 
@@ -102,10 +110,12 @@ export class Extras {
       this.host.tell(strings.noEditing);
       return;
     }
+    const { edits } = this.host;
+    const { key } = panel.item;
     const at = panel.at;
-    const keep = (text: string) => this.edits.set(at, text);
+    const keep = (text: string) => edits.keep(key, at, text);
     const save = (text: string) => this.save(at, text);
-    const start = this.edits.get(at) ?? card.text;
+    const start = edits.text(key, at) ?? card.text;
     this.open(editSheet(card, start, { keep, save, cancel: () => this.close() }));
   }
 
@@ -126,9 +136,10 @@ export class Extras {
       this.host.tell(strings.editEmpty);
       return;
     }
+    const letter = this.host.panel?.draft.letter(card) ?? "";
     this.host.demonstrate(card, text);
     this.close();
-    this.host.tell(strings.editSent(this.host.panel?.draft.letter(card) ?? ""));
+    this.host.tell(strings.editSent(letter));
   }
 
   private open(sheet: Sheet): void {

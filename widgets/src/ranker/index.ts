@@ -8,19 +8,32 @@ import { type Tone, Widget, widgetModule } from "../shared/widget";
 import { ranker as strings } from "../strings";
 import { closing, phaseOf } from "./closing";
 import { Desk } from "./desk";
+import { Edits } from "./edits";
 import { Extras, type ExtrasHost } from "./extras";
 import { Header } from "./header";
 import { type ItemHost, ItemPanel } from "./item";
-import { Keep, sortLeftovers } from "./keep";
+import { Keep } from "./keep";
 import { aboutItem, type Command, commandOf, type Plain, repeats } from "./keys";
+import { Leftovers } from "./leftovers";
 import { ALL_BAD, type Content, type RankerEvent, type RankerModel, type View } from "./protocol";
 import { Stage } from "./stage";
+
+/** How an item comes to the screen. */
+interface Bringing {
+  /** To be told with it. */
+  why?: string;
+  announce?: typeof strings.newItem;
+  /** Whether the person works in the widget; else the focus stays where it is. */
+  hadFocus?: boolean;
+}
 
 class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, ExtrasHost {
   private readonly desk = new Desk();
   private readonly keep = new Keep(() => this.content.store_key);
+  private readonly leftovers = new Leftovers(this.keep);
   private readonly header = new Header();
   private readonly stage = new Stage();
+  readonly edits = new Edits();
   private readonly extras = new Extras(this);
   private readonly reveal = h("div", { class: "rr-reveal", "aria-live": "polite" });
   private readonly submitButton = this.button(strings.submit, "rw-primary", "Enter", () =>
@@ -32,7 +45,8 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
   panel: ItemPanel | null = null;
   private readonly failed = new Set<string>();
   private started = false;
-  private restored = false;
+  /** Another item has its turn, but the person is writing; with the one that Python wants. */
+  private held: { wanted: string | null } | null = null;
   /** The shown order was submitted once, and not changed since. */
   private warned = false;
 
@@ -80,6 +94,13 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     this.post({ type: "demonstrate", item: item.key, card, text, seconds });
   }
 
+  goOn(): boolean {
+    if (!this.held) return false;
+    const isGone = this.panel && !this.desk.open.includes(this.panel.item.key);
+    this.bring(this.held.wanted, { why: isGone ? strings.elsewhere : "", hadFocus: true });
+    return true;
+  }
+
   override resized(): void {
     this.stage.resized();
   }
@@ -93,45 +114,64 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
   }
 
   protected override show(): void {
+    this.hold();
     const news = this.desk.update(this.content, this.view, this.queue.pending);
     for (const key of news.failed) this.failed.add(key);
     // What was not saved comes back at once, unless the person is in the middle of another item.
-    const untouched = !this.panel?.draft.touched;
-    const shown = this.panel?.item.key;
-    this.bring(news.goTo ?? (untouched ? (news.failed[0] ?? null) : null));
-    const isGone = shown !== undefined && !this.desk.open.includes(shown);
+    const back = this.isInTheMiddle ? undefined : news.failed[0];
+    const wanted = news.goTo ?? this.held?.wanted ?? back ?? null;
+    if (this.mustWait(wanted)) return;
+    const isGone = this.panel && !this.desk.open.includes(this.panel.item.key);
     const failed = this.model.get("notice")?.tone === "error";
-    if (isGone && (failed || !news.goTo)) this.tellWhy(strings.elsewhere);
+    this.bring(wanted, { why: isGone && (failed || !news.goTo) ? strings.elsewhere : "" });
+    this.extras.show();
     if (this.started) this.restore();
   }
 
-  protected override acknowledged(): void {
-    this.keep.hold(this.queue.pending);
-    this.show();
+  private get isInTheMiddle(): boolean {
+    if (!this.panel) return false;
+    const { draft, item } = this.panel;
+    return draft.touched || this.edits.unsaved(item.key).length > 0;
   }
 
-  /** Show an item: the wanted one, or the one that is there, or the next. */
-  private bring(wanted: string | null, announce: typeof strings.newItem = strings.newItem): void {
+  /** Whoever writes keeps the item until they close the text: their letters would be commands. */
+  private mustWait(wanted: string | null): boolean {
+    if (!this.panel || !this.extras.drawer.isInUse) return false;
+    if (this.nextKey(wanted) === this.panel.item.key) return false;
+    if (!this.held) this.tell(strings.waitsForText);
+    this.held = { wanted };
+    return true;
+  }
+
+  /** The wanted item, or the one that is there, or the next. */
+  private nextKey(wanted: string | null): string | null {
+    const { open } = this.desk;
+    return [wanted, this.panel?.item.key, open[0]].find((one) => one && open.includes(one)) ?? null;
+  }
+
+  /** Show the wanted item, or the one that is there, or the next. */
+  private bring(wanted: string | null, how: Bringing = {}): void {
+    const { why = "", announce = strings.newItem, hadFocus = this.hasFocus } = how;
     const { open, done } = this.desk;
     const { total } = this.view.progress;
-    const shown = this.panel?.item.key ?? "";
-    const key = [wanted, shown, open[0]].find((one) => one && open.includes(one)) ?? null;
+    const key = this.nextKey(wanted);
     const phase = phaseOf(this.view, open.length, this.queue.pending.length, done);
-    const hadFocus = this.hasFocus;
     const item = key ? this.desk.item(key) : null;
     const isNew = item
-      ? item.key !== shown
+      ? item.key !== this.panel?.item.key
       : this.stage.showClosing(phase, (kind) =>
           closing(kind, done, total, (label) => this.button(label, "", "", () => this.ask())),
         );
+    this.held = null;
     if (isNew) this.replacePanel(item && this.panelOf(item.key));
     this.root.dataset.phase = phase;
     this.header.showProgress(done, total, phase === "ranking", this.view.pace);
     this.header.showUnsent(this.queue.pending.length);
     this.showReveal();
     this.showReady();
+    if (why) this.tellWhy(why);
     // Only where the person already works in the widget: a cell that ran takes no focus.
-    if (isNew && hadFocus) this.takeFocus(announce(Math.min(done + 1, total), total));
+    if (isNew && hadFocus) this.takeFocus(why, announce(Math.min(done + 1, total), total));
   }
 
   private panelOf(key: string): ItemPanel | null {
@@ -161,14 +201,12 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     else this.tell(words, tone);
   }
 
-  private takeFocus(words: string): void {
-    if (this.panel) {
-      this.panel.focus(0);
-      this.say(words);
-    } else {
-      this.root.focus({ preventScroll: true });
-      this.say(this.stage.element.textContent ?? "");
-    }
+  /** In one text: of two, a screen reader would say the second alone. */
+  private takeFocus(why: string, words: string): void {
+    if (this.panel) this.panel.focus(0);
+    else this.root.focus({ preventScroll: true });
+    const what = this.panel ? words : (this.stage.element.textContent ?? "");
+    this.say(`${why} ${what}`.trim());
   }
 
   private showReady(): void {
@@ -197,18 +235,28 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
   /** Send and keep; Python may have no time, so the page goes on by itself. */
   private post(event: Unsent<RankerEvent>, id?: string): void {
     this.send(event, id);
-    this.keep.hold(this.queue.pending);
+    this.hold();
     this.desk.update(this.content, this.view, this.queue.pending);
   }
 
+  /** Keep in the browser what is not saved. */
+  private hold(): void {
+    const { pending } = this.queue;
+    this.edits.update(pending, this.model.get("notice")?.tone === "error");
+    this.keep.hold([...pending, ...this.edits.unsent]);
+  }
+
+  /** The item that an answer would be about; null, after telling why, where there is none. */
+  private panelToJudge(): ItemPanel | null {
+    if (this.goOn()) return null;
+    if (!this.panel) this.tell(strings.nothingToDo);
+    return this.panel;
+  }
+
   private submit(): void {
-    const { panel } = this;
-    if (!panel) {
-      this.tell(strings.nothingToDo);
-      return;
-    }
-    const ranks = panel.ranksOrComplaint();
-    if (!ranks) return;
+    const panel = this.panelToJudge();
+    const ranks = panel?.ranksOrComplaint();
+    if (!panel || !ranks) return;
     if (panel.draft.isShownOrder && !this.warned) {
       this.tell(strings.shownOrder);
       this.warned = true;
@@ -223,80 +271,79 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     const strength = flag ? null : said.strength;
     const { item, seconds } = panel;
     this.post({ type: "submit", item: item.key, ranks, ...said, strength, flags, seconds });
-    this.bring(null);
+    this.leave(panel);
   }
 
   private skip(): void {
-    const { panel } = this;
-    if (!panel) {
-      this.tell(strings.nothingToDo);
-      return;
-    }
+    const panel = this.panelToJudge();
+    if (!panel) return;
     const { comment, flags } = panel.draft.said(this.content);
     const { item, seconds } = panel;
     this.post({ type: "skip", item: item.key, comment, flags, seconds });
-    this.bring(null);
+    this.leave(panel);
   }
 
   private allBad(): void {
-    if (this.panel)
-      this.judge(
-        this.panel,
-        this.panel.item.cards.map(() => 1),
-        ALL_BAD,
-      );
+    const panel = this.panelToJudge();
+    if (!panel) return;
+    this.judge(
+      panel,
+      panel.item.cards.map(() => 1),
+      ALL_BAD,
+    );
+  }
+
+  /** Go on to the next item. */
+  private leave({ item, draft }: ItemPanel): void {
+    this.bring(null);
+    const written = this.edits.unsaved(item.key).map((card) => draft.letter(card));
+    if (written.length) this.tell(strings.editLeft(written));
   }
 
   /** Take back the latest answer. It is shown at once where the page still has it. */
   private back(): void {
     const before = this.desk.open;
-    this.post({ type: "undo", item: this.panel?.item.key ?? "" });
+    this.step("undo");
     const opened = this.desk.open.find((key) => !before.includes(key));
-    this.bring(opened ?? null, opened ? strings.backAt : strings.newItem);
+    this.bring(opened ?? null, { announce: opened ? strings.backAt : strings.newItem });
   }
 
   private again(): void {
-    this.post({ type: "redo", item: this.panel?.item.key ?? "" });
+    this.step("redo");
     this.bring(null);
+  }
+
+  private step(type: "undo" | "redo"): void {
+    const of = this.desk.takenBackBy(type);
+    this.post({ type, item: this.panel?.item.key ?? "", ...(of && { of }) });
   }
 
   private ask(): void {
     this.post({ type: "refresh" });
   }
 
-  /** Send what a page left behind whose kernel died; once, when there is something to rank. */
+  /** Send what a page left behind whose kernel died, when its items are there. */
   private restore(): void {
-    const { phase } = this.view;
-    const none = this.content.items.length === 0;
-    if (this.restored || phase === "error" || (phase === "ranking" && none)) return;
-    this.restored = true;
     const here = new Set(this.model.get("events").map((event) => event.id));
-    const stored = this.keep.all();
-    this.keep.drop(stored.filter((event) => here.has(event.id)));
-    this.keep.hold(this.queue.pending);
-    const keys = new Set(this.content.items.map((item) => item.key));
-    const leftovers = stored.filter((event) => !here.has(event.id));
-    const { again, dropped } = sortLeftovers(leftovers, keys);
-    this.keep.drop(dropped);
+    const [again, told] = this.leftovers.take(this.content, this.view, here);
+    this.hold();
     for (const { seq: _, id, ...event } of again) this.post(event as Unsent<RankerEvent>, id);
     if (again.length) this.bring(null);
-    const told = [
-      ...(again.length ? [strings.resent(again.length)] : []),
-      ...(dropped.length ? [strings.dropped(dropped.length)] : []),
-    ];
-    if (told.length) this.tell(told.join(" "));
+    if (told) this.tell(told);
   }
 
   // ------------------------------------------------------------------------------------------ keys
 
+  protected override onSaveKey(): void {
+    this.tell(strings.saveKey);
+  }
+
   protected override onKey(event: KeyboardEvent): void {
-    const command = commandOf(event);
     if (takesText(event.target)) {
-      const isSave = command?.name === "saveKey";
-      if (isSave) this.tell(strings.saveKey);
-      if (isSave || this.extras.drawer.onTextKey(event)) event.preventDefault();
+      if (this.extras.drawer.onTextKey(event)) event.preventDefault();
       return;
     }
+    const command = commandOf(event);
     if (!command || this.leftToBrowser(command, event)) return;
     event.preventDefault();
     // A key held down must not rank one card after the other, nor send twice.
@@ -318,7 +365,6 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
 
   private run(command: Command): void {
     if (command.name === "rate") this.extras.rate(true);
-    else if (command.name === "saveKey") this.tell(strings.saveKey);
     else if (aboutItem(command)) this.panel?.run(command);
     else this.runPlain(command.name);
   }

@@ -49,7 +49,10 @@ export class ItemPanel {
         }),
     );
     if (this.isPair) this.scale = new Scale(draft.letters, (choice) => this.choose(choice));
-    else this.board = new Board(draft, (index, rank) => this.dropped(index, rank));
+    else {
+      const onDrop = (index: number, rank: number | null) => this.dropped(index, rank);
+      this.board = new Board(draft, onDrop, (index) => this.goTo(index));
+    }
     this.grid = h(
       "div",
       {
@@ -98,7 +101,7 @@ export class ItemPanel {
     else if (this.board?.indexOf(target) != null) this.runOnChip(command);
     else if (command.name === "rank") this.rank(command.rank);
     else if (command.name === "clear") this.clear();
-    else if (command.name === "raise") this.raise(this.current, command.by);
+    else if (command.name === "raise") this.raiseOrChoose(command);
     else if (command.name === "step") this.step(command.by);
     else if (command.name === "row") this.row(command.by);
     else if (command.name === "edge") this.focus(command.last ? this.count - 1 : 0);
@@ -117,6 +120,12 @@ export class ItemPanel {
         : strings.missing(missing.map((index) => this.draft.letter(index))),
     );
     return null;
+  }
+
+  /** To a response from its letter on the board. */
+  private goTo(index: number): void {
+    this.focus(index);
+    this.sayRank(index);
   }
 
   focus(index = this.current): void {
@@ -198,6 +207,12 @@ export class ItemPanel {
     this.draft.set(this.current, null);
     this.paint();
     this.host.say(strings.cleared(this.letter));
+  }
+
+  /** A pair has nothing to raise: there the key is the digit of its place. */
+  private raiseOrChoose({ by, place }: { by: number; place?: number }): void {
+    if (this.isPair && place !== undefined) this.choose(place);
+    else this.raise(this.current, by);
   }
 
   private raise(index: number, by: number): void {

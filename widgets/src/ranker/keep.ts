@@ -4,6 +4,14 @@
 import type { RankerEvent } from "./protocol";
 
 const PREFIX = "rlhf-lab.unsent.";
+/** Thirty days: an item that has not come by then will not come. */
+const FORGOTTEN_AFTER_MS = 30 * 24 * 3600 * 1000;
+
+/** An event and when it was put there, in milliseconds since 1970. */
+interface Kept {
+  event: RankerEvent;
+  since: number;
+}
 
 export class Keep {
   /** Ids that this page has put there: another page may use the same place. */
@@ -19,70 +27,59 @@ export class Keep {
 
   /** What is there, oldest first. */
   all(): RankerEvent[] {
-    if (!this.name) return [];
-    try {
-      const stored: unknown = JSON.parse(localStorage.getItem(this.name) ?? "[]");
-      return Array.isArray(stored) ? stored.filter(isEvent) : [];
-    } catch {
-      return [];
-    }
+    return this.read().map(({ event }) => event);
   }
 
   /** Have in store, of this page's events, these and no others. */
   hold(events: readonly RankerEvent[]): void {
     if (events.length === 0 && this.own.size === 0) return;
-    const others = this.all().filter((event) => !this.own.has(event.id));
+    const stored = this.read();
+    const since = new Map(stored.map((kept) => [kept.event.id, kept.since]));
     const ids = new Set(events.map((event) => event.id));
-    this.write([...others.filter((event) => !ids.has(event.id)), ...events]);
+    const others = stored.filter(({ event }) => !this.own.has(event.id) && !ids.has(event.id));
+    const held = events.map((event) => ({ event, since: since.get(event.id) ?? Date.now() }));
+    this.write([...others, ...held]);
     this.own.clear();
     for (const id of ids) this.own.add(id);
   }
 
   drop(events: readonly RankerEvent[]): void {
     const ids = new Set(events.map((event) => event.id));
-    if (ids.size > 0) this.write(this.all().filter((event) => !ids.has(event.id)));
+    if (ids.size > 0) this.write(this.read().filter(({ event }) => !ids.has(event.id)));
   }
 
-  private write(events: readonly RankerEvent[]): void {
+  private read(): Kept[] {
+    if (!this.name) return [];
+    const oldest = Date.now() - FORGOTTEN_AFTER_MS;
+    try {
+      const stored: unknown = JSON.parse(localStorage.getItem(this.name) ?? "[]");
+      if (!Array.isArray(stored)) return [];
+      return stored
+        .filter(isEvent)
+        .map(keptOf)
+        .filter(({ since }) => since > oldest);
+    } catch {
+      return [];
+    }
+  }
+
+  private write(all: readonly Kept[]): void {
     if (!this.name) return;
     try {
-      if (events.length === 0) localStorage.removeItem(this.name);
-      else localStorage.setItem(this.name, JSON.stringify(events));
+      const stored = all.map(({ event, since }) => ({ ...event, kept_since: since }));
+      if (stored.length === 0) localStorage.removeItem(this.name);
+      else localStorage.setItem(this.name, JSON.stringify(stored));
     } catch {
       // Full, or forbidden: the queue in the synced values is still there.
     }
   }
 }
 
-function isEvent(value: unknown): value is RankerEvent {
-  return typeof value === "object" && value !== null && "id" in value && "type" in value;
+/** Python knows nothing of the time that stands beside a stored event. */
+function keptOf({ kept_since, ...event }: RankerEvent & { kept_since?: unknown }): Kept {
+  return { event, since: typeof kept_since === "number" ? kept_since : Date.now() };
 }
 
-/** Which of the events that a page left behind can be sent again, and which cannot. */
-export function sortLeftovers(
-  leftovers: readonly RankerEvent[],
-  items: ReadonlySet<string>,
-): { again: RankerEvent[]; dropped: RankerEvent[] } {
-  const again: RankerEvent[] = [];
-  const dropped: RankerEvent[] = [];
-  // An undo goes with the judgment before it: alone it would take back something else.
-  const judgments: boolean[] = [];
-  const undone: boolean[] = [];
-  for (const event of leftovers) {
-    let fits = true;
-    if (event.type === "submit" || event.type === "skip") {
-      fits = items.has(event.item);
-      judgments.push(fits);
-    } else if (event.type === "undo") {
-      fits = judgments.pop() ?? true;
-      undone.push(fits);
-    } else if (event.type === "redo") {
-      fits = undone.pop() ?? true;
-      judgments.push(fits);
-    } else if (event.type === "demonstrate") {
-      fits = items.has(event.item);
-    }
-    (fits ? again : dropped).push(event);
-  }
-  return { again, dropped };
+function isEvent(value: unknown): value is RankerEvent {
+  return typeof value === "object" && value !== null && "id" in value && "type" in value;
 }

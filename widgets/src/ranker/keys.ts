@@ -13,13 +13,14 @@ export type Plain =
   | "edit"
   | "compare"
   | "help"
-  | "close"
-  | "saveKey";
+  | "close";
 
 /** Commands that mean the cards of the item. */
 export type ItemCommand =
   | { name: "rank"; rank: number }
-  | { name: "step" | "row" | "raise"; by: number }
+  | { name: "step" | "row"; by: number }
+  /** `place` is the digit of the key that typed the sign, where it has one. */
+  | { name: "raise"; by: number; place?: number }
   | { name: "edge"; last: boolean }
   | { name: "scroll"; pages: number }
   | { name: "clear" };
@@ -64,18 +65,23 @@ const WITH_ALT: Record<string, Command> = {
 
 /** The command of a key press, or null: while composing, or for keys that mean nothing here. */
 export function commandOf(event: KeyboardEvent): Command | null {
-  if (event.isComposing) return null;
-  if (event.ctrlKey || event.metaKey) {
-    return event.key.toLowerCase() === "s" ? { name: "saveKey" } : null;
-  }
+  if (event.isComposing || event.ctrlKey || event.metaKey) return null;
   if (event.altKey) return WITH_ALT[event.key] ?? null;
-  if (WITH_SHIFT[event.key]) return WITH_SHIFT[event.key] ?? null;
-  // On some keyboards (French) digits need Shift; there the key's place counts as well.
-  const digit = /^[1-9]$/.exec(event.key)?.[0] ?? /^Digit([1-9])$/.exec(event.code)?.[1];
-  if (digit && (/^[1-9]$/.test(event.key) || !event.shiftKey)) {
-    return { name: "rank", rank: Number(digit) };
-  }
-  if (event.shiftKey) return event.key.toLowerCase() === "u" ? { name: "redo" } : null;
+  if (/^[1-9]$/.test(event.key)) return { name: "rank", rank: Number(event.key) };
+  // On some keyboards (French, Czech) digits need Shift; there the key's place counts as well, but
+  // what it types goes before: "-" is where others have 6, and "+" where they have 1.
+  const digit = event.shiftKey ? undefined : /^Digit([1-9])$/.exec(event.code)?.[1];
+  const place = digit === undefined ? {} : { place: Number(digit) };
+  const command = WITH_SHIFT[event.key] ?? (event.shiftKey ? shifted(event) : plain(event));
+  if (command?.name === "raise") return { ...command, ...place };
+  return command ?? (digit === undefined ? null : { name: "rank", rank: Number(digit) });
+}
+
+function shifted(event: KeyboardEvent): Command | null {
+  return event.key.toLowerCase() === "u" ? { name: "redo" } : null;
+}
+
+function plain(event: KeyboardEvent): Command | null {
   return FIXED[event.key] ?? FIXED[event.key.toLowerCase()] ?? null;
 }
 

@@ -94,6 +94,8 @@ export interface SkipEvent extends About {
 
 export interface StepEvent extends About {
   type: "undo" | "redo";
+  /** The id of the event that it takes back, where the page knows it. */
+  of?: string;
 }
 
 export interface DemonstrateEvent extends About {

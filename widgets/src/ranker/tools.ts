@@ -20,7 +20,8 @@ export class Tools {
         class: "rr-tool",
         "aria-keyshortcuts": key === "?" ? "Shift+?" : key.toUpperCase(),
       });
-      button.append(h("kbd", { "aria-hidden": "true" }, key), h("span", {}, label("")));
+      const note = h("span", { class: "rw-sr-only" });
+      button.append(h("kbd", { "aria-hidden": "true" }, key), h("span", {}, label("")), note);
       button.addEventListener("click", () => run(name));
       this.buttons.set(name, button);
     }
@@ -39,16 +40,25 @@ export class Tools {
     }
   }
 
-  /** Name the card that a tool would work on, and mark what is open or said. */
-  show(letter: string, on: Partial<Record<Plain, boolean>>): void {
+  /**
+   * Name the card that a tool would work on, and mark what is said.
+   *
+   * @param isOpen Whether the sheet of a tool is open; undefined for a tool without one.
+   */
+  show(
+    letter: string,
+    said: Partial<Record<Plain, boolean>>,
+    isOpen: (name: Plain) => boolean | undefined,
+  ): void {
     for (const [name, , label] of strings.toolList) {
       const button = this.buttons.get(name);
-      const words = button?.querySelector("span");
+      if (!button) continue;
+      const [, words, note] = button.children;
       if (words) words.textContent = label(letter);
-      const state = on[name];
-      if (state === undefined) continue;
-      button?.toggleAttribute("data-on", state);
-      button?.setAttribute("aria-pressed", String(state));
+      const open = isOpen(name);
+      if (open !== undefined) button.setAttribute("aria-expanded", String(open));
+      button.toggleAttribute("data-on", said[name] || open || false);
+      if (note) note.textContent = said[name] ? strings.toolSaid : "";
     }
   }
 }

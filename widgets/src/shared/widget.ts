@@ -4,13 +4,15 @@
 
 import { shared as strings } from "../strings";
 import { focusedIn, h } from "./dom";
-import { keepKeysInside } from "./keys";
+import { isSaveKey, keepKeysInside } from "./keys";
 import type { Change, Model, WidgetEvent } from "./protocol";
 import { EventQueue, type Unsent } from "./queue";
 import { followTheme } from "./theme";
 
 /** Below this a person feels no wait and needs no word about it. */
 const BUSY_AFTER_MS = 1000;
+
+const CHANGES: Change[] = ["change:content", "change:view", "change:notice", "change:acked_seq"];
 
 export type Tone = "info" | "error";
 
@@ -29,6 +31,8 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
   private readonly live = h("div", { class: "rw-sr-only", role: "status", "aria-live": "polite" });
   private readonly alert = h("div", { class: "rw-sr-only", role: "alert" });
   private readonly stops: (() => void)[] = [];
+  /** What has changed and is not taken in yet. */
+  private readonly changes = new Set<Change>();
   private noticeShown = 0;
   private busyTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -45,13 +49,13 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
     const classes = `rlhf-widget rlhf-${name}`;
     this.root = h("section", { class: classes, "aria-label": label, tabindex: -1 });
     this.root.append(this.main, this.message, this.live, this.alert);
-    this.root.addEventListener("keydown", (event) => this.onKey(event));
+    this.root.addEventListener("keydown", (event) => {
+      if (isSaveKey(event)) this.onSaveKey();
+      else this.onKey(event);
+    });
     keepKeysInside(this.root);
     this.stops.push(followTheme(this.root), this.followWidth());
-    this.listen("change:content", () => this.show());
-    this.listen("change:view", () => this.show());
-    this.listen("change:notice", () => this.showNotice());
-    this.listen("change:acked_seq", () => this.onAcked());
+    for (const change of CHANGES) this.listen(change, () => this.noteChange(change));
   }
 
   /** Called once, when the subclass's own fields are there. */
@@ -62,6 +66,7 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
   }
 
   stop(): void {
+    this.changes.clear();
     clearTimeout(this.busyTimer);
     for (const stop of this.stops) stop();
   }
@@ -71,16 +76,19 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
     return strings;
   }
 
-  /** Bring the elements in line with the synced values. */
+  /** Bring the elements in line with the synced values, which belong to one another. */
   protected abstract show(): void;
 
   /** A key was pressed in the widget. */
   protected onKey(_event: KeyboardEvent): void {}
 
+  /** Someone wants to save; the browser's dialog for the page does not come. */
+  protected onSaveKey(): void {}
+
   /** The widget has another width. */
   protected resized(): void {}
 
-  /** Python has dealt with some events. */
+  /** Python has dealt with some events; what it said with that is shown already. */
   protected acknowledged(): void {}
 
   protected get view(): View {
@@ -146,10 +154,26 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
     this.stops.push(() => this.model.off(event, callback));
   }
 
-  private onAcked(): void {
-    this.queue.prune();
-    this.acknowledged();
-    this.showPending();
+  /**
+   * Python sends in one message what belongs together, but some hosts set one value after the other
+   * and tell of each: a new view beside events that it already holds. So nothing is read before the
+   * message is through.
+   */
+  private noteChange(change: Change): void {
+    if (this.changes.size === 0) queueMicrotask(() => this.takeIn());
+    this.changes.add(change);
+  }
+
+  private takeIn(): void {
+    const changes = new Set(this.changes);
+    this.changes.clear();
+    const isAcked = changes.has("change:acked_seq");
+    if (isAcked) this.queue.prune();
+    if (isAcked || changes.has("change:view") || changes.has("change:content")) this.show();
+    if (isAcked) this.acknowledged();
+    // After what it is about: another item on the screen takes back what was told of the last one.
+    if (changes.has("change:notice")) this.showNotice();
+    if (isAcked) this.showPending();
   }
 
   private showNotice(): void {
