@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal
 
 from rlhf_lab.annotators import RubricAnnotator, check_candidates
 from rlhf_lab.errors import ConfigError, LabError
-from rlhf_lab.lab.data import LabData
+from rlhf_lab.lab.exporting import LabExports
 from rlhf_lab.lab.monitoring import NotebookMonitors, reward_monitor
 from rlhf_lab.store import (
     choose_prompts,
@@ -23,13 +23,12 @@ from rlhf_lab.store import (
     settle_identity,
 )
 from rlhf_lab.store.paths import as_folder
-from rlhf_lab.types import START, Annotator, LoraSpec, RankingItem, Sampling, Version, as_path
+from rlhf_lab.types import START, Annotator, LoraSpec, RankingItem, Sampling, Version
 
 if TYPE_CHECKING:
     from rlhf_lab.evaluation import EvalReport
     from rlhf_lab.models import RoleModel
     from rlhf_lab.models.collection import Batch
-    from rlhf_lab.store.exchange import ExportReport
     from rlhf_lab.training import PPOConfig, RewardConfig, RewardReport
     from rlhf_lab.training.certify import Certificate
     from rlhf_lab.training.ppo_run import PPORun
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from rlhf_lab.widgets import TokenWidget, VersionTreeWidget
 
 
-class Lab(LabData):
+class Lab(LabExports):
     """A directory with everything one RLHF project needs, and the model that learns in it.
 
     ```python
@@ -169,7 +168,8 @@ class Lab(LabData):
 
         Args:
             config: Settings of the update.
-            monitor: Show live curves in a notebook; default: if it takes more than two seconds.
+            monitor: Show live curves in a notebook, in the place of bars; default: if it takes
+                more than two seconds.
 
         Raises:
             NotEnoughData: there are no judgments on training prompts yet.
@@ -188,6 +188,7 @@ class Lab(LabData):
             progress=self.progress,
             listener=watching,
             stopped=lambda: watching is not None and watching.stopping,
+            shown=lambda: watching is not None and watching.shown,
         )
 
     def ppo(self, steps: int = 8, config: PPOConfig | None = None) -> PPORun:
@@ -325,62 +326,8 @@ class Lab(LabData):
         """
         return self._bench.undo()
 
-    @overload
-    def export(self, path: str | Path, *, what: Literal["policy"] = "policy") -> Path: ...
-
-    @overload
-    def export(
-        self,
-        path: str | Path | None = None,
-        *,
-        what: Literal["judgments", "prompts", "demonstrations"],
-        format: str = "trl",
-        split: Literal["train", "heldout"] | None = None,
-        ties: Literal["both", "drop"] = "both",
-        overwrite: bool = False,
-        push_to_hub: str | None = None,
-    ) -> ExportReport: ...
-
-    def export(
-        self,
-        path: str | Path | None = None,
-        *,
-        what: Literal["policy", "judgments", "prompts", "demonstrations"] = "policy",
-        format: str = "trl",
-        split: Literal["train", "heldout"] | None = None,
-        ties: Literal["both", "drop"] = "both",
-        overwrite: bool = False,
-        push_to_hub: str | None = None,
-    ) -> Path | ExportReport:
-        """Write the present policy, or what people said, for other tools.
-
-        Args:
-            path: For the policy a folder, which becomes an adapter that
-                `PeftModel.from_pretrained` loads. Else a .jsonl, .json, .csv (also .gz) or
-                .parquet file, or a folder that `datasets.load_dataset` reads, with its card.
-            what: "policy", "judgments" (those that count), "prompts" or "demonstrations".
-            format: Of all but the policy, like what follows: "trl", "trl-text", or for judgments
-                "hh", "kwise", "argilla" ...; `docs/data.md` lists them.
-            split: Only what is about prompts of this split.
-            ties: "both" writes a tie as two rows, one each way; "drop" leaves these out.
-            overwrite: Replace a file that is there.
-            push_to_hub: Upload to this dataset, "user/name", instead of writing to a path.
-
-        Raises:
-            ConfigError: the path exists; something else is out of its range.
-            NotEnoughData: there is nothing to write.
-            StoreError: it cannot be written; nothing is left of it.
-        """
-        if what != "policy":
-            return self._export_data(
-                path, what, format, push_to_hub, split=split, ties=ties, overwrite=overwrite
-            )
-        if path is None or push_to_hub is not None:
-            raise ConfigError(
-                f"path={str(path)!r}, push_to_hub={push_to_hub!r}: a policy goes to a folder; pass "
-                "its path, or what='judgments' to share those."
-            )
-        return self._bench.export(as_path(path))
+    def _export_policy(self, folder: Path) -> Path:
+        return self._bench.export(folder)
 
     # The model
 

@@ -44,6 +44,7 @@ class NotebookMonitors:
             phases=PPO_PHASES,
         )
         run.watch(state)
+        state.took_before(run.seconds)
         return MonitorWidget(state)
 
     def has_page(self) -> bool:
@@ -143,6 +144,7 @@ class RewardMonitor:
 
     Attributes:
         stopping: Whether somebody asked for the end.
+        shown: Whether it is on a page.
     """
 
     def __init__(
@@ -172,7 +174,7 @@ class RewardMonitor:
         self._show = show
         self._clock = clock
         self._due = clock() + (0.0 if at_once else LONG_SECONDS)
-        self._shown = False
+        self.shown = False
 
     def stop(self) -> None:
         """End after the present pass."""
@@ -205,10 +207,10 @@ class RewardMonitor:
         self.state.ended(status, text)
 
     def _show_if_long(self) -> None:
-        if not self._shown and self._clock() >= self._due:
+        if not self.shown and self._clock() >= self._due:
             from rlhf_lab.widgets import MonitorWidget
 
-            self._shown = True
+            self.shown = True
             self._show(MonitorWidget(self.state))
 
 

@@ -43,6 +43,4 @@ class LabVersions:
             if not records[second].is_present:
                 cell = f'lab.checkout("{second}"), then {cell}'
             known = f"{second} was not evaluated against {first}: run {cell}."
-        if not hasattr(self._lab, "compare"):
-            return known
         return f'{known} To read what both write, run lab.compare("{first}", "{second}").'

@@ -24,12 +24,14 @@ class FitResult:
             nothing was to be chosen by it.
         kept_epoch: The epoch whose weights are in the model now; 1 is the first.
         kept_by: Why that one.
+        stopped: Whether somebody ended it before it was done.
     """
 
     losses: tuple[tuple[float, ...], ...]
     heldout_losses: tuple[float, ...]
     kept_epoch: int
     kept_by: KeptBy
+    stopped: bool = False
 
 
 class FitProgress:
@@ -40,8 +42,10 @@ class FitProgress:
         bar: tqdm[NoReturn],
         listener: TrainingListener | None,
         stopped: Callable[[], bool],
+        shown: Callable[[], bool],
     ) -> None:
         self.stopped = stopped
+        self._shown = shown
         self._bar = bar
         self._listeners = Listeners()
         self._steps = 0
@@ -58,6 +62,8 @@ class FitProgress:
         self._bar.update()
         self._steps += 1
         self._listeners.add(self._steps, {"loss": loss}, done=self._steps)
+        if self._shown():
+            self._bar.close()
 
     def heldout(self, loss: float) -> None:
         """The loss on held-out rankings after an epoch."""

@@ -11,9 +11,14 @@ from rlhf_lab.types import Alarm, RunEnd, TrainingListener, TrainingSample
 
 
 class Listeners:
-    """All listeners of a run as one; a listener that raises is told of once and left out."""
+    """All listeners of a run as one; a listener that raises is told of once and left out.
 
-    def __init__(self) -> None:
+    Attributes:
+        otherwise: What an error would leave behind now, as a sentence.
+    """
+
+    def __init__(self, *, otherwise: str = "") -> None:
+        self.otherwise = otherwise
         self._all: list[TrainingListener] = []
 
     def __bool__(self) -> bool:
@@ -76,15 +81,18 @@ class Listeners:
 
 @contextmanager
 def told_how_it_ends(listener: TrainingListener | None, *, otherwise: str) -> Iterator[Listeners]:
-    """A listener for the length of an update; what ends it by an error says `otherwise`."""
-    told = Listeners()
+    """A listener for the length of an update; what ends it by an error says `otherwise`.
+
+    That may change on the way: `told.otherwise`.
+    """
+    told = Listeners(otherwise=otherwise)
     if listener is not None:
         told.join(listener)
     try:
         yield told
     except KeyboardInterrupt:
-        told.ended("stopped", f"Interrupted: {otherwise}")
+        told.ended("stopped", f"Interrupted: {told.otherwise}")
         raise
     except BaseException as error:
-        told.ended("failed", f"{type(error).__name__}: {error} Now {otherwise}")
+        told.ended("failed", f"{type(error).__name__}: {error} Now {told.otherwise}")
         raise

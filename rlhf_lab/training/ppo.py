@@ -29,6 +29,7 @@ from rlhf_lab.models.generation import sampling_parts
 from rlhf_lab.models.memory import Parts, release_memory
 from rlhf_lab.models.roles import LearnerName
 from rlhf_lab.training.batching import Rows, most_parts, response_groups
+from rlhf_lab.training.checkpoints import Checkpoint
 from rlhf_lab.training.config import PPOConfig
 from rlhf_lab.training.optimizer import RoleOptimizer
 from rlhf_lab.training.ppo_stats import PPOStats, Stopwatch, peak_memory_mb
@@ -263,6 +264,19 @@ class PPOTrainer:
         self.sampling_parts.count = int(state.get("sampling_parts", 1))
         same_bound = state.get("tokens_per_micro_batch") == self.config.tokens_per_micro_batch
         self.micro_batch_parts.count = int(state["micro_batch_parts"]) if same_bound else 1
+
+    def go_on_from(self, checkpoint: Checkpoint) -> None:
+        """Continue from a policy version, whether a PPO step made it or not."""
+        if "steps_done" in checkpoint.state:
+            self.load_state(checkpoint.tensors, checkpoint.state)
+            return
+        # The start of a tree: no PPO step has been made from here yet.
+        self.model.load_state("policy", checkpoint.tensors["policy"])
+        self.start_values()
+        self.optimizer.load_state({})
+        self.controller = self.config.controller()
+        self.steps_done = 0
+        self.sampling_parts.count = self.micro_batch_parts.count = 1
 
 
 def _of_values(norms: Mapping[LearnerName, float]) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -18,7 +17,8 @@ from rlhf_lab.training.listeners import Listeners
 from rlhf_lab.training.ppo import PPOTrainer
 from rlhf_lab.training.ppo_stats import PPOStats
 from rlhf_lab.training.rollout import RolloutPrompt
-from rlhf_lab.training.run_samples import samples_of
+from rlhf_lab.training.run_prompts import prompts_of_step
+from rlhf_lab.training.run_samples import RunSamples
 from rlhf_lab.training.versions import VersionNote, VersionTree
 from rlhf_lab.types import Alarm, Prompt, RunEnd, TrainingListener, Version
 
@@ -77,6 +77,7 @@ class PPORun:
         self._reward = tree.head("reward")
         self._before = self._start.name if self._start else ""
         self._chosen: list[Prompt] = []
+        self._samples = RunSamples(store, before=self._before)
         # What listeners are told, kept for those that come later.
         self._listeners = Listeners()
         self._told = [(trainer.steps_done, alarm) for alarm in earlier]
@@ -93,6 +94,11 @@ class PPORun:
     def config(self) -> PPOConfig:
         """Settings of every step."""
         return self._trainer.config
+
+    @property
+    def seconds(self) -> float:
+        """How long the steps so far have taken."""
+        return sum(stats.seconds for stats in self.history)
 
     @property
     def before(self) -> str:
@@ -127,12 +133,15 @@ class PPORun:
             self._monitor = self._monitors.make(self)
         return self._monitor
 
-    def run(self) -> PPORun:
+    def run(self, *, monitor: bool | None = None) -> PPORun:
         """Do all steps; Ctrl-C or the stop button ends early and keeps the whole steps.
 
-        In a notebook a live monitor is shown, elsewhere a progress bar.
+        Args:
+            monitor: Show a live monitor in a notebook, in the place of the progress bar; default:
+                if the lab shows progress at all.
         """
-        if self._progress and self._monitors is not None and self._monitors.has_page():
+        wanted = self._progress if monitor is None else monitor
+        if wanted and self._monitors is not None and self._monitors.has_page():
             self._monitors.show(self.monitor())
             self._monitor_shown = True
         try:
@@ -172,13 +181,22 @@ class PPORun:
         finally:
             bar.close()
             self._tree.ppo_is_running = False
+            self._keep_and_tell(error)
+
+    def _keep_and_tell(self, error: BaseException | None) -> None:
+        kept = False
+        try:
+            self._keep()
+            kept = True
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
             try:
-                self._keep()
-            except BaseException as raised:
-                error = raised
-                raise
+                self._tell_end(error, kept=kept)
             finally:
-                self._tell_end(error)
+                # Whoever stops a run may take it up again, perhaps without the monitor.
+                self._stop = self._monitor_shown = False
 
     def _take_up_again(self) -> None:
         """Load what the run goes on from: other cells may have used the roles in between.
@@ -186,6 +204,7 @@ class PPORun:
         Raises:
             TrainingError: another version is present than the run left.
         """
+        self._keep()  # what could not be made a version when the run ended
         heads = (self._tree.head("policy"), self._tree.head("reward"))
         if [v.name for v in heads if v] != [v.name for v in (self._start, self._reward) if v]:
             present = " and ".join(v.name for v in heads if v)
@@ -197,7 +216,7 @@ class PPORun:
         assert self._start
         assert self._reward
         self._trainer.model.load_state("reward", self._tree.load(self._reward).tensors["reward"])
-        _go_on_from(self._tree.load(self._start), self._trainer)
+        self._trainer.go_on_from(self._tree.load(self._start))
 
     def _tell_so_far(self, listener: TrainingListener) -> None:
         if self.history or self._end or self._tree.ppo_is_running:
@@ -215,11 +234,8 @@ class PPORun:
         self._listeners.add(stats.step, stats.as_metrics(), done=len(self.history))
         if sampled := self._trainer.latest:
             decode = self._trainer.model.chat.decode
-            step, before = stats.step, self._before
             self._listeners.show_made(
-                lambda: samples_of(
-                    self._store, self._chosen, sampled, decode, step=step, before=before
-                )
+                lambda: self._samples.of(self._chosen, sampled, decode, step=stats.step)
             )
 
     def _tell_alarms(self, step: int, found: Sequence[Alarm]) -> None:
@@ -228,17 +244,15 @@ class PPORun:
             self._told.append((step, alarm))
             self._listeners.alarm(step, alarm)
 
-    def _tell_end(self, error: BaseException | None) -> None:
-        made, kept = len(self.history), f"Kept as {self._name()}."
-        end: tuple[RunEnd, str] = "stopped", kept
-        if made == self.steps:
-            end = "finished", kept
-        elif not (error is None or isinstance(error, GeneratorExit | KeyboardInterrupt)):
-            end = "failed", f"{type(error).__name__}: {error} {kept}"
+    def _tell_end(self, error: BaseException | None, *, kept: bool) -> None:
+        what = f"Kept as {self._name()}." if kept else "The whole steps are on disk, as no version."
+        end: tuple[RunEnd, str] = "stopped", what
+        if error is not None and not isinstance(error, GeneratorExit | KeyboardInterrupt):
+            end = "failed", f"{type(error).__name__}: {error} {what}"
+        elif len(self.history) == self.steps:
+            end = "finished", what
         self._end = end
         self._listeners.ended(*end)
-        # Whoever stops a run may take it up again, perhaps without the monitor.
-        self._stop = self._monitor_shown = False
 
     def _keep(self) -> None:
         """Make the last whole step a version; a loop that goes on later makes a child of it."""
@@ -252,7 +266,7 @@ class PPORun:
             # What is not on disk did not happen: the model goes back to the last whole step.
             self._keep()
             if self._start:
-                _go_on_from(self._tree.load(self._start), self._trainer)
+                self._trainer.go_on_from(self._tree.load(self._start))
             raise
 
     def _step_to_disk(self) -> PPOStats | None:
@@ -288,7 +302,7 @@ class PPORun:
         steps = self._tree.steps()
         assert self._start
         checkpoint = read_checkpoint(steps[0]) if steps else self._tree.load(self._start)
-        _go_on_from(checkpoint, self._trainer)
+        self._trainer.go_on_from(checkpoint)
         self._write_alarms(found)
         kept = f"step {self.history[-1].step}" if steps else self._start.name
         tqdm.write(f"on_alarm='return': the run ends and goes back to {kept}.")
@@ -299,23 +313,13 @@ class PPORun:
                 tqdm.write(f"Alarm: {alarm}")
 
     def _rollout_prompts(self) -> list[RolloutPrompt]:
-        """The next prompts in an endless shuffled order, with seeds for their responses."""
-        config, step = self._trainer.config, self._trainer.steps_done
-        start = step * config.prompts_per_step
-        count = len(self._prompts)
-        chat, room = self._trainer.model.chat, self._trainer.sampling.max_new_tokens
-        chosen, self._chosen = [], []
-        for place in range(start, start + config.prompts_per_step):
-            order = random.Random(f"{config.seed}/{place // count}").sample(self._prompts, count)
-            self._chosen.append(order[place % count])
-            seeds = random.Random(f"{config.seed}/{self._trainer.sampling.seed}/{place}")
-            chosen.append(
-                RolloutPrompt(
-                    chat.encode(order[place % count], room=room),
-                    [seeds.getrandbits(48) for _ in range(config.responses_per_prompt)],
-                )
-            )
-        return chosen
+        trainer = self._trainer
+        found = prompts_of_step(
+            self._prompts, trainer.config, trainer.sampling.seed, trainer.steps_done
+        )
+        self._chosen = [prompt for prompt, _ in found]
+        chat, room = trainer.model.chat, trainer.sampling.max_new_tokens
+        return [RolloutPrompt(chat.encode(prompt, room=room), seeds) for prompt, seeds in found]
 
     def _name(self) -> str:
         return self.version.name if self.version else "no new version"
@@ -376,7 +380,7 @@ def start_ppo(
     assert policy
     model.load_state("reward", tree.load(reward).tensors["reward"])
     trainer = PPOTrainer(model, config)
-    _go_on_from(tree.load(policy), trainer)
+    trainer.go_on_from(tree.load(policy))
     for alarm in earlier:
         tqdm.write(f"Alarm: {alarm}")
     return PPORun(
@@ -389,16 +393,3 @@ def start_ppo(
         progress=progress,
         monitors=monitors,
     )
-
-
-def _go_on_from(checkpoint: Checkpoint, trainer: PPOTrainer) -> None:
-    if "steps_done" in checkpoint.state:
-        trainer.load_state(checkpoint.tensors, checkpoint.state)
-        return
-    # The start of a tree: no PPO step has been made from here yet.
-    trainer.model.load_state("policy", checkpoint.tensors["policy"])
-    trainer.start_values()
-    trainer.optimizer.load_state({})
-    trainer.controller = trainer.config.controller()
-    trainer.steps_done = 0
-    trainer.sampling_parts.count = trainer.micro_batch_parts.count = 1

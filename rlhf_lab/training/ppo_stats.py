@@ -78,14 +78,18 @@ class PPOStats:
     seconds_update: float
     peak_memory_mb: float
 
+    @property
+    def seconds(self) -> float:
+        """Of all phases."""
+        return self.seconds_rollout + self.seconds_scoring + self.seconds_update
+
     def __str__(self) -> str:
         """One line for a terminal."""
-        seconds = self.seconds_rollout + self.seconds_scoring + self.seconds_update
         return (
             f"step {self.step:>3}  score {self.score:+.2f}  KL {self.kl:.1f} nats  "
             f"length {self.response_length:.0f}  ended {self.ended:.0%}  entropy "
             f"{self.entropy:.2f}  "
-            f"{seconds:.0f} s"
+            f"{self.seconds:.0f} s"
         )
 
     def as_metrics(self) -> dict[str, float]:

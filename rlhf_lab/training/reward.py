@@ -90,6 +90,7 @@ class RewardTrainer:
         progress: bool = True,
         listener: TrainingListener | None = None,
         stopped: Callable[[], bool] = lambda: False,
+        shown: Callable[[], bool] = lambda: False,
     ) -> FitResult:
         """Learn from new rankings, with old ones mixed in; in smaller batches if memory runs out.
 
@@ -107,6 +108,7 @@ class RewardTrainer:
             progress: Show a bar.
             listener: Is told of every optimizer step.
             stopped: Asked after each epoch whether it shall be the last one.
+            shown: Asked whether the listener shows how far it is: then the bar goes.
 
         Raises:
             NotEnoughData: nothing new to learn from.
@@ -123,7 +125,7 @@ class RewardTrainer:
         bar = tqdm(
             total=steps, desc="Reward update", unit="step", disable=not progress, leave=False
         )
-        told = FitProgress(bar, listener, stopped)
+        told = FitProgress(bar, listener, stopped, shown)
         told.started(steps)
         with self.optimizer.whole_or_nothing(), self.model.dense.base(), bar:
             if self.config.patience is None:
@@ -142,13 +144,17 @@ class RewardTrainer:
 
     def _all_epochs(self, epochs: Sequence[Steps], told: FitProgress, why: KeptBy) -> FitResult:
         losses: list[tuple[float, ...]] = []
+        stopped = False
         for steps in epochs:
             losses.append(self._epoch(steps, told))
-            if told.stopped() and len(losses) < len(epochs):
-                why = "the last: stopped by hand"
+            if stopped := told.stopped() and len(losses) < len(epochs):
                 break
         return FitResult(
-            losses=tuple(losses), heldout_losses=(), kept_epoch=len(losses), kept_by=why
+            losses=tuple(losses),
+            heldout_losses=(),
+            kept_epoch=len(losses),
+            kept_by="the last: stopped by hand" if stopped else why,
+            stopped=stopped,
         )
 
     def _best_epoch(
@@ -160,7 +166,7 @@ class RewardTrainer:
     ) -> FitResult:
         losses: list[tuple[float, ...]] = []
         heldout_losses: list[float] = []
-        best = 0
+        best, stopped = 0, False
         for number, steps in enumerate(epochs):
             losses.append(self._epoch(steps, told))
             heldout_losses.append(self.heldout_loss(heldout))
@@ -169,7 +175,7 @@ class RewardTrainer:
                 best, best_state = number, self.state()
             elif number - best >= patience:
                 break
-            if told.stopped():
+            if stopped := told.stopped() and len(losses) < len(epochs):
                 break
         if best < len(losses) - 1:
             self.load_state(best_state)
@@ -178,6 +184,7 @@ class RewardTrainer:
             heldout_losses=tuple(heldout_losses),
             kept_epoch=best + 1,
             kept_by="lowest held-out loss",
+            stopped=stopped,
         )
 
     def _epoch(self, steps: Steps, told: FitProgress) -> tuple[float, ...]:

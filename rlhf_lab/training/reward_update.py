@@ -22,7 +22,7 @@ from rlhf_lab.training.reward import RankedExample, RewardTrainer, ordered_pairs
 from rlhf_lab.training.reward_examples import LabExamples, lab_examples
 from rlhf_lab.training.reward_report import RewardReport
 from rlhf_lab.training.versions import VersionNote, VersionTree
-from rlhf_lab.types import Alarm, Interval, TrainingListener, Version
+from rlhf_lab.types import Alarm, Interval, TrainingListener
 
 
 def update_reward(
@@ -35,10 +35,12 @@ def update_reward(
     progress: bool = True,
     listener: TrainingListener | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    shown: Callable[[], bool] = lambda: False,
 ) -> RewardReport:
     """Learn from judgments the present reward version has not seen; makes the next version.
 
-    What raises leaves weights, optimizer and versions as they were.
+    What raises leaves weights, optimizer and versions as they were, but for a failure to write the
+    figures of the new version, which is there then.
 
     Args:
         model: Its reward role is overwritten with the present version first.
@@ -49,6 +51,7 @@ def update_reward(
         progress: Show bars.
         listener: Is told what happens.
         stopped: Asked after each pass over the rankings whether it shall be the last one.
+        shown: Asked whether the listener shows how far it is, in the place of bars.
 
     Raises:
         NotEnoughData: there are no judgments on training prompts, or every one is a single tie.
@@ -70,7 +73,7 @@ def update_reward(
     with told_how_it_ends(listener, otherwise="the reward model is what it was.") as told:
         told.started(done=0, total=0)
         told.phase("scoring")
-        unseen = trainer.scores(examples.new, progress=progress)
+        unseen = trainer.scores(examples.new, progress=progress and not shown())
         prequential = _accuracy(examples.new, unseen)
         alarm = _alarm(before, model, examples, unseen) if before else None
         told.add(0, _accuracies(_report(before).heldout_accuracy if before else None, prequential))
@@ -80,15 +83,16 @@ def update_reward(
                 examples.new,
                 examples.old,
                 heldout=examples.heldout,
-                progress=progress,
+                progress=progress and not shown(),
                 listener=told,
                 stopped=stopped,
+                shown=shown,
             )
             release_memory()
             told.phase("scoring")
             reference = examples.reference or examples.new
             scores = _scores_by_judgment(
-                trainer, [*reference, *examples.heldout], progress=progress
+                trainer, [*reference, *examples.heldout], progress=progress and not shown()
             )
             trainer.normalise_on([scores[e.judgment_id] for e in reference])
             heldout = [scores[e.judgment_id] for e in examples.heldout]
@@ -112,13 +116,17 @@ def update_reward(
                 alarm=alarm,
             )
             learned |= {e.judgment_id for e in examples.new}
-            _save(tree, store, trainer, head, report, learned)
+            metrics, intervals = _figures(report, learned)
+            state = {"learned": sorted(learned), "report": report.as_state()}
+            note = VersionNote(parent=head.name if head else None, metrics=metrics)
+            tree.save("reward", Checkpoint(tensors=trainer.state(), state=state), note)
+            told.otherwise = f"{report.version} is there, without its figures."
+        store.log_metrics("reward", report.version, 0, {**metrics, **intervals})
         steps = sum(map(len, fit.losses))
         told.add(steps, _accuracies(report.heldout_accuracy, None))
         if alarm is not None:
             told.alarm(steps, alarm)
-        early = fit.kept_by == "the last: stopped by hand"
-        told.ended("stopped" if early else "finished", f"Made {report.version}.")
+        told.ended("stopped" if fit.stopped else "finished", f"Made {report.version}.")
     return report
 
 
@@ -182,14 +190,8 @@ def _first_and_last(fit: FitResult) -> tuple[float, float]:
     return _mean(kept[:window]), _mean(kept[-window:])
 
 
-def _save(
-    tree: VersionTree,
-    store: PreferenceStore,
-    trainer: RewardTrainer,
-    parent: Version | None,
-    report: RewardReport,
-    learned: set[str],
-) -> None:
+def _figures(report: RewardReport, learned: set[str]) -> tuple[dict[str, float], dict[str, float]]:
+    """Of the new version: those that belong to it, and the ends of their intervals."""
     metrics = {"rankings": float(len(learned)), "loss": report.loss_last}
     intervals: dict[str, float] = {}
     for name in ("heldout_accuracy", "prequential_accuracy"):
@@ -198,10 +200,7 @@ def _save(
             intervals |= interval.figures(name)
     if report.calibration is not None:
         metrics["calibration_error"] = report.calibration.error
-    state = {"learned": sorted(learned), "report": report.as_state()}
-    note = VersionNote(parent=parent.name if parent else None, metrics=metrics)
-    tree.save("reward", Checkpoint(tensors=trainer.state(), state=state), note)
-    store.log_metrics("reward", report.version, 0, {**metrics, **intervals})
+    return metrics, intervals
 
 
 def _mean(losses: Sequence[float]) -> float:

@@ -11,45 +11,64 @@ from rlhf_lab.types import START, Prompt, Response, TrainingSample
 SAMPLES = 3
 
 
-def samples_of(
-    store: PreferenceStore,
-    prompts: Sequence[Prompt],
-    sampled: Sampled,
-    decode: Callable[[Sequence[int]], str],
-    *,
-    step: int,
-    before: str,
-) -> list[TrainingSample]:
-    """Responses that were sampled anyway; nothing is generated for being looked at.
+class RunSamples:
+    """Finds, for the steps of one run, what is to be looked at."""
 
-    Prompts come first that the version before the run has answered, which `lab.generate` stored.
+    def __init__(self, store: PreferenceStore, *, before: str) -> None:
+        """Look at nothing yet.
 
-    Args:
-        store: With responses of earlier versions.
-        prompts: Of the step.
-        sampled: The step's responses, as many to each prompt.
-        decode: From tokens to text.
-        step: Its number.
-        before: The version that the run started from.
-    """
-    each = len(sampled.responses) // len(prompts)
-    found = [(number, _earlier(store, prompt, before)) for number, prompt in enumerate(prompts)]
-    found.sort(key=lambda pair: pair[1] is None)  # stable: otherwise as they were sampled
-    return [
-        TrainingSample(
-            prompt=prompts[number].text,
-            now=decode(sampled.responses[number * each]),
-            step=step,
-            score=sampled.scores[number * each],
-            before=earlier.text if earlier else None,
-            before_version=earlier.version if earlier else "",
-        )
-        for number, earlier in found[:SAMPLES]
-    ]
+        Args:
+            store: With responses of earlier versions.
+            before: The version that the run started from.
+        """
+        self._store = store
+        self._before = before
+        self._earlier: dict[str, Response] | None = None
 
+    def of(
+        self,
+        prompts: Sequence[Prompt],
+        sampled: Sampled,
+        decode: Callable[[Sequence[int]], str],
+        *,
+        step: int,
+    ) -> list[TrainingSample]:
+        """Responses that were sampled anyway; nothing is generated for being looked at.
 
-def _earlier(store: PreferenceStore, prompt: Prompt, before: str) -> Response | None:
-    for version in dict.fromkeys([before, START]):
-        if stored := store.responses(prompt.id, version):
-            return stored[0]
-    return None
+        Prompts come first that the version before the run has answered, which `lab.generate`
+        stored.
+
+        Args:
+            prompts: Of the step.
+            sampled: The step's responses, as many to each prompt.
+            decode: From tokens to text.
+            step: Its number.
+        """
+        each = len(sampled.responses) // len(prompts)
+        earlier = self._earlier_responses()
+        found = [(number, earlier.get(prompt.id)) for number, prompt in enumerate(prompts)]
+        found.sort(key=lambda pair: pair[1] is None)  # stable: otherwise as they were sampled
+        return [
+            TrainingSample(
+                prompt=prompts[number].text,
+                now=decode(sampled.responses[number * each]),
+                step=step,
+                score=sampled.scores[number * each],
+                before=said.text if said else None,
+                before_version=said.version if said else "",
+            )
+            for number, said in found[:SAMPLES]
+        ]
+
+    def _earlier_responses(self) -> dict[str, Response]:
+        """The first of each prompt, of the version before the run if it has any, else the start's.
+
+        Read once for the run: what is generated while it goes on was not said before it.
+        """
+        if self._earlier is None:
+            found: dict[str, Response] = {}
+            for version in dict.fromkeys([self._before, START]):
+                for response in self._store.responses(version=version):
+                    found.setdefault(response.prompt_id, response)
+            self._earlier = found
+        return self._earlier

@@ -16,108 +16,38 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, Literal, TypedDict, get_args
+from typing import Final, get_args
 
 from rlhf_lab.errors import JudgmentError
 from rlhf_lab.types import (
     ComparisonReport,
     ComparisonSource,
-    ComparisonVerdict,
-    Interval,
     Judgment,
     Progress,
     Ranking,
     RankingItem,
 )
 from rlhf_lab.widgets import sendable
-from rlhf_lab.widgets.rendering import render_markdown
+from rlhf_lab.widgets.comparison_lead import Lead
+from rlhf_lab.widgets.comparison_views import (
+    Back,
+    Choice,
+    ItemView,
+    Phase,
+    View,
+    item_view,
+    result_of,
+    short_name,
+)
 from rlhf_lab.widgets.state import Event, WidgetState, reason
-from rlhf_lab.widgets.turns import Turn, turns
 
 AHEAD: Final = 24
 """How many pairs are on the page at most."""
 
-LEAD_FROM: Final = 5
-"""Before so many comparisons a lead says nothing, and would only say who won the last one."""
-
 REMEMBERED: Final = 100
 """How many of the latest answers the page knows, so that an undo is shown at once."""
-
-Choice = Literal["A", "B", "tie"]
-Phase = Literal["comparing", "finished", "empty", "error"]
-
-
-class Card(TypedDict):
-    """One response: its letter, its text as HTML and as it is, and nothing that unblinds."""
-
-    letter: str
-    html: str
-    text: str
-
-
-class ItemView(TypedDict):
-    """One pair as the page shows it."""
-
-    key: str
-    turns: list[Turn]
-    cards: list[Card]
-
-
-class Back(TypedDict):
-    """The pair that an undo brought back, and the id of that undo."""
-
-    item: str
-    event: str
-
-
-class Share(TypedDict):
-    """A share with its 95% interval."""
-
-    estimate: float
-    low: float
-    high: float
-    n: int
-
-
-class Side(TypedDict):
-    """A version, once it may be named."""
-
-    name: str
-    wins: int
-
-
-class Result(TypedDict):
-    """What is shown when names may be seen; `rate` is the win rate of the first."""
-
-    first: Side
-    second: Side
-    ties: int
-    skipped: int
-    done: int
-    total: int
-    unlike: int
-    rate: Share | None
-    verdict: ComparisonVerdict | None
-    needed: int | None
-
-
-class View(TypedDict):
-    """What may change with every event.
-
-    `answered` has the keys of pairs judged or skipped, the latest last: what an undo takes back;
-    `undone` those that a redo brings back. `drafts` has what was chosen, for pairs that are to be
-    judged again. `lead` is the win rate of whichever leads.
-    """
-
-    phase: Phase
-    answered: list[str]
-    undone: list[str]
-    drafts: dict[str, Choice]
-    back: Back | None
-    progress: dict[str, int]
-    lead: Share | None
-    result: Result | None
 
 
 class ComparisonState(WidgetState):
@@ -132,13 +62,19 @@ class ComparisonState(WidgetState):
         self._pairs: dict[str, RankingItem] = {}  # all that the page ever had
         self._views: dict[str, ItemView] = {}
         self._handed: list[str] = []
-        self._answered: list[str] = []
+        # Keys of pairs as they were answered, the latest last, and as answers were taken back. Both
+        # also hold pairs whose answer could not be saved: they are in `_unsaved`, too.
+        self._acts: list[str] = []
         self._undone: list[str] = []
+        self._unsaved: set[str] = set()
         self._choices: dict[str, Choice] = {}
         self._back: Back | None = None
         self._failed: dict[str, Judgment] = {}
-        self._unsaved = ""  # the pair of the event before, if that was not saved
+        # Ids of an undo and a redo that failed: sent again, each is the same act.
+        self._failed_acts: dict[str, str] = {}
+        self._complaints: dict[str, str] = {}
         self._revealed = False
+        self._lead = Lead()
         self._report = ComparisonReport(first="", second="", annotator="")
         self._update()
 
@@ -160,33 +96,37 @@ class ComparisonState(WidgetState):
     def refresh(self) -> None:
         """Look again for responses, for instance after `lab.evaluate()`."""
         self._look_again()
-        self.changed()
-
-    def changed(self) -> None:
-        """Read what is so now from the source, and tell the hosts; once for many events."""
         self._update()
-        super().changed()
+        self.changed()
 
     def handle(self, event: Event) -> None:
         """Compare, skip, take back, ask again or show names; what fails changes nothing."""
-        unsaved, self._unsaved = self._unsaved, ""
         self._revealed = event.type == "reveal" or (self._revealed and event.type == "refresh")
         if event.type == "refresh":
             self._look_again()
-        elif event.type == "undo" and unsaved:
-            # What the person takes back is what the page shows last, and that is not stored.
-            self._to_front(unsaved, event.id)
-            self.tell("info", "That answer had not been saved, so there was nothing to take back.")
         elif event.type == "undo":
-            self._undo(event.id)
+            self._undo(event)
         elif event.type == "redo":
-            self._redo(event.id)
+            self._redo(event)
         elif event.type in ("submit", "skip"):
             self._judge(event)
         elif event.type != "reveal":
             raise JudgmentError(
                 f"{event.type!r:.40} is no event: submit, skip, undo, redo, refresh or reveal."
             )
+
+    def settle(self) -> None:
+        """Tell at once of all that was not saved, and read what is so now from the source."""
+        if self._complaints:
+            names, reasons = list(self._complaints), dict.fromkeys(self._complaints.values())
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            again = (
+                "They come again: submit them" if len(names) > 1 else "It comes again: submit it"
+            )
+            told = f"Not saved: {', '.join(names[:3])}{more}. {again} then."
+            self.tell("error", " ".join([told, *reasons]))
+            self._complaints.clear()
+        self._update()
 
     # -- what events do
 
@@ -202,16 +142,28 @@ class ComparisonState(WidgetState):
             self._choices[key] = choice
         try:
             judgment = self._judgment(event, self._pairs[key], choice)
-            self._failed[key] = self._or_failed(judgment, self._failed.get(key))
-            self._source.submit(self._failed[key])
+        except Exception as error:  # noqa: BLE001 - what a page sent may be anything
+            self._not_saved(key, error)
+        else:
+            self._store(key, self._or_failed(judgment, self._failed.get(key)))
+
+    def _store(self, key: str, judgment: Judgment) -> None:
+        try:
+            self._failed[key] = judgment
+            self._source.submit(judgment)
         except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
-            self._unsaved = key
-            text = f"Not saved, so it will come again; submit it then. {reason(error)}"
-            self.tell("error", text)
+            self._not_saved(key, error)
             return
         del self._failed[key]
-        self._answered.append(key)
+        self._unsaved.discard(key)
+        self._acts = [*self._without(key), key]
         self._undone = []
+        self._failed_acts.clear()
+
+    def _not_saved(self, key: str, error: Exception) -> None:
+        self._unsaved.add(key)
+        self._acts = [*self._without(key), key]
+        self._complaints[short_name(self._pairs[key])] = reason(error)
 
     def _judgment(self, event: Event, pair: RankingItem, choice: Choice | None) -> Judgment:
         ids = tuple(response.id for response in pair.candidates)
@@ -243,34 +195,61 @@ class ComparisonState(WidgetState):
         )
         return failed if again == failed else judgment
 
-    def _undo(self, submission: str) -> None:
-        try:
-            pair = self._source.undo(submission)
-        except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
-            self.tell("error", f"Not undone. {reason(error)}")
+    def _undo(self, event: Event) -> None:
+        last = self._acts[-1] if self._acts else ""
+        if last in self._unsaved and not self._is_stored(last):
+            # What the person takes back is what they did last, and that is not stored.
+            self._acts.pop()
+            self._undone.append(last)
+            self._to_front(last, event.id)
+            self.tell("info", "That answer had not been saved, so there was nothing to take back.")
             return
+        pair = self._take_back(event, self._source.undo, "Not undone.")
         if pair is None:
-            self.tell("info", "There is nothing to undo.")
             return
         key = self._know(pair)
-        if key in self._answered:
-            self._answered.remove(key)
+        self._acts = self._without(key)
+        self._unsaved.discard(key)
+        self._failed.pop(key, None)  # what is taken back is not what could not be stored
         self._undone.append(key)
-        self._to_front(key, submission)
+        self._to_front(key, event.id)
 
-    def _redo(self, submission: str) -> None:
-        try:
-            pair = self._source.redo(submission)
-        except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
-            self.tell("error", f"Not done again. {reason(error)}")
+    def _redo(self, event: Event) -> None:
+        last = self._undone[-1] if self._undone else ""
+        if last in self._failed:  # what was taken back there had not been saved
+            self._undone.pop()
+            self._store(last, self._failed[last])
             return
+        pair = self._take_back(event, self._source.redo, "Not done again.")
         if pair is None:
-            self.tell("info", "There is nothing to do again.")
             return
         key = self._know(pair)
-        if key not in self._answered:
-            self._answered.append(key)
+        self._acts = [*self._without(key), key]
         self._undone = self._undone[:-1]
+
+    def _take_back(
+        self, event: Event, act: Callable[[str], RankingItem | None], failure: str
+    ) -> RankingItem | None:
+        # A store may fail after it has written: sent again under its id, the act is done once.
+        submission = self._failed_acts.setdefault(event.type, event.id)
+        try:
+            pair = act(submission)
+        except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
+            self.tell("error", f"{failure} {reason(error)}")
+            return None
+        self._failed_acts.clear()
+        if pair is None:
+            again = "undo" if event.type == "undo" else "do again"
+            self.tell("info", f"There is nothing to {again}.")
+        return pair
+
+    def _is_stored(self, key: str) -> bool:
+        """Whether the store has an answer that it failed to confirm."""
+        try:
+            waiting = self._source.waiting(max(self._report.total, self._ahead))
+        except Exception:  # noqa: BLE001 - then the answer counts as what the person was told
+            return False
+        return key not in {self._key_of(pair) for pair in waiting}
 
     def _look_again(self) -> None:
         self._handed = []
@@ -286,6 +265,7 @@ class ComparisonState(WidgetState):
         try:
             self._refill()
             self._report = self._source.report()
+            self._lead.look(self._report)
         except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
             failed = True
             self.tell("error", f"The next pairs could not be read. {reason(error)}")
@@ -302,7 +282,14 @@ class ComparisonState(WidgetState):
             # What the page shows stays where it is; what somebody answered elsewhere goes.
             kept = [key for key in left if key in set(waiting)]
             self._handed = kept + [key for key in waiting if key not in set(kept)]
-            self._answered = [key for key in self._answered if key not in set(waiting)]
+            self._acts = [k for k in self._acts if k in self._unsaved or k not in set(waiting)]
+
+    @property
+    def _answered(self) -> list[str]:
+        return [key for key in self._acts if key not in self._unsaved]
+
+    def _without(self, key: str) -> list[str]:
+        return [act for act in self._acts if act != key]
 
     def _left(self) -> list[str]:
         answered = set(self._answered)
@@ -317,7 +304,7 @@ class ComparisonState(WidgetState):
         key = self._key_of(pair)
         if key not in self._pairs:
             self._pairs[key] = pair
-            self._views[key] = _item_view(key, pair)
+            self._views[key] = item_view(key, pair)
         return key
 
     def _key_of(self, pair: RankingItem) -> str:
@@ -340,24 +327,9 @@ class ComparisonState(WidgetState):
             "drafts": drafts,
             "back": self._back,
             "progress": {"done": report.done, "total": report.total},
-            "lead": _share(report.lead) if report.compared >= LEAD_FROM else None,
-            "result": _result(report) if shown else None,
+            "lead": sendable.interval(report.lead if phase == "finished" else self._lead.told),
+            "result": result_of(report) if shown else None,
         }
-
-
-def _item_view(key: str, pair: RankingItem) -> ItemView:
-    return {
-        "key": key,
-        "turns": turns(pair.prompt),
-        "cards": [
-            Card(
-                letter=letter,
-                html=render_markdown(response.text),
-                text=sendable.text(response.text),
-            )
-            for letter, response in zip("AB", pair.candidates, strict=True)
-        ],
-    }
 
 
 def _choice(event: Event) -> Choice | None:
@@ -370,25 +342,4 @@ def _choice(event: Event) -> Choice | None:
             return known  # type: ignore[no-any-return]
     raise JudgmentError(
         f"event {event.seq} has choice {choice!r:.40}: 'A', 'B' or 'tie' is needed."
-    )
-
-
-def _share(rate: Interval | None) -> Share | None:
-    if rate is None:
-        return None
-    return Share(estimate=rate.estimate, low=rate.low, high=rate.high, n=rate.n)
-
-
-def _result(report: ComparisonReport) -> Result:
-    return Result(
-        first=Side(name=report.first, wins=report.wins),
-        second=Side(name=report.second, wins=report.losses),
-        ties=report.ties,
-        skipped=report.skipped,
-        done=report.done,
-        total=report.total,
-        unlike=report.unlike,
-        rate=_share(report.win_rate),
-        verdict=report.verdict,
-        needed=report.needed,
     )

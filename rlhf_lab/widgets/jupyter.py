@@ -66,9 +66,11 @@ class LabWidget(anywidget.AnyWidget, Generic[State]):
             LabError: the front end has not been built (only in a checkout that was not installed).
         """
         self.state = state
-        self._end = state.on_change(self._publish)
         self._esm, self._css = bundle(f"{name}.js"), bundle(f"{name}.css")
         super().__init__(**state.values())
+        # Not before: a widget whose making fails is told nothing, and kept by no state.
+        self._end = state.on_change(self._publish)
+        self._publish()  # what another thread changed meanwhile
 
     def close(self) -> None:
         """Take it off the page."""
@@ -224,9 +226,9 @@ class TableWidget(LabWidget[TableState]):
 class MonitorWidget(LabWidget[MonitorState]):
     """Curves, alarms and samples of a run while it goes on, with a button that ends it.
 
-    A saved notebook has no kernel that could fill a widget. So what was shown before the run ended
-    becomes a still picture when it ends (`monitor_figure`), in the cell's own output. Shown again
-    after that, it is a widget again.
+    A saved notebook has no kernel that could fill a widget. So whenever the run ends, in every
+    cell that shows it, it becomes a still picture (`monitor_figure`). Shown again after that, it
+    is a widget again, until a run that is taken up again ends again.
 
     Args:
         state: Of a run, which tells it what happens.
@@ -234,13 +236,15 @@ class MonitorWidget(LabWidget[MonitorState]):
 
     def __init__(self, state: MonitorState) -> None:
         self._handles: list[Any] = []
+        self._live = False  # whether one of them is a widget
+        self._was_over = state.over
         super().__init__(state, "monitor")
         hear_stops(state)
 
     @property
     def shown(self) -> bool:
         """Whether it is on a page as a widget that waits for the end of its run."""
-        return bool(self._handles)
+        return self._live
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -251,15 +255,18 @@ class MonitorWidget(LabWidget[MonitorState]):
         handle = display(  # type: ignore[no-untyped-call]
             bundle, raw=True, metadata=metadata, display_id=True
         )
-        if handle is not None and not self.state.over:
+        if handle is not None:
             self._handles.append(handle)
+            self._live = True
 
     def _still(self) -> dict[str, str]:
         return {"text/html": figure_html(self.state), "text/plain": figure_text(self.state)}
 
     def _publish(self) -> None:
         super()._publish()
-        if self.state.over and self._handles:
-            handles, self._handles = self._handles, []
-            for handle in handles:
-                handle.update(self._still(), raw=True)
+        # Only when it comes to an end: shown after that, it waits for the end of the next part.
+        ends, self._was_over = self.state.over and not self._was_over, self.state.over
+        if ends and self._handles:
+            self._live, still = False, self._still()
+            for handle in self._handles:
+                handle.update(still, raw=True)

@@ -21,6 +21,8 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 WIDTH, HEIGHT = 260, 112
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 8, 18
 BUCKETS = 120
+# The notebook's MathJax takes dollars for formulas; ours are made already, and money is money.
+NO_TYPESETTING = "tex2jax_ignore mathjax_ignore"
 ROWS = 60
 HEADINGS = ("", "curve", "first", "last", "lowest", "highest")
 
@@ -48,7 +50,7 @@ def figure_html(state: MonitorState) -> str:
         _samples(state.samples),
         _values(state.charts, points) if points["steps"] else "",
     ]
-    return f"<div style='max-width:1000px'>{''.join(parts)}</div>"
+    return f"<div class='{NO_TYPESETTING}' style='max-width:1000px'>{''.join(parts)}</div>"
 
 
 def figure_text(state: MonitorState) -> str:

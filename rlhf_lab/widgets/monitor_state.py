@@ -2,7 +2,9 @@
 
 It is a `TrainingListener`: a run tells it what happens, in the thread that trains. What it passes
 on to a page is bounded in size and pace, so that looking on costs the training nothing: `content`
-holds the points up to some step, `view` those since then.
+holds the samples and the points up to some step, `view` the points since then. New samples take all
+points into `content`, at most every `SAMPLE_SECONDS`; without any, that happens every
+`REBASE_AFTER` points.
 
 The page sends one event, {"type": "stop"}.
 """
@@ -142,6 +144,12 @@ class MonitorState(WidgetState):
             self._began = self._step_began = self._clock()
             self._phase = self.outcome = ""
             self.status, self.done, self.total = "running", done, total
+        self._pace.now()
+
+    def took_before(self, seconds: float) -> None:
+        """What it was told of so far took so long: it came later, and cannot know."""
+        with self._lock:
+            self._spent = seconds
         self._pace.now()
 
     def phase(self, name: str) -> None:

@@ -88,6 +88,7 @@ class WidgetState(ABC):
         self.notice: Notice | None = None
         self.acked_seq = 0
         self._notices = 0
+        self._handling = False
         self._seen: set[str] = set()
         self._listeners: list[Callable[[], None]] = []
 
@@ -104,12 +105,7 @@ class WidgetState(ABC):
         numbered = sorted(((_seq(raw), raw) for raw in events), key=lambda pair: pair[0])
         new = [(seq, raw) for seq, raw in numbered if _id(raw) not in self._seen]
         if new:
-            self.notice = None  # what was told of earlier events is no news any more
-        for seq, raw in new:
-            if _id(raw) not in self._seen:
-                self._handle_one(seq, raw)
-        if new:
-            self.settle()
+            self._handle_all(new)
         self.acked_seq = max(self.acked_seq, *(seq for seq, _ in numbered), 0)
         self.changed()
 
@@ -138,9 +134,26 @@ class WidgetState(ABC):
             listener()
 
     def tell(self, tone: Tone, text: str) -> None:
-        """Put a notice before the person."""
+        """Put a notice before the person.
+
+        Where several are told of events that came together, an error neither hides nor is hidden.
+        """
         self._notices += 1
+        before = self.notice
+        if self._handling and before is not None and "error" in (before["tone"], tone):
+            tone, text = "error", _joined(before["text"], text)
         self.notice = Notice(id=self._notices, tone=tone, text=text)
+
+    def _handle_all(self, new: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+        self.notice = None  # what was told of earlier events is no news any more
+        self._handling = True
+        try:
+            for seq, raw in new:
+                if _id(raw) not in self._seen:
+                    self._handle_one(seq, raw)
+            self.settle()
+        finally:
+            self._handling = False
 
     def _handle_one(self, seq: int, raw: Mapping[str, Any]) -> None:
         try:
@@ -155,6 +168,13 @@ class WidgetState(ABC):
 def reason(error: Exception) -> str:
     """The message of an error of ours; other errors with their type, which says more."""
     return str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+
+
+def _joined(before: str, text: str) -> str:
+    """Both, one after the other; the same text once."""
+    if text in before:
+        return before
+    return f"{before} {text}" if before.endswith((".", "!", "?")) else f"{before}. {text}"
 
 
 def _seq(raw: Mapping[str, Any]) -> int:

@@ -14,12 +14,13 @@ a new version meanwhile, or came from an outdated page, changes nothing that its
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, TypedDict
 
 from rlhf_lab.errors import ConfigError, UnknownVersion
-from rlhf_lab.types import START, Evaluation, Interval, VersionRecord, VersionSource
+from rlhf_lab.types import START, Evaluation, VersionRecord, VersionSource
+from rlhf_lab.widgets import sendable
+from rlhf_lab.widgets.sendable import IntervalView
 from rlhf_lab.widgets.state import Event, WidgetState, reason
 
 WAYS_BACK: Final = 50
@@ -28,15 +29,6 @@ Phase = Literal["ready", "empty", "error"]
 
 Compare = Callable[[str, str], str]
 """Takes the names of an earlier and a later version, and says where to look at what they write."""
-
-
-class IntervalView(TypedDict):
-    """An estimate with its 95% interval."""
-
-    estimate: float
-    low: float
-    high: float
-    n: int
 
 
 class EvaluationView(TypedDict):
@@ -234,42 +226,27 @@ def _version_view(record: VersionRecord) -> VersionView:
         role=version.role,
         parent=version.parent,
         trained_with=list(version.trained_with),
-        metrics={name: _finite(value) for name, value in version.metrics.items()},
+        metrics={name: sendable.number(value) for name, value in version.metrics.items()},
         judgments=record.judgments,
         record=int(events) if events.isdecimal() else None,
-        accuracy=_interval_view(record.accuracy),
+        accuracy=sendable.interval(record.accuracy),
         evaluations=[view for e in record.evaluations if (view := _evaluation_view(e))],
         made=version.created_at.isoformat(),
     )
 
 
 def _evaluation_view(evaluation: Evaluation) -> EvaluationView | None:
-    win_rate = _interval_view(evaluation.win_rate)
+    win_rate = sendable.interval(evaluation.win_rate)
     if win_rate is None:
         return None
     return EvaluationView(
         baseline=evaluation.baseline,
         win_rate=win_rate,
-        kl=_finite(evaluation.kl),
+        kl=sendable.number(evaluation.kl),
         reward=evaluation.reward,
-        reward_gain=_interval_view(evaluation.reward_gain),
+        reward_gain=sendable.interval(evaluation.reward_gain),
         made=evaluation.created_at.isoformat(),
     )
-
-
-def _interval_view(interval: Interval | None) -> IntervalView | None:
-    if interval is None or not all(
-        map(math.isfinite, (interval.estimate, interval.low, interval.high))
-    ):
-        return None
-    return IntervalView(
-        estimate=interval.estimate, low=interval.low, high=interval.high, n=interval.n
-    )
-
-
-def _finite(value: float) -> float | None:
-    """JSON has no NaN, and a browser that is sent one shows nothing at all."""
-    return value if math.isfinite(value) else None
 
 
 def _names(names: Sequence[str]) -> str:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tqdm.auto import tqdm
 
 from rlhf_lab import Lab
 from rlhf_lab.errors import ConfigError
 from rlhf_lab.lab import monitoring
 from rlhf_lab.lab.monitoring import RewardMonitor, reward_monitor
 from rlhf_lab.training import PPOTrainer
+from rlhf_lab.training import reward as reward_training
+from rlhf_lab.training.fit_progress import FitProgress
 from rlhf_lab.training.ppo_run import PPORun
+from rlhf_lab.training.versions import VersionTree
 from rlhf_lab.types import Alarm
 from rlhf_lab.widgets import MonitorWidget
 from tests.lab.labs import PPO, REWARD, SAMPLING, contents
@@ -159,6 +165,71 @@ def test_a_listener_that_fails_is_left_out_and_the_run_goes_on(taught: Lab, caps
     assert told.count("Broken failed and shows no more of this run, which goes on: OSError") == 1
 
 
+def test_samples_that_cannot_be_made_drop_no_listener(taught: Lab, monkeypatch, capsys):
+    def broken(*_, **__):
+        raise OSError("database is locked")
+
+    notes = Notes()
+    run = taught.ppo(steps=2, config=PPO).watch(notes)
+    monkeypatch.setattr(run._samples, "of", broken)
+    run.run()
+    assert len(notes.named("add")) == 2
+    assert notes.named("show") == []
+    assert notes.told[-1] == ("ended", "finished", "Kept as policy@1.")
+    assert "No samples of this step: OSError: database is locked" in capsys.readouterr().out
+
+
+def test_what_was_said_before_the_run_is_read_once(taught: Lab, monkeypatch):
+    asked, responses = [], taught.store.responses
+
+    def counted(*arguments, **named):
+        asked.append((arguments, named))
+        return responses(*arguments, **named)
+
+    monkeypatch.setattr(taught.store, "responses", counted)
+    notes = Notes()
+    taught.ppo(steps=3, config=PPO).watch(notes).run()
+    assert len(notes.named("show")) == 3
+    assert asked == [((), {"version": "policy@0"})]
+
+
+def test_a_run_whose_steps_cannot_be_made_a_version_did_not_finish(taught: Lab, monkeypatch):
+    """What is on disk becomes a version when the run is taken up again."""
+    finish, notes = VersionTree.finish_steps, Notes()
+
+    def full(self):
+        raise OSError("no space left")
+
+    run = taught.ppo(steps=2, config=PPO).watch(notes)
+    monkeypatch.setattr(VersionTree, "finish_steps", full)
+    with pytest.raises(OSError, match="no space left"):
+        run.run()
+    kept = "The whole steps are on disk, as no version."
+    assert notes.told[-1] == ("ended", "failed", f"OSError: no space left {kept}")
+    assert taught.version == "policy@0"
+    monkeypatch.setattr(VersionTree, "finish_steps", finish)
+    run.run()
+    assert notes.told[-1] == ("ended", "finished", "Kept as policy@1.")
+    assert taught.version == "policy@1"
+    assert taught.store.version("policy@1").metrics["steps"] == 2
+
+
+class Interrupting(Notes):
+    def ended(self, status, text):
+        super().ended(status, text)
+        raise KeyboardInterrupt
+
+
+def test_a_wish_to_stop_ends_one_run_also_if_telling_it_is_interrupted(taught: Lab):
+    run = taught.ppo(steps=3, config=PPO).watch(Interrupting())
+    with pytest.raises(KeyboardInterrupt):
+        for _ in run:
+            run.stop()
+    assert len(run.history) == 1
+    run.run()
+    assert len(run.history) == 3
+
+
 def test_who_comes_late_is_told_what_was(taught: Lab):
     early, late = Notes(), Notes()
     run = taught.ppo(steps=1, config=PPO).watch(early)
@@ -166,6 +237,20 @@ def test_who_comes_late_is_told_what_was(taught: Lab):
     run.run().watch(late)
     assert late.named("add", "ended") == early.named("add", "ended")
     assert late.named("alarm") == [("alarm", 7, Alarm("odd", "look"))]
+
+
+def test_a_monitor_that_is_made_late_knows_how_long_the_steps_took(taught: Lab):
+    run = taught.ppo(steps=2, config=PPO)
+    for _ in run:
+        pass
+    widget = run.monitor()
+    took = sum(s.seconds_rollout + s.seconds_scoring + s.seconds_update for s in run.history)
+    assert took > 0
+    assert run.seconds == pytest.approx(took)
+    # The rest is how long it took to tell it.
+    assert took <= widget.state.seconds < took + 1.0
+    assert widget.view["seconds"] == round(widget.state.seconds, 1)
+    widget.close()
 
 
 def test_a_run_without_a_lab_knows_no_monitor(taught: Lab):
@@ -186,6 +271,48 @@ def test_a_notebook_shows_the_monitor_in_the_place_of_the_bar(taught: Lab, monke
     assert shown == [run.monitor()]
     assert isinstance(shown[0], MonitorWidget)
     assert "PPO:" not in capsys.readouterr().err
+
+
+def test_the_bar_comes_back_when_a_run_is_taken_up_in_a_loop(taught: Lab, monkeypatch, capsys):
+    monkeypatch.setattr(monitoring, "in_notebook", lambda: True)
+    monkeypatch.setattr(monitoring.NotebookMonitors, "show", lambda _, widget: None)
+    taught.progress = True
+    run = taught.ppo(steps=2, config=PPO)
+    run._listeners.join(Stopping(run))
+    run.run()
+    assert len(run.history) == 1
+    assert "PPO:" not in capsys.readouterr().err
+    for _ in run:
+        pass
+    assert "PPO: 100%" in capsys.readouterr().err
+
+
+class Stopping(Notes):
+    """Stops a run after its first step."""
+
+    def __init__(self, run: PPORun):
+        super().__init__()
+        self.run = run
+
+    def add(self, step, figures, *, done=None):
+        if done == 1:
+            self.run.stop()
+
+
+@pytest.mark.parametrize(
+    ("progress", "monitor", "is_shown"),
+    [(True, False, False), (False, True, True), (False, None, False), (True, None, True)],
+)
+def test_a_monitor_is_shown_if_it_is_wanted(
+    taught: Lab, monkeypatch, capsys, progress, monitor, is_shown
+):
+    shown = []
+    monkeypatch.setattr(monitoring, "in_notebook", lambda: True)
+    monkeypatch.setattr(monitoring.NotebookMonitors, "show", lambda _, widget: shown.append(widget))
+    taught.progress = progress
+    taught.ppo(steps=1, config=PPO).run(monitor=monitor)
+    assert bool(shown) == is_shown
+    assert ("PPO:" in capsys.readouterr().err) == (progress and not is_shown)
 
 
 # Reward updates
@@ -215,6 +342,7 @@ class _Monitor(Notes):
         super().__init__()
         self.told = notes.told
         self.stopping = stopping
+        self.shown = False
 
 
 def test_a_reward_update_that_is_stopped_keeps_the_whole_passes(taught: Lab, monkeypatch):
@@ -228,6 +356,78 @@ def test_a_reward_update_that_is_stopped_keeps_the_whole_passes(taught: Lab, mon
     assert (report.epochs, report.kept_by) == (1, "the last: stopped by hand")
     assert notes.told[-1] == ("ended", "stopped", "Made reward@1.")
     assert taught.update_reward(REWARD).version == "reward@1"
+
+
+def test_an_update_with_patience_that_is_stopped_says_so(taught: Lab, monkeypatch):
+    """The best pass is kept, whoever ended it, so what was kept cannot say how it ended."""
+    notes = Notes()
+    monkeypatch.setattr(
+        "rlhf_lab.lab.lab.reward_monitor", lambda wanted: _Monitor(notes, stopping=True)
+    )
+    taught.generate(k=3, prompts=12, heldout=1 / 2)
+    taught.annotate()
+    monkeypatch.setattr(reward_training, "LEAST_HELDOUT_PROMPTS", 1)
+    report = taught.update_reward(replace(REWARD, epochs=4, patience=2))
+    assert (report.epochs, report.kept_by) == (1, "lowest held-out loss")
+    assert notes.told[-1] == ("ended", "stopped", "Made reward@1.")
+
+
+@pytest.mark.parametrize("moment", ["save", "log"])
+def test_an_update_that_fails_at_its_end_says_what_is_there(taught: Lab, monkeypatch, moment):
+    notes = Notes()
+    monkeypatch.setattr("rlhf_lab.lab.lab.reward_monitor", lambda wanted: _Monitor(notes))
+    taught.generate(k=3, prompts=9, heldout=1 / 3)
+    taught.annotate()
+    before = taught.model.state("reward")
+
+    def broken(*_, **__):
+        raise OSError("no space left")
+
+    if moment == "save":
+        monkeypatch.setattr(VersionTree, "save", broken)
+    else:
+        monkeypatch.setattr(taught.store, "log_metrics", broken)
+    with pytest.raises(OSError, match="no space left"):
+        taught.update_reward(REWARD)
+    made = taught._bench.tree.head("reward").name
+    now = "the reward model is what it was."
+    if moment == "log":
+        now = "reward@1 is there, without its figures."
+    assert made == ("reward@0" if moment == "save" else "reward@1")
+    assert notes.told[-1] == ("ended", "failed", f"OSError: no space left Now {now}")
+    assert same(taught.model.state("reward"), before) == (moment == "save")
+    if moment == "log":
+        stored = taught._bench.tree.load(taught.store.version("reward@1")).tensors["reward"]
+        assert same(taught.model.state("reward"), stored)
+
+
+def test_a_monitor_that_is_shown_takes_the_place_of_the_bars(taught: Lab, monkeypatch, capsys):
+    shown = []
+    monkeypatch.setattr(monitoring, "in_notebook", lambda: True)
+    monkeypatch.setattr(monitoring.NotebookMonitors, "show", lambda _, widget: shown.append(widget))
+    taught.generate(k=3, prompts=9, heldout=1 / 3)
+    taught.annotate()
+    taught.progress = True
+    capsys.readouterr()
+    taught.update_reward(REWARD, monitor=True)
+    assert len(shown) == 1
+    told = capsys.readouterr().err
+    assert "Reward update" not in told
+    assert "Scoring" not in told
+    shown[0].close()
+
+
+def test_the_bar_goes_when_the_monitor_comes():
+    now = [False]
+    bar = tqdm(total=3, leave=False, file=io.StringIO())
+    told = FitProgress(bar, None, lambda: False, lambda: now[0])
+    told.started(3)
+    told.step(1.0)
+    assert not bar.disable
+    now[0] = True
+    told.step(1.0)
+    assert bar.disable
+    told.step(1.0)
 
 
 def test_looking_on_changes_no_reward_update(taught_folder: Path, tmp_path: Path, monkeypatch):

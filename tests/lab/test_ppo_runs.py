@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from rlhf_lab import Lab
-from rlhf_lab.errors import DiskFull
+from rlhf_lab.errors import DiskFull, TrainingError
 from rlhf_lab.training import PPOTrainer
-from tests.lab.labs import PPO, SAMPLING
+from rlhf_lab.training.ppo_run import PPORun
+from tests.lab.labs import PPO, REWARD, SAMPLING
 from tests.tiny import same
 
 
@@ -41,6 +42,55 @@ def test_a_loop_taken_up_again_makes_a_child(taught: Lab):
     assert taught.store.version("policy@2").parent == "policy@1"
     stored = json.loads((taught.path / run.version.path / "state.json").read_text())
     assert stored["steps_done"] == 3
+
+
+def _one_step(lab: Lab, steps: int = 2) -> PPORun:
+    run = lab.ppo(steps=steps, config=PPO)
+    for _ in run:
+        break
+    return run
+
+
+def test_a_loop_taken_up_again_takes_its_own_weights_up_again(taught_folder: Path, tmp_path: Path):
+    """Whatever other cells left in the roles, the second step is that of a run without a break."""
+    states = []
+    for disturbed in (False, True):
+        folder = tmp_path / f"disturbed-{disturbed}"
+        shutil.copytree(taught_folder, folder)
+        with Lab(folder, sampling=SAMPLING, progress=False) as lab:
+            run = _one_step(lab)
+            if disturbed:
+                tree, model = lab._bench.tree, lab.model
+                model.load_state("policy", tree.load(tree.get("policy@0")).tensors["policy"])
+                zeros = {name: 0 * t for name, t in model.state("reward").items()}
+                model.load_state("reward", zeros)
+            run.run()
+            assert [s.step for s in run.history] == [1, 2]
+            states.append(lab.model.state("policy"))
+    assert same(*states)
+
+
+def test_a_loop_is_not_taken_up_from_another_policy(taught: Lab):
+    run = _one_step(taught)
+    taught.checkout("policy@0")
+    with pytest.raises(TrainingError, match=r"stopped at policy@1 and reward@0, and now policy@0"):
+        run.run()
+    assert len(run.history) == 1
+    assert taught.version == "policy@0"
+    taught.checkout("policy@1")
+    run.run()
+    assert [s.step for s in run.history] == [1, 2]
+    assert taught.store.version("policy@2").parent == "policy@1"
+
+
+def test_a_loop_is_not_taken_up_against_another_reward_model(taught: Lab):
+    run = _one_step(taught)
+    taught.generate(k=3, prompts=9, heldout=1 / 3)
+    taught.annotate()
+    assert taught.update_reward(REWARD).version == "reward@1"
+    with pytest.raises(TrainingError, match=r"policy@1 and reward@1 are present"):
+        run.run()
+    assert len(run.history) == 1
 
 
 def test_stop_ends_after_the_present_step(taught: Lab):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from rlhf_lab.annotators import ComparisonQueue
 from rlhf_lab.widgets.comparison_state import ComparisonState
 
+WRITING = ("submit", "undo", "redo")
+
 
 class Failing:
     """A source that can be told to fail, before or after it has written."""
@@ -19,8 +21,8 @@ class Failing:
     def __getattr__(self, name: str):
         def call(*arguments):
             self.calls.append(name)
-            if name == "submit" and self.fails_after_writing:
-                self.source.submit(*arguments)
+            if name in WRITING and name in self.failures and self.fails_after_writing:
+                getattr(self.source, name)(*arguments)
             if name in self.failures:
                 raise self.failures[name]
             return getattr(self.source, name)(*arguments)

@@ -159,3 +159,140 @@ def test_a_pair_judged_in_another_view_is_left_alone(database, state):
     assert len(stored(database)) == 1
     assert state.notice
     assert state.notice["tone"] == "info"
+
+
+def broken(source: Failing, *, after_writing: bool = False) -> None:
+    source.failures["submit"] = OSError("disk full")
+    source.fails_after_writing = after_writing
+
+
+def mended(source: Failing) -> None:
+    source.failures.clear()
+    source.fails_after_writing = False
+
+
+def test_each_of_several_answers_that_were_not_saved_is_taken_back_by_an_undo(
+    database, source, state
+):
+    """First, then two that fail, one that is saved: five undos come back to the first."""
+    keys = open_keys(state)
+    do(state, "submit", item=keys[0])
+    broken(source)
+    do(state, "submit", item=keys[1])
+    do(state, "submit", item=keys[2])
+    mended(source)
+    do(state, "submit", item=keys[3])
+    seen = []
+    for _ in range(4):
+        do(state, "undo", item=open_keys(state)[0])
+        seen.append(state.view["back"]["item"])
+    assert seen == [keys[3], keys[2], keys[1], keys[0]]
+    kinds = [e.kind for e in stored(database)]
+    assert kinds == ["ranking", "ranking", "undo", "undo"]
+    assert state.view["progress"]["done"] == 0
+
+
+def test_answers_that_were_not_saved_are_all_named_once(source, state):
+    broken(source)
+    keys = open_keys(state)
+    state.apply([event(state, "submit", seq=n + 1, item=keys[n]) for n in range(5)])
+    assert state.notice
+    assert state.notice["tone"] == "error"
+    names = [source.source.waiting(8)[n].prompt.text.strip() for n in range(3)]
+    assert state.notice["text"] == (
+        f"Not saved: “{names[0]}”, “{names[1]}”, “{names[2]}” and 2 more. They come again: "
+        "submit them then. OSError: disk full"
+    )
+
+
+def test_what_failed_to_be_saved_is_told_also_when_the_next_pairs_cannot_be_read(source, state):
+    broken(source)
+    source.failures["report"] = OSError("database is locked")
+    do(state, "submit")
+    assert state.notice
+    assert state.notice["tone"] == "error"
+    assert "Not saved: “Question" in state.notice["text"]
+    assert "disk full" in state.notice["text"]
+    assert "could not be read. OSError: database is locked" in state.notice["text"]
+
+
+def test_what_failed_to_be_saved_is_told_also_when_later_events_have_something_to_tell(
+    source, state
+):
+    broken(source)
+    key = open_keys(state)[0]
+    state.apply([event(state, "submit", seq=1, item=key), event(state, "undo", seq=2, item="")])
+    assert state.notice
+    assert state.notice["tone"] == "error"
+    assert "disk full" in state.notice["text"]
+    assert "had not been saved" in state.notice["text"]
+
+
+@pytest.mark.parametrize("kind", ["undo", "redo"])
+def test_a_store_that_fails_after_taking_back_takes_back_once(database, source, state, kind):
+    """The second try is the same act: it takes back no other answer."""
+    prefer(state, NEW, OLD, None)
+    if kind == "redo":
+        do(state, "undo")
+        do(state, "undo")
+    done = state.view["progress"]["done"]
+    source.failures[kind] = OSError("connection lost")
+    source.fails_after_writing = True
+    do(state, kind)
+    mended(source)
+    do(state, kind)
+    change = 1 if kind == "redo" else -1
+    assert state.view["progress"]["done"] == done + change
+    do(state, kind)
+    assert state.view["progress"]["done"] == done + 2 * change
+    ids = [e.id for e in stored(database)]
+    assert len(ids) == len(set(ids)) == 3 + (4 if kind == "redo" else 2)
+
+
+def test_after_another_success_an_undo_is_a_new_one(database, source, state):
+    prefer(state, NEW, OLD)
+    source.failures["undo"] = OSError("locked")
+    do(state, "undo")
+    mended(source)
+    prefer(state, NEW)
+    do(state, "undo")
+    do(state, "undo")
+    assert state.view["progress"]["done"] == 1
+    assert [e.kind for e in stored(database)] == ["ranking"] * 3 + ["undo"] * 2
+
+
+def test_an_answer_that_was_saved_after_all_is_taken_back_and_may_be_given_again(
+    database, source, state
+):
+    """Taken back in the store, too; the same answer again is a new judgment and counts."""
+    do(state, "submit", choice="A")
+    key = open_keys(state)[0]
+    broken(source, after_writing=True)
+    do(state, "submit", item=key, choice="B")
+    mended(source)
+    do(state, "undo")
+    assert [e.kind for e in stored(database)] == ["ranking", "ranking", "undo"]
+    assert state.view["progress"]["done"] == 1
+    do(state, "submit", item=key, choice="B")
+    assert state.view["progress"]["done"] == 2
+    assert [e.kind for e in stored(database)] == ["ranking", "ranking", "undo", "ranking"]
+
+
+def test_a_redo_of_what_was_not_saved_saves_it(database, source, state):
+    prefer(state, NEW, OLD)
+    do(state, "undo")
+    key = open_keys(state)[0]
+    broken(source)
+    do(state, "submit", item=key, choice="tie")
+    do(state, "undo")
+    do(state, "redo")
+    assert state.notice
+    assert "Not saved" in state.notice["text"]
+    mended(source)
+    do(state, "undo")
+    do(state, "redo")
+    assert key not in open_keys(state)
+    assert state.view["progress"]["done"] == 2
+    last = stored(database)[-1]
+    assert last.ranking is not None
+    assert len(last.ranking.tiers) == 1

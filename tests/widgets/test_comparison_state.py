@@ -9,7 +9,8 @@ import pytest
 
 from rlhf_lab.store import PreferenceStore
 from rlhf_lab.types import Judgment
-from rlhf_lab.widgets.comparison_state import LEAD_FROM, ComparisonState
+from rlhf_lab.widgets.comparison_lead import LEAD_EVERY
+from rlhf_lab.widgets.comparison_state import ComparisonState
 from tests.browser import compare_source
 from tests.browser.compare_source import NEW, OLD, fill, stored, winner
 from tests.widgets.comparing import Failing, do, event, open_keys, prefer
@@ -100,7 +101,7 @@ def test_the_lead_is_the_same_whoever_leads(tmp_path):
             fill(store, 8)
         state = ComparisonState(compare_source.queue(path))
         prefer(state, favourite, favourite, other, favourite)
-        assert LEAD_FROM == 5
+        assert LEAD_EVERY == 5
         assert state.view["lead"] is None
         prefer(state, None)
         leads.append(state.view["lead"])
@@ -112,6 +113,66 @@ def test_the_lead_is_the_same_whoever_leads(tmp_path):
     assert leads[0] == pytest.approx(leads[1])
     assert leads[0]["low"] == pytest.approx(0.298790, abs=1e-5)
     assert leads[0]["high"] == pytest.approx(0.927416, abs=1e-5)
+
+
+def test_the_lead_is_renewed_by_every_fifth_comparison_and_at_the_end(tmp_path):
+    path = tmp_path / "lead.db"
+    with PreferenceStore(path) as store:
+        fill(store, 12)
+    state = ComparisonState(compare_source.queue(path))
+    told = []
+    for version in [NEW, OLD, NEW, NEW, None, NEW, NEW, OLD, NEW, NEW, NEW]:
+        prefer(state, version)
+        told.append(state.view["lead"] and round(state.view["lead"]["estimate"], 3))
+    # 3.5 of 5, then 7.5 of 10; the 11th says nothing.
+    assert told == [None] * 4 + [0.7] * 5 + [0.75] * 2
+    prefer(state, OLD)
+    assert state.done
+    assert state.view["lead"]["n"] == 12
+
+
+def test_the_lead_tells_nothing_of_an_answer_that_is_changed_or_skipped(tmp_path):
+    path = tmp_path / "lead.db"
+    with PreferenceStore(path) as store:
+        fill(store, 20)
+    state = ComparisonState(compare_source.queue(path))
+    prefer(state, NEW, NEW, NEW, NEW, OLD)
+    before = state.view["lead"]
+    assert before["estimate"] == pytest.approx(0.8)
+    for version in (NEW, OLD, None):
+        do(state, "undo")
+        assert state.view["lead"] == before
+        prefer(state, version)
+        assert state.view["lead"] == before
+    for _ in range(6):
+        do(state, "skip")
+    assert state.view["lead"] == before
+
+
+def test_a_state_made_again_tells_the_lead_where_the_one_before_told_it(tmp_path):
+    path = tmp_path / "lead.db"
+    with PreferenceStore(path) as store:
+        fill(store, 20)
+    state = ComparisonState(compare_source.queue(path))
+    prefer(state, *[NEW] * 5)
+    again = ComparisonState(compare_source.queue(path))
+    assert again.view["lead"] == state.view["lead"]
+    again.acked_seq = 100  # events of another page have other ids
+    prefer(again, OLD, OLD)
+    later = ComparisonState(compare_source.queue(path))
+    later.acked_seq = 200
+    assert later.view["lead"] is None
+    prefer(later, NEW, NEW)
+    assert later.view["lead"] is None
+    prefer(later, NEW)
+    assert later.view["lead"]["n"] == 10
+
+
+def test_all_taken_back_there_is_no_lead(state):
+    prefer(state, *[NEW] * 5)
+    for _ in range(5):
+        do(state, "undo")
+    assert state.view["lead"] is None
 
 
 def test_the_end_names_the_versions_and_undo_hides_them_again(state):

@@ -258,8 +258,8 @@ export const comparer = {
   rule: "You do not see which version wrote which.",
   lead: ({ estimate, low, high, n }: Interval) =>
     estimate === 0.5
-      ? `Neither leads after ${n}: 50% [${Math.round(low * 100)}, ${Math.round(high * 100)}]`
-      : `One of the two leads after ${n}: ` +
+      ? `Neither leads after ${n} answers: 50% [${Math.round(low * 100)}, ${Math.round(high * 100)}]`
+      : `One of the two leads after ${n} answers: ` +
         `${percent(estimate)} [${Math.round(low * 100)}, ${Math.round(high * 100)}]`,
   progress: "Progress",
   position: (position: number, total: number) => `${position} of ${total}`,

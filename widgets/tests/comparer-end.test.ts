@@ -7,11 +7,11 @@ describe("the lead", () => {
   it("says how far apart the two are and not which leads", () => {
     const lead = { estimate: 0.571, low: 0.42, high: 0.71, n: 40 };
     expect(new Screen(view({ lead })).get(".rc-rule").textContent).toBe(
-      "One of the two leads after 40: 57% [42, 71]",
+      "One of the two leads after 40 answers: 57% [42, 71]",
     );
     const even = { estimate: 0.5, low: 0.35, high: 0.65, n: 40 };
     expect(new Screen(view({ lead: even })).get(".rc-rule").textContent).toBe(
-      "Neither leads after 40: 50% [35, 65]",
+      "Neither leads after 40 answers: 50% [35, 65]",
     );
   });
 });

@@ -1,4 +1,5 @@
-// What the comparing widget shows and sends. Mirrors rlhf_lab/widgets/comparison_state.py.
+// What the comparing widget shows and sends. Mirrors rlhf_lab/widgets/comparison_views.py and the
+// events of comparison_state.py.
 
 import type { CardData, Interval, Model, Turn, WidgetEvent } from "../shared/protocol";
 
@@ -46,6 +47,7 @@ export interface View {
   /** The pair that an undo brought back, and the id of that undo. */
   back: { item: string; event: string } | null;
   progress: { done: number; total: number };
+  /** The win rate of whichever leads, as of at most some answers ago. */
   lead: Interval | null;
   result: Result | null;
 }
