@@ -82,7 +82,7 @@ class Assignments:
         self,
         annotator: str,
         version: str | None,
-        count: int,
+        count: int | None,
         *,
         seed: int = 0,
         leave_ranked: bool = False,
@@ -94,13 +94,18 @@ class Assignments:
         Args:
             annotator: Who asks.
             version: Only candidates of this one; None for all.
-            count: How many they want to have in hand.
+            count: How many they want to have in hand; None for as many as suit the plan.
             seed: Of the annotator's order of items, and of the order candidates are shown in.
             leave_ranked: Leave out what anybody has ranked already.
         """
         with self._database.lend() as session:
             asking = self._asking(annotator, version, seed, leave_ranked)
             return handing_out.upcoming(session, asking, count)
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long what was handed out stays theirs, by the plan."""
+        return self.plan.lease_seconds
 
     @property
     def secret(self) -> str:
@@ -174,7 +179,7 @@ class Assignments:
         place = Place(annotator=annotator, version=version, among=_ids(among))
         return self._take_back(place, submission, of, taking_back.latest_undone)
 
-    def stored(self, annotator: str, ids: Iterable[str]) -> set[str]:
+    def known(self, annotator: str, ids: Iterable[str]) -> set[str]:
         """Those of the ids under which a ranking, skip, undo or redo of theirs is stored."""
         with self._database.read() as session:
             columns = select(JudgmentRow.id, JudgmentRow.annotator)

@@ -48,13 +48,14 @@ class Asking:
     now: datetime
 
 
-def upcoming(session: Session, asking: Asking, count: int) -> list[RankingItem]:
+def upcoming(session: Session, asking: Asking, count: int | None) -> list[RankingItem]:
     """Hand out as many items, beginning with those they hold; fewer when there are no more.
 
     What is handed out is leased anew. The earlier one comes in the order, the longer its lease: by
     microseconds, so that the leases keep the order and what an undo gives back comes before all.
     """
     plan = read_plan(session)
+    count = plan.ahead if count is None else count
     until = asking.now + timedelta(seconds=plan.lease_seconds)
     held = _held(session, asking, plan)[:count]
     for place, (assignment, _) in enumerate(held):

@@ -101,15 +101,17 @@ class Names:
     Args:
         secret: Of the lab.
         annotator: Who ranks.
+        version: Whose responses; None for all.
     """
 
-    def __init__(self, secret: str, annotator: str) -> None:
+    def __init__(self, secret: str, annotator: str, version: str | None) -> None:
         self._key = f"{secret}\0{annotator}".encode("utf-8", "surrogatepass")
+        self._version = version
 
     @property
     def store(self) -> str:
-        """Of the annotator in this lab."""
-        return self._hash("store")
+        """Of what the annotator ranks in this lab: answers to items of one version fit no other."""
+        return self._hash("store" if self._version is None else f"store\0{self._version}")
 
     def of(self, item: RankingItem) -> str:
         """Of an item as it is shown; the same candidates in another order are another item."""

@@ -123,6 +123,6 @@ def test_which_acts_are_stored_is_known_of_each_person(store):
     _, one = take_and_judge(store, "ann")
     store.assignments.undo("ann", submission="u1")
     ids = [one.id, "u1", "never"]
-    assert store.assignments.stored("ann", ids) == {one.id, "u1"}
-    assert store.assignments.stored("bob", ids) == set()
-    assert store.assignments.stored("ann", []) == set()
+    assert store.assignments.known("ann", ids) == {one.id, "u1"}
+    assert store.assignments.known("bob", ids) == set()
+    assert store.assignments.known("ann", []) == set()
