@@ -157,9 +157,9 @@ class RankingQueue:
             self.annotator, self.version, count, seed=self._seed, leave_ranked=self._leave_ranked
         )
 
-    def submit(self, judgment: Judgment) -> None:
-        """Store a judgment or skip; on disk when this returns."""
-        self._store.submit(judgment)
+    def submit(self, judgment: Judgment) -> bool:
+        """Store a judgment or skip, on disk when this returns; False if its id was there."""
+        return self._store.submit(judgment)
 
     def demonstrate(self, demonstration: Demonstration) -> None:
         """Store an answer that was written or edited; on disk when this returns.
@@ -187,7 +187,8 @@ class RankingQueue:
 
         Args:
             submission: Id of the act; the same twice is one redo.
-            of: Id of the judgment it is to bring back; None is returned if it is another.
+            of: Id of the judgment it is to bring back, or of the undo it takes back; None is
+                returned if that is another.
         """
         return self._store.assignments.redo(
             self.annotator, self.version, submission=submission, of=of

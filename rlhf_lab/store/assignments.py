@@ -169,8 +169,8 @@ class Assignments:
             annotator: Whose undo.
             version: As for `undo`, also for what was judged since.
             submission: Id of the act; the same twice is one redo.
-            of: Id of the judgment it is to bring back; None is returned if it would bring back
-                another one.
+            of: Id of the judgment it is to bring back, or of the undo it takes back; None is
+                returned if that is another.
             among: As for `undo`, also for what was judged since.
 
         Raises:
@@ -206,7 +206,7 @@ class Assignments:
                 _refuse_other_act(stored, place.annotator)
                 return taking_back.item_of(session, stored)
             target = find(session, place)
-            if target is None or (of is not None and not taking_back.is_about(target, of)):
+            if target is None or (of is not None and not taking_back.is_meant(target, of)):
                 return None
             if target.kind == "undo":
                 taking_back.refuse_redo_into_full(session, target)

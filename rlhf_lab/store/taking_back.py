@@ -86,9 +86,9 @@ def latest_undone(session: Session, place: Place) -> JudgmentRow | None:
     return next((undo for undo, of in undone if of.id in there), None)
 
 
-def is_about(found: JudgmentRow, judgment_id: str) -> bool:
-    """Whether this judgment, or undo of a judgment, is about the judgment of this id."""
-    return judgment_id == (found.supersedes if found.kind == "undo" else found.id)
+def is_meant(found: JudgmentRow, event_id: str) -> bool:
+    """Whether an id is that of this judgment; or of this undo, or the judgment it took back."""
+    return event_id == found.id or (found.kind == "undo" and event_id == found.supersedes)
 
 
 def refuse_redo_into_full(session: Session, undo: JudgmentRow) -> None:

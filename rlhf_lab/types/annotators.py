@@ -57,8 +57,12 @@ class RankingSource(Protocol):
         until they are judged, so a reloaded widget resumes; one that was taken back comes first.
         """
 
-    def submit(self, judgment: Judgment) -> None:
-        """Store a judgment or skip durably; returns once it is on disk. Same id twice is one."""
+    def submit(self, judgment: Judgment) -> bool:
+        """Store a judgment or skip durably; returns once it is on disk.
+
+        Returns:
+            False if its id is stored already, whether that counts or was taken back since.
+        """
 
     def demonstrate(self, demonstration: Demonstration) -> None:
         """Store an answer that was written or edited, durably. Same id twice is one."""
@@ -76,7 +80,8 @@ class RankingSource(Protocol):
 
         Args:
             submission: Id of the act; the same twice is one redo.
-            of: Id of the judgment it is to bring back; if it is another, nothing is done.
+            of: Id of the judgment it is to bring back, or of the undo it takes back; if that is
+                another, nothing is done.
         """
 
     def known(self, ids: Iterable[str]) -> Set[str]:

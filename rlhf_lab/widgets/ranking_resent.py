@@ -56,18 +56,15 @@ class Batch:
         """Whether it was dealt with before, and all that came of it is known here.
 
         That is so when this kernel dealt with a later one, or when an earlier kernel stored a later
-        one and not this. Of judgments that were not stored it holds only if the same item was
-        judged later: what could not be stored then is stored now.
+        one and not this. Of judgments it holds only if the same item was judged later: one that
+        could not be stored then is stored now.
         """
         later = [act for act in self._acts if act.seq > event.seq and act.id != event.id]
-        if not later:
-            return False
-        is_stored = self.is_stored(event)
-        if event.type in _JUDGING and not is_stored:
+        if event.type in _JUDGING:
             later = [a for a in later if a.type in _JUDGING and a.item == event.text("item")]
-        if any(act.id in self._seen for act in later):
-            return True
-        return not is_stored and any(act.id in (self._stored or ()) for act in later)
+        if not later or any(act.id in self._seen for act in later):
+            return bool(later)
+        return not self.is_stored(event) and any(act.id in (self._stored or ()) for act in later)
 
 
 def _act(raw: Mapping[str, Any]) -> _Act | None:

@@ -26,8 +26,8 @@ An event has, beside what every event has,
 
     submit       item, ranks, strength, ratings, comment, flags, seconds
     skip         item, comment, flags, seconds
-    undo, redo   item: what was on the screen; of: the id of the judgment to take back or to bring
-                 back, if the page knows it: then no other one is
+    undo, redo   item: what was on the screen; of: the id of what is taken back, a judgment or an
+                 undo, if the page knows it: then nothing else is
     demonstrate  item, card, text, seconds
     refresh
 
@@ -121,7 +121,7 @@ class RankingState(WidgetState):
         self._failed_act: tuple[str, str] | None = None
         self._complaints: dict[str, str] = {}
         self._failed_events: list[str] = []
-        # Ids of judgments by those of events, where they differ.
+        # Ids of what is stored by those of events, where they differ.
         self._stored_as: dict[str, str] = {}
         self._batch = Batch([], set(), source.known)
         self.refresh()
@@ -187,7 +187,7 @@ class RankingState(WidgetState):
         try:
             said = judgment_of(event, shown.item, self._source.annotator, self._form)
             shown.failed = said = or_failed(said, shown.failed)
-            self._source.submit(said)
+            is_new = self._source.submit(said)
         except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
             before = shown.draft
             if event.type == "skip" and before is not None:
@@ -197,6 +197,10 @@ class RankingState(WidgetState):
             return
         if said.id != event.id:
             self._stored_as[event.id] = said.id
+        elif not is_new:
+            # It was stored before this kernel knew of it, and perhaps taken back since.
+            shown.failed, shown.kept, self._asked = None, False, True
+            return
         shown.failed = None
         shown.answered = True
         shown.kept = False
@@ -293,6 +297,8 @@ class RankingState(WidgetState):
             self.tell("error", f"Not {done}. {reason(error)}")
             return None
         self._succeeded()
+        if submission != event.id:
+            self._stored_as[event.id] = submission
         if item is None:
             nothing = f"There is nothing to {event.type}."
             other = f"Nothing was {done}: it was meant for an answer that is not the latest now."

@@ -121,6 +121,7 @@ class ListSource:
         self.demonstrations: list[Demonstration] = []
         self._before = done
         self._judged: set[str] = set()
+        self._undos: dict[str, str | None] = {}  # by the judgments they took back
         self._undone: list[Judgment] = []
         self._acts: dict[str, RankingItem | None] = {}
 
@@ -131,11 +132,13 @@ class ListSource:
         left.sort(key=lambda item: back.index(_ids(item)) if _ids(item) in back else len(back))
         return left[:count]
 
-    def submit(self, judgment: Judgment) -> None:
-        if judgment.id not in self._judged:
-            self._judged.add(judgment.id)
-            self.stored.append(judgment)
-            self._undone.clear()
+    def submit(self, judgment: Judgment) -> bool:
+        if judgment.id in self._judged:
+            return False
+        self._judged.add(judgment.id)
+        self.stored.append(judgment)
+        self._undone.clear()
+        return True
 
     def demonstrate(self, demonstration: Demonstration) -> None:
         if demonstration.id not in {stored.id for stored in self.demonstrations}:
@@ -165,9 +168,11 @@ class ListSource:
         if submission in self._acts:
             return self._acts[submission]
         item = None
-        if source and of in (None, source[-1].id):
+        if source and of in (None, source[-1].id, self._undos.get(source[-1].id)):
             target.append(source.pop())
             said = target[-1]
+            if target is self._undone:
+                self._undos[said.id] = submission
             item = next(i for i in self.items if _ids(i) == said.shown_order)
             item = replace(item, said=said)
         if submission is not None:

@@ -31,7 +31,7 @@ class Source(ListSource):
         if self.fails_after_writing:
             super().submit(judgment)
         self._call("submit")
-        super().submit(judgment)
+        return super().submit(judgment)
 
     def demonstrate(self, demonstration: Demonstration):
         self._call("demonstrate")

@@ -111,10 +111,14 @@ def test_a_redo_meant_for_one_judgment_brings_back_no_other(store):
     offer(store, "a", "b")
     _, one = take_and_judge(store, "ann")
     second, two = take_and_judge(store, "ann")
-    store.assignments.undo("ann")
+    store.assignments.undo("ann", submission="u1")
     assert store.assignments.redo("ann", of=one.id) is None
     assert store.judgments() == [one]
     assert store.assignments.redo("ann", of=two.id) == second
+    assert store.judgments() == [one, two]
+    store.assignments.undo("ann", submission="u2")
+    assert store.assignments.redo("ann", of="u1") is None
+    assert store.assignments.redo("ann", of="u2") == second
     assert store.judgments() == [one, two]
 
 

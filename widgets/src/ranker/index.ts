@@ -16,6 +16,9 @@ import { aboutItem, type Command, commandOf, type Plain, repeats } from "./keys"
 import { ALL_BAD, type Content, type RankerEvent, type RankerModel, type View } from "./protocol";
 import { Stage } from "./stage";
 
+/** Half a minute: so often it asks whether others gave something back. */
+const ASK_AGAIN_MS = 30_000;
+
 class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, ExtrasHost {
   private readonly desk = new Desk();
   private readonly keep = new Keep(() => this.content.store_key);
@@ -33,6 +36,7 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
   private readonly failed = new Set<string>();
   private started = false;
   private restored = false;
+  private asking: ReturnType<typeof setTimeout> | undefined;
   /** The shown order was submitted once, and not changed since. */
   private warned = false;
 
@@ -55,6 +59,7 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     // After the line that says what happens: what opens there moves nothing else.
     this.root.append(this.reveal, this.extras.drawer.element);
     this.onStop(() => this.panel?.destroy());
+    this.onStop(() => clearTimeout(this.asking));
   }
 
   // ------------------------------------------------------------- what an item and its extras ask for
@@ -126,6 +131,8 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
         );
     if (isNew) this.replacePanel(item && this.panelOf(item.key));
     this.root.dataset.phase = phase;
+    clearTimeout(this.asking);
+    if (phase === "others") this.asking = setTimeout(() => this.ask(), ASK_AGAIN_MS);
     this.header.showProgress(done, total, phase === "ranking", this.view.pace);
     this.header.showUnsent(this.queue.pending.length);
     this.showReveal();
