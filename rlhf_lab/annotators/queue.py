@@ -10,6 +10,7 @@ from typing import Protocol
 
 from rlhf_lab.errors import ConfigError, NotEnoughData
 from rlhf_lab.types import (
+    MOST_CANDIDATES,
     Annotator,
     Demonstration,
     Judgment,
@@ -17,8 +18,6 @@ from rlhf_lab.types import (
     RankingItem,
     RankingSource,
 )
-
-MOST_CANDIDATES = 9
 
 
 def check_candidates(k: int) -> None:

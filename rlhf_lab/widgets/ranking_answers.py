@@ -12,6 +12,7 @@ from rlhf_lab.types import (
     ALL_BAD,
     HIGHEST_RATING,
     LOWEST_RATING,
+    MOST_CANDIDATES,
     Demonstration,
     Judgment,
     Ranking,
@@ -23,8 +24,6 @@ from rlhf_lab.widgets.ranking_items import Draft, Shown
 from rlhf_lab.widgets.state import Event
 
 MIN_CANDIDATES: Final = 2
-MAX_CANDIDATES: Final = 9
-"""One digit is one rank."""
 
 MAX_COMMENT: Final = 4_000
 """Characters of a comment."""
@@ -151,7 +150,7 @@ def demonstration_of(event: Event, item: RankingItem, annotator: str, form: Form
     """
     if not form.editing:
         raise JudgmentError("editing is off in this ranking: lab.rank(editing=True) allows it.")
-    card, cards = event.fields.get("card"), min(len(item.candidates), MAX_CANDIDATES)
+    card, cards = event.fields.get("card"), min(len(item.candidates), MOST_CANDIDATES)
     if type(card) is not int or not 0 <= card < cards:
         raise JudgmentError(f"card {card!r:.20} of {cards}: a whole number from 0 is needed.")
     return Demonstration(
@@ -232,10 +231,10 @@ def _text(event: Event, name: str, longest: int) -> str:
 
 
 def _check_candidates(candidates: int) -> None:
-    if not MIN_CANDIDATES <= candidates <= MAX_CANDIDATES:
+    if not MIN_CANDIDATES <= candidates <= MOST_CANDIDATES:
         raise JudgmentError(
             f"this item has {candidates} candidates; ranking by digits needs {MIN_CANDIDATES} to "
-            f"{MAX_CANDIDATES}. Skip it."
+            f"{MOST_CANDIDATES}. Skip it."
         )
 
 
