@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar, cast, get_args
@@ -107,7 +106,7 @@ def judgment_of(event: Event, item: RankingItem, annotator: str, form: Form) -> 
         shown_order=ids,
         comment=_text(event, "comment", MAX_COMMENT),
         flags=_flags(event, form),
-        seconds=seconds_of(event),
+        seconds=event.seconds,
     )
     if event.type == "skip":
         return skip
@@ -120,17 +119,6 @@ def judgment_of(event: Event, item: RankingItem, annotator: str, form: Form) -> 
         strength=_strength(event),
         criteria={i: rated for i, rated in ratings if rated},
     )
-
-
-def or_failed(judgment: Judgment, failed: Judgment | None) -> Judgment:
-    """The judgment that failed before, if this one says the same.
-
-    A store may fail after it has written; sent again as it was, it is stored once.
-    """
-    if failed is None:
-        return judgment
-    again = replace(judgment, id=failed.id, seconds=failed.seconds, created_at=failed.created_at)
-    return failed if again == failed else judgment
 
 
 def draft_to_go_on(shown: Shown, item: RankingItem) -> Draft | None:
@@ -159,17 +147,8 @@ def demonstration_of(event: Event, item: RankingItem, annotator: str, form: Form
         text=_text(event, "text", MAX_DEMONSTRATION),
         annotator=annotator,
         edited_from=item.candidates[card].id,
-        seconds=seconds_of(event),
+        seconds=event.seconds,
     )
-
-
-def seconds_of(event: Event) -> float:
-    """The time a person took; 0 where it is not known."""
-    seconds = event.fields.get("seconds", 0.0)
-    # A clock that went wrong is no reason to lose a judgment.
-    if type(seconds) not in (int, float) or not math.isfinite(seconds):
-        return 0.0
-    return max(0.0, float(seconds))
 
 
 def _ranks(event: Event, candidates: int) -> tuple[int, ...]:

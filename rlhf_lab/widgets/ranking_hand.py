@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from rlhf_lab.types import RankingItem, RankingSource
-from rlhf_lab.widgets.ranking_items import Names, Shown
+from rlhf_lab.widgets.judging import Names
+from rlhf_lab.widgets.ranking_items import Shown
 
 RENEW_SECONDS: Final = 300.0
 """So often are leases renewed while somebody works; thrice in a lease where that is shorter."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
@@ -93,34 +91,6 @@ class Shown:
     def view(self) -> ItemView:
         """As JSON."""
         return ItemView(key=self.key, turns=self.turns, cards=self.cards, draft=self.draft)
-
-
-class Names:
-    """Names of items on a page: the same after a restart, and of no use to find out what is shown.
-
-    Args:
-        secret: Of the lab.
-        annotator: Who ranks.
-        version: Whose responses; None for all.
-    """
-
-    def __init__(self, secret: str, annotator: str, version: str | None) -> None:
-        self._key = f"{secret}\0{annotator}".encode("utf-8", "surrogatepass")
-        self._version = version
-
-    @property
-    def store(self) -> str:
-        """Of what the annotator ranks in this lab: answers to items of one version fit no other."""
-        return self._hash("store" if self._version is None else f"store\0{self._version}")
-
-    def of(self, item: RankingItem) -> str:
-        """Of an item as it is shown; the same candidates in another order are another item."""
-        ids = (response.id for response in item.candidates)
-        return self._hash("\0".join(["item", item.prompt.id, *ids]))
-
-    def _hash(self, text: str) -> str:
-        message = text.encode("utf-8", "surrogatepass")
-        return hmac.new(self._key, message, hashlib.sha256).hexdigest()[:16]
 
 
 def _card(letter: str, response: Response) -> Card:

@@ -46,14 +46,13 @@ from typing import Any, Final, Literal, Protocol
 
 from rlhf_lab.errors import ConfigError, JudgmentError
 from rlhf_lab.types import FLAGS, Judgment, Progress, RankingItem, RankingSource
+from rlhf_lab.widgets.judging import Failures, or_failed
 from rlhf_lab.widgets.ranking_answers import (
     Form,
     demonstration_of,
     draft_of,
     draft_to_go_on,
     judgment_of,
-    or_failed,
-    seconds_of,
 )
 from rlhf_lab.widgets.ranking_hand import Hand
 from rlhf_lab.widgets.ranking_items import LETTERS, Said, Shown
@@ -115,14 +114,9 @@ class RankingState(WidgetState):
         self._seconds: dict[str, float] = {}
         self._judged: tuple[Shown, Judgment] | None = None
         self._reveal: Reveal | None = None
-        # What failed since the last success: items by the id of the event, and undo or redo with
-        # the id it was sent under.
-        self._unsaved: dict[str, Shown] = {}
-        self._failed_act: tuple[str, str] | None = None
+        self._failures = Failures()
         self._complaints: dict[str, str] = {}
         self._failed_events: list[str] = []
-        # Ids of what is stored by those of events, where they differ.
-        self._stored_as: dict[str, str] = {}
         self._batch = Batch([], set(), source.known)
         self.refresh()
 
@@ -195,18 +189,16 @@ class RankingState(WidgetState):
             self._keep(event, shown, error)
             shown.draft = draft
             return
-        if said.id != event.id:
-            self._stored_as[event.id] = said.id
-        elif not is_new:
+        if said.id == event.id and not is_new:
             # It was stored before this kernel knew of it, and perhaps taken back since.
             shown.failed, shown.kept, self._asked = None, False, True
             return
         shown.failed = None
         shown.answered = True
         shown.kept = False
-        shown.said = Said(judgment=said, draft=draft, seconds=seconds_of(event))
+        shown.said = Said(judgment=said, draft=draft, seconds=event.seconds)
         self._note_seconds(shown)
-        self._succeeded()
+        self._succeeded(event, said.id)
         self._judged = (shown, said) if said.ranking else None
 
     def _refuse(self, event: Event, shown: Shown | None) -> None:
@@ -243,15 +235,14 @@ class RankingState(WidgetState):
         shown.kept = True
         if shown not in self._hand.items:
             self._hand.put_first(shown)
-        self._unsaved = {i: other for i, other in self._unsaved.items() if other is not shown}
-        self._unsaved[event.id] = shown
+        self._failures.note_judgment(event, shown.key)
         self._failed_events.append(event.id)
         self._complaints[shown.name] = reason(error)
 
     # -------------------------------------------------------------------------------- taking back
 
     def _undo(self, event: Event) -> None:
-        unsaved = self._unsaved_meant(event)
+        unsaved = self._hand.get(self._failures.taken_back_by(event) or "")
         if unsaved is not None:
             self._hand.put_first(unsaved)
             return
@@ -265,16 +256,6 @@ class RankingState(WidgetState):
         self._seconds.pop(shown.key, None)
         self._hand.put_first(shown)
 
-    def _unsaved_meant(self, event: Event) -> Shown | None:
-        """What could not be saved, if an undo is about that."""
-        of, on_screen = event.text("of"), event.text("item")
-        if of:
-            return self._unsaved.pop(of, None)
-        # Whoever has not seen yet that something was not saved means that.
-        if self._unsaved and on_screen not in {shown.key for shown in self._unsaved.values()}:
-            return self._unsaved.popitem()[1]
-        return None
-
     def _redo(self, event: Event) -> None:
         item = self._take_back(event, self._source.redo)
         if item is None:
@@ -285,24 +266,20 @@ class RankingState(WidgetState):
         self._note_seconds(shown)
 
     def _take_back(self, event: Event, act: TakeBack) -> RankingItem | None:
-        # Sent again after a failure, it is the same act: a store may fail after it has written.
-        kind, submission = self._failed_act or ("", "")
-        submission = submission if kind == event.type else event.id
-        of, done = event.text("of"), "undone" if event.type == "undo" else "redone"
+        submission, meant = self._failures.id_for(event), self._failures.meant_by(event)
+        done = "undone" if event.type == "undo" else "redone"
         try:
             self._hand.names()  # whatever can fail must fail before it
-            item = act(submission, self._stored_as.get(of, of) or None)
+            item = act(submission, meant)
         except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
-            self._failed_act = (event.type, submission)
+            self._failures.note_act(event)
             self.tell("error", f"Not {done}. {reason(error)}")
             return None
-        self._succeeded()
-        if submission != event.id:
-            self._stored_as[event.id] = submission
+        self._succeeded(event, submission)
         if item is None:
             nothing = f"There is nothing to {event.type}."
             other = f"Nothing was {done}: it was meant for an answer that is not the latest now."
-            self.tell("info", other if of else nothing)
+            self.tell("info", other if meant else nothing)
         return item
 
     # ------------------------------------------------------------------------------------ telling
@@ -322,9 +299,8 @@ class RankingState(WidgetState):
             return
         self._broken = False
 
-    def _succeeded(self) -> None:
-        self._unsaved.clear()
-        self._failed_act = None
+    def _succeeded(self, event: Event, stored_as: str) -> None:
+        self._failures.succeeded(event, stored_as)
         self._judged = self._reveal = None
 
     def _note_seconds(self, shown: Shown) -> None:
