@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from rlhf_lab.errors import ConfigError, NotEnoughData
 from rlhf_lab.types import (
+    MOST_CANDIDATES,
     Annotator,
     Demonstration,
     Judgment,
@@ -17,8 +18,6 @@ from rlhf_lab.types import (
     RankingItem,
     RankingSource,
 )
-
-MOST_CANDIDATES = 9
 
 
 def check_candidates(k: int) -> None:
@@ -49,8 +48,18 @@ class ItemSource(Protocol):
     def secret(self) -> str:
         """A random text that the lab keeps."""
 
+    @property
+    def lease_seconds(self) -> float:
+        """How long what was handed out stays theirs."""
+
     def upcoming(
-        self, annotator: str, version: str | None, count: int, *, seed: int, leave_ranked: bool
+        self,
+        annotator: str,
+        version: str | None,
+        count: int | None,
+        *,
+        seed: int,
+        leave_ranked: bool,
     ) -> list[RankingItem]:
         """Hand out items, each the same until it is judged."""
 
@@ -58,14 +67,17 @@ class ItemSource(Protocol):
         """How many items are judged or skipped, of how many."""
 
     def undo(
-        self, annotator: str, version: str | None, *, submission: str | None
+        self, annotator: str, version: str | None, *, submission: str | None, of: str | None
     ) -> RankingItem | None:
         """Take back the latest judgment or skip."""
 
     def redo(
-        self, annotator: str, version: str | None, *, submission: str | None
+        self, annotator: str, version: str | None, *, submission: str | None, of: str | None
     ) -> RankingItem | None:
         """Take back the latest undo."""
+
+    def known(self, annotator: str, ids: Iterable[str]) -> set[str]:
+        """Those of the ids under which an act of theirs is stored."""
 
 
 class JudgmentStore(Protocol):
@@ -115,7 +127,7 @@ class RankingQueue:
         """
         self.annotator = annotator
         self._store = store
-        self._version = version
+        self.version = version
         self._seed = seed
         self._leave_ranked = leave_ranked
         store.assignments.offer(version)
@@ -125,22 +137,28 @@ class RankingQueue:
         """A random text that the lab keeps; see `RankingSource`."""
         return self._store.assignments.secret
 
+    @property
+    def lease_seconds(self) -> float:
+        """How long what was handed out stays this annotator's."""
+        return self._store.assignments.lease_seconds
+
     def next_item(self) -> RankingItem | None:
         """The item this annotator has in hand, or a new one; None when there is none for them."""
         return next(iter(self.upcoming(1)), None)
 
-    def upcoming(self, count: int) -> list[RankingItem]:
+    def upcoming(self, count: int | None) -> list[RankingItem]:
         """What this annotator has in hand, and new ones up to a number; they keep it for a while.
 
-        With a plan, what one person has in hand is nobody else's: ask for few in a team.
+        With a plan, what one person has in hand is nobody else's: ask for few in a team, or for
+        None, as many as suit the plan.
         """
         return self._store.assignments.upcoming(
-            self.annotator, self._version, count, seed=self._seed, leave_ranked=self._leave_ranked
+            self.annotator, self.version, count, seed=self._seed, leave_ranked=self._leave_ranked
         )
 
-    def submit(self, judgment: Judgment) -> None:
-        """Store a judgment or skip; on disk when this returns."""
-        self._store.submit(judgment)
+    def submit(self, judgment: Judgment) -> bool:
+        """Store a judgment or skip, on disk when this returns; False if its id was there."""
+        return self._store.submit(judgment)
 
     def demonstrate(self, demonstration: Demonstration) -> None:
         """Store an answer that was written or edited; on disk when this returns.
@@ -150,28 +168,39 @@ class RankingQueue:
         of_prompt = self._store.demonstrations(demonstration.prompt_id, include_superseded=True)
         self._store.add_demonstration(_replacing(demonstration, of_prompt))
 
-    def undo(self, submission: str | None = None) -> RankingItem | None:
+    def undo(self, submission: str | None = None, of: str | None = None) -> RankingItem | None:
         """Take back this annotator's latest judgment or skip and return its item.
 
         Looks only at this queue's items, so undo never reaches into another version's.
 
         Args:
             submission: Id of the act; the same twice is one undo.
+            of: Id of the judgment it is meant for; None is returned if that is not the latest.
         """
-        return self._store.assignments.undo(self.annotator, self._version, submission=submission)
+        return self._store.assignments.undo(
+            self.annotator, self.version, submission=submission, of=of
+        )
 
-    def redo(self, submission: str | None = None) -> RankingItem | None:
+    def redo(self, submission: str | None = None, of: str | None = None) -> RankingItem | None:
         """Take back the latest undo and return its item; None after a new judgment.
 
         Args:
             submission: Id of the act; the same twice is one redo.
+            of: Id of the judgment it is to bring back, or of the undo it takes back; None is
+                returned if that is another.
         """
-        return self._store.assignments.redo(self.annotator, self._version, submission=submission)
+        return self._store.assignments.redo(
+            self.annotator, self.version, submission=submission, of=of
+        )
+
+    def known(self, ids: Iterable[str]) -> set[str]:
+        """Those of the ids under which a judgment, undo or redo of this annotator is stored."""
+        return self._store.assignments.known(self.annotator, ids)
 
     def progress(self) -> Progress:
         """Items ranked or skipped, of all items in the queue."""
         return self._store.assignments.progress(
-            self.annotator, self._version, leave_ranked=self._leave_ranked
+            self.annotator, self.version, leave_ranked=self._leave_ranked
         )
 
 

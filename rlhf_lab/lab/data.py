@@ -145,7 +145,7 @@ class LabData:
         flags: Sequence[str] = FLAGS,
         editing: bool = True,
         reveal: bool = False,
-        ahead: int = 48,
+        ahead: int | None = None,
     ) -> RankingWidget:
         """The ranking widget over what the present policy wrote.
 
@@ -159,7 +159,9 @@ class LabData:
             editing: Whether a response may be edited into a demonstration.
             reveal: Tell after each judgment how the present reward model orders the responses.
                 What it says may sway the person who ranks: leave it off while data is collected.
-            ahead: How many items the page holds, so that ranking goes on while a cell runs.
+            ahead: How many items the page holds, so that ranking goes on while a cell runs; by
+                default 48, or 8 with `overlap` in the plan: what one person has in hand, others
+                wait for.
 
         Raises:
             ConfigError: a name is none or comes twice, ahead is below 1, or there is no model

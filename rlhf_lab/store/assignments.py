@@ -6,16 +6,17 @@ import secrets
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from functools import partial
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from rlhf_lab.errors import JudgmentError
-from rlhf_lab.store import checks, events, handing_out, items, judging, rows
+from rlhf_lab.store import checks, events, handing_out, items, judging, rows, taking_back
 from rlhf_lab.store.database import Database
 from rlhf_lab.store.handing_out import Asking
 from rlhf_lab.store.plan import AssignmentPlan, read_plan, write_plan
 from rlhf_lab.store.tables import JudgmentRow, SettingRow
+from rlhf_lab.store.taking_back import Place
 from rlhf_lab.types import Judgment, Progress, RankingItem
 
 _SECRET = "secret"
@@ -81,7 +82,7 @@ class Assignments:
         self,
         annotator: str,
         version: str | None,
-        count: int,
+        count: int | None,
         *,
         seed: int = 0,
         leave_ranked: bool = False,
@@ -93,13 +94,18 @@ class Assignments:
         Args:
             annotator: Who asks.
             version: Only candidates of this one; None for all.
-            count: How many they want to have in hand.
+            count: How many they want to have in hand; None for as many as suit the plan.
             seed: Of the annotator's order of items, and of the order candidates are shown in.
             leave_ranked: Leave out what anybody has ranked already.
         """
         with self._database.lend() as session:
             asking = self._asking(annotator, version, seed, leave_ranked)
             return handing_out.upcoming(session, asking, count)
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long what was handed out stays theirs, by the plan."""
+        return self.plan.lease_seconds
 
     @property
     def secret(self) -> str:
@@ -131,19 +137,22 @@ class Assignments:
         version: str | None = None,
         *,
         submission: str | None = None,
+        of: str | None = None,
         among: Iterable[RankingItem] | None = None,
     ) -> RankingItem | None:
         """Take back their latest ranking or skip that counts; its item, or None.
 
         Args:
             annotator: Who takes back.
-            version: Only about candidates of this one.
+            version: Only about candidates of this one; None for any, but no comparison of
+                versions, which has its candidates from two.
             submission: Id of the act; the same twice is one undo.
+            of: Id of the judgment it is meant for; None is returned if that is not the latest.
             among: Only about the candidates of one of these, which need not have been handed
                 out; the version does not matter then.
         """
-        find = partial(handing_out.latest, among=_ids(among))
-        return self._take_back(annotator, version, submission, find)
+        place = Place(annotator=annotator, version=version, among=_ids(among))
+        return self._take_back(place, submission, of, taking_back.latest)
 
     def redo(
         self,
@@ -151,57 +160,67 @@ class Assignments:
         version: str | None = None,
         *,
         submission: str | None = None,
+        of: str | None = None,
         among: Iterable[RankingItem] | None = None,
     ) -> RankingItem | None:
         """Take back their latest undo; its item, or None when there is none or they judged since.
 
         Args:
             annotator: Whose undo.
-            version: Only about candidates of this one.
+            version: As for `undo`, also for what was judged since.
             submission: Id of the act; the same twice is one redo.
-            among: As for `undo`.
+            of: Id of the judgment it is to bring back, or of the undo it takes back; None is
+                returned if that is another.
+            among: As for `undo`, also for what was judged since.
 
         Raises:
             JudgmentError: others have ranked the item since, as often as the plan wants.
         """
-        find = partial(handing_out.latest_undone, among=_ids(among))
-        return self._take_back(annotator, version, submission, find)
+        place = Place(annotator=annotator, version=version, among=_ids(among))
+        return self._take_back(place, submission, of, taking_back.latest_undone)
+
+    def known(self, annotator: str, ids: Iterable[str]) -> set[str]:
+        """Those of the ids under which a ranking, skip, undo or redo of theirs is stored."""
+        with self._database.read() as session:
+            columns = select(JudgmentRow.id, JudgmentRow.annotator)
+            found = checks.in_chunks(session, columns, JudgmentRow.id, ids)
+            return {row.id for row in found if row.annotator == annotator}
 
     def said(self, annotator: str, among: Iterable[RankingItem]) -> list[Judgment]:
         """Their rankings and skips of the candidates of these that count, in order."""
         with self._database.read() as session:
-            found = handing_out.said_about(session, annotator, _ids(among) or set())
+            found = taking_back.said_about(session, annotator, _ids(among) or set())
             return [rows.to_judgment(row) for row in found]
 
     def _take_back(
         self,
-        annotator: str,
-        version: str | None,
+        place: Place,
         submission: str | None,
-        find: Callable[..., JudgmentRow | None],
+        of: str | None,
+        find: Callable[[Session, Place], JudgmentRow | None],
     ) -> RankingItem | None:
         event_id = submission or uuid.uuid4().hex
         with self._database.write() as session:
             stored = session.scalar(select(JudgmentRow).where(JudgmentRow.id == event_id))
             if stored is not None:
-                _refuse_other_act(stored, annotator)
-                return handing_out.item_of(session, stored)
-            target = find(session, annotator, version)
-            if target is None:
+                _refuse_other_act(stored, place.annotator)
+                return taking_back.item_of(session, stored)
+            target = find(session, place)
+            if target is None or (of is not None and not taking_back.is_meant(target, of)):
                 return None
             if target.kind == "undo":
-                handing_out.refuse_redo_into_full(session, target)
+                taking_back.refuse_redo_into_full(session, target)
             event = Judgment(
                 id=event_id,
                 prompt_id=target.prompt_id,
-                annotator=annotator,
+                annotator=place.annotator,
                 kind="undo",
                 supersedes=target.id,
                 created_at=self._clock(),
             )
             checks.check_against_store(session, event)
             events.append(session, event, self._clock())
-            return handing_out.item_of(session, target)
+            return taking_back.item_of(session, target)
 
     def _asking(self, annotator: str, version: str | None, seed: int, leave_ranked: bool) -> Asking:
         return Asking(

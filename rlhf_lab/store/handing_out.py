@@ -10,24 +10,17 @@ from __future__ import annotations
 import hashlib
 import itertools
 import random
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, case, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from rlhf_lab.errors import JudgmentError
-from rlhf_lab.store import checks, judging, rows
+from rlhf_lab.store import checks, rows
 from rlhf_lab.store.plan import AssignmentPlan, read_plan
-from rlhf_lab.store.tables import (
-    ActiveRow,
-    AssignmentRow,
-    ItemRow,
-    JudgmentRow,
-    PromptRow,
-)
-from rlhf_lab.types import Progress, Prompt, RankingItem, Response
+from rlhf_lab.store.tables import ActiveRow, AssignmentRow, ItemRow, PromptRow
+from rlhf_lab.types import Progress, RankingItem
 
 # Something in hand, and the item it is about.
 Held = tuple[AssignmentRow, ItemRow]
@@ -55,13 +48,14 @@ class Asking:
     now: datetime
 
 
-def upcoming(session: Session, asking: Asking, count: int) -> list[RankingItem]:
+def upcoming(session: Session, asking: Asking, count: int | None) -> list[RankingItem]:
     """Hand out as many items, beginning with those they hold; fewer when there are no more.
 
     What is handed out is leased anew. The earlier one comes in the order, the longer its lease: by
     microseconds, so that the leases keep the order and what an undo gives back comes before all.
     """
     plan = read_plan(session)
+    count = plan.ahead if count is None else count
     until = asking.now + timedelta(seconds=plan.lease_seconds)
     held = _held(session, asking, plan)[:count]
     for place, (assignment, _) in enumerate(held):
@@ -90,117 +84,6 @@ def progress(session: Session, asking: Asking) -> Progress:
     counted, still_open = session.execute(mine.where(*_mine(asking), first_time)).one()
     left = select(func.count(ItemRow.seq)).where(*_of_version(asking.version), open_)
     return Progress(done=counted, total=counted + (session.scalar(left) or 0) - still_open)
-
-
-def latest(
-    session: Session, annotator: str, version: str | None, among: Set[str] | None = None
-) -> JudgmentRow | None:
-    """The latest ranking or skip of theirs that counts: what an undo takes back.
-
-    Args:
-        session: Any.
-        annotator: Who takes back.
-        version: Only about candidates of this one, handed out together; None for all.
-        among: Only about one of these sets of candidates, by `judging.item_id`; None for all.
-    """
-    if among is not None:
-        said = said_about(session, annotator, among)
-        return said[-1] if said else None
-    query = (
-        select(JudgmentRow)
-        .join(ActiveRow, ActiveRow.judgment_id == JudgmentRow.id)
-        .where(ActiveRow.annotator == annotator, ActiveRow.kind.in_(("ranking", "skip")))
-        .order_by(ActiveRow.seq.desc())
-    )
-    if version is not None:
-        query = query.join(ItemRow, ItemRow.id == ActiveRow.item_id)
-        query = query.where(ItemRow.version == version)
-    return session.scalar(query.limit(1))
-
-
-def said_about(session: Session, annotator: str, among: Set[str]) -> list[JudgmentRow]:
-    """Their rankings and skips of these sets of candidates that count, in order.
-
-    By the sets alone: an index that begins with the annotator would be read through to its end.
-    """
-    query = select(JudgmentRow, ActiveRow.annotator, ActiveRow.kind)
-    query = query.join(ActiveRow, ActiveRow.judgment_id == JudgmentRow.id)
-    found = checks.in_chunks(session, query, ActiveRow.item_id, sorted(among))
-    said = [row for row, who, kind in found if who == annotator and kind != "undo"]
-    return sorted(said, key=lambda row: row.seq)
-
-
-def latest_undone(
-    session: Session, annotator: str, version: str | None, among: Set[str] | None = None
-) -> JudgmentRow | None:
-    """The undo that a redo takes back: the latest one, unless something was judged since.
-
-    Arguments as for `latest`.
-    """
-    judged = (
-        select(JudgmentRow.seq)
-        .where(JudgmentRow.annotator == annotator, JudgmentRow.kind.in_(("ranking", "skip")))
-        .order_by(JudgmentRow.seq.desc())
-        .limit(1)
-    )
-    target = aliased(JudgmentRow)
-    query = (
-        select(JudgmentRow, target)
-        .join(ActiveRow, ActiveRow.judgment_id == JudgmentRow.id)
-        .join(target, target.id == JudgmentRow.supersedes)
-        .where(ActiveRow.annotator == annotator, ActiveRow.kind == "undo")
-        .where(ActiveRow.seq > (session.scalar(judged) or 0))
-        .where(target.kind.in_(("ranking", "skip")))
-        .order_by(ActiveRow.seq.desc())
-    )
-    undone = session.execute(query).all()
-    return next((undo for undo, of in undone if _is_of(session, of, version, among)), None)
-
-
-def refuse_redo_into_full(session: Session, undo: JudgmentRow) -> None:
-    """Refuse to bring back a ranking whose place others have taken since.
-
-    Raises:
-        JudgmentError: the item has all the rankings that the plan wants.
-    """
-    judged = session.scalars(select(JudgmentRow).where(JudgmentRow.id == undo.supersedes)).one()
-    if judged.kind != "ranking" or (judged.occasion or "regular") != "regular":
-        return
-    item = judging.item_id(judged.prompt_id, judged.shown_order)
-    is_full = session.scalar(select(ItemRow.state).where(ItemRow.id == item)) == "full"
-    ranked = select(ActiveRow.annotator).where(
-        ActiveRow.item_id == item, ActiveRow.kind == "ranking", ActiveRow.occasion == "regular"
-    )
-    # A correction takes the place of what it replaces.
-    if is_full and judged.annotator not in session.scalars(ranked).all():
-        raise JudgmentError(
-            f"others have ranked the item of {judged.id} since it was undone, and it needs no more "
-            "rankings: go on with the next item."
-        )
-
-
-def item_of(session: Session, event: JudgmentRow) -> RankingItem:
-    """What an event was about, as it was shown, with the ranking or skip at its root."""
-    judgment = event
-    while judgment.kind == "undo":
-        named = JudgmentRow.id == judgment.supersedes
-        judgment = session.scalars(select(JudgmentRow).where(named)).one()
-    return RankingItem(
-        prompt=_prompt(session, judgment.prompt_id),
-        candidates=_responses(session, judgment.shown_order),
-        said=rows.to_judgment(judgment),
-    )
-
-
-def _is_of(
-    session: Session, judgment: JudgmentRow, version: str | None, among: Set[str] | None
-) -> bool:
-    item = judging.item_id(judgment.prompt_id, judgment.shown_order)
-    if among is not None:
-        return item in among
-    if version is None:
-        return True
-    return session.scalar(select(ItemRow.version).where(ItemRow.id == item)) == version
 
 
 # -- what they hold, and what they get next
@@ -399,12 +282,3 @@ def _blind(asking: Asking, assignment: AssignmentRow, item: ItemRow) -> list[str
     if assignment.occasion == "repeat":
         key += "/repeat"
     return random.Random(key).sample(ordered, len(ordered))
-
-
-def _prompt(session: Session, prompt_id: str) -> Prompt:
-    return rows.to_prompt(session.scalars(select(PromptRow).where(PromptRow.id == prompt_id)).one())
-
-
-def _responses(session: Session, ids: Sequence[str]) -> tuple[Response, ...]:
-    found = {r.id: r for r in checks.by_ids(session, ids)}
-    return tuple(found[i] for i in ids)

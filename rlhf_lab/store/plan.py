@@ -11,6 +11,7 @@ from rlhf_lab.store.tables import SettingRow
 
 SETTING = "plan"
 _LONGEST_LEASE = 365 * 24 * 3600
+_AHEAD_ALONE, _AHEAD_SHARED = 48, 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,14 @@ class AssignmentPlan:
                 f"lease_seconds={self.lease_seconds}: above 0, and at most {_LONGEST_LEASE}, a "
                 "year. Use 1800, half an hour."
             )
+
+    @property
+    def ahead(self) -> int:
+        """How many items to hand out to somebody who did not say how many.
+
+        Where an item is for so many people and no more, what one has in hand others wait for.
+        """
+        return _AHEAD_ALONE if self.overlap is None else _AHEAD_SHARED
 
 
 def read_plan(session: Session) -> AssignmentPlan:

@@ -12,7 +12,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from rlhf_lab.errors import StoreError
-from rlhf_lab.store import chain, checks, events, handing_out, judging, rows
+from rlhf_lab.store import chain, checks, events, judging, rows, taking_back
 from rlhf_lab.store.assignments import Assignments
 from rlhf_lab.store.database import Database
 from rlhf_lab.store.rows import Counts, MetricsRow
@@ -225,9 +225,9 @@ class PreferenceStore:
         return self._all(query, rows.to_judgment)
 
     def latest_active(self, annotator: str) -> Judgment | None:
-        """This person's latest ranking or skip that still counts: what an undo takes back."""
+        """This person's latest ranking or skip that still counts."""
         with self.database.read() as session:
-            row = handing_out.latest(session, annotator, None)
+            row = taking_back.latest_of_all(session, annotator)
             return None if row is None else rows.to_judgment(row)
 
     def trace(self, judgment_id: str) -> Trace:

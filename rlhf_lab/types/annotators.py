@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -37,33 +37,55 @@ class RankingSource(Protocol):
     """Where a ranking widget gets its items and leaves its judgments; holds all the state."""
 
     annotator: str
+    version: str | None
+    """Whose responses are ranked; None for all."""
 
     @property
     def secret(self) -> str:
         """Always the same for one lab and never shown: what names of items on a page come from."""
 
-    def upcoming(self, count: int) -> list[RankingItem]:
+    @property
+    def lease_seconds(self) -> float:
+        """How long what was handed out stays this annotator's."""
+
+    def upcoming(self, count: int | None) -> list[RankingItem]:
         """The next items that nobody of this name has judged or skipped; fewer when few are left.
+
+        None for as many as suit how the work is shared out.
 
         They stay this annotator's for a while, and again each time. The same in the same order
         until they are judged, so a reloaded widget resumes; one that was taken back comes first.
         """
 
-    def submit(self, judgment: Judgment) -> None:
-        """Store a judgment or skip durably; returns once it is on disk. Same id twice is one."""
+    def submit(self, judgment: Judgment) -> bool:
+        """Store a judgment or skip durably; returns once it is on disk.
+
+        Returns:
+            False if its id is stored already, whether that counts or was taken back since.
+        """
 
     def demonstrate(self, demonstration: Demonstration) -> None:
         """Store an answer that was written or edited, durably. Same id twice is one."""
 
-    def undo(self, submission: str | None = None) -> RankingItem | None:
+    def undo(self, submission: str | None = None, of: str | None = None) -> RankingItem | None:
         """Take back this annotator's latest judgment or skip; its item, or None.
 
         Args:
             submission: Id of the act; the same twice is one undo.
+            of: Id of the judgment it is meant for; if that is not the latest, nothing is done.
         """
 
-    def redo(self, submission: str | None = None) -> RankingItem | None:
-        """Take back the latest undo, unless something was judged since; its item, or None."""
+    def redo(self, submission: str | None = None, of: str | None = None) -> RankingItem | None:
+        """Take back the latest undo, unless something was judged since; its item, or None.
+
+        Args:
+            submission: Id of the act; the same twice is one redo.
+            of: Id of the judgment it is to bring back, or of the undo it takes back; if that is
+                another, nothing is done.
+        """
+
+    def known(self, ids: Iterable[str]) -> Set[str]:
+        """Those of the ids under which a judgment, undo or redo of this annotator is stored."""
 
     def progress(self) -> Progress:
         """How many items are judged or skipped, of how many in the queue."""

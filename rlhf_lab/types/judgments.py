@@ -20,6 +20,8 @@ Occasion = Literal["regular", "gold", "repeat", "extra"]
 # The criteria that widgets offer (Askell et al. 2021); any other name is as good in the store.
 CRITERIA = ("helpful", "harmless", "honest")
 LOWEST_RATING, HIGHEST_RATING = 1, 5
+# Of one item: a rank is one digit.
+MOST_CANDIDATES = 9
 # The flags that widgets offer, and the one that says no response will do; others are as good.
 FLAGS = ("unsafe", "off topic", "prompt unclear")
 ALL_BAD = "all bad"

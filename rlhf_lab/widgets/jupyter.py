@@ -23,7 +23,7 @@ from rlhf_lab.widgets.comparison_state import ComparisonState
 from rlhf_lab.widgets.monitor_figure import figure_html, figure_text
 from rlhf_lab.widgets.monitor_state import MonitorState
 from rlhf_lab.widgets.ranking_reveal import Scorer
-from rlhf_lab.widgets.ranking_state import AHEAD, RankingState
+from rlhf_lab.widgets.ranking_state import RankingState
 from rlhf_lab.widgets.state import WidgetState
 from rlhf_lab.widgets.stopping import hear_stops
 from rlhf_lab.widgets.table_state import TableState
@@ -100,7 +100,8 @@ class RankingWidget(LabWidget[RankingState]):
         flags: What may be ticked; "all bad" always may.
         editing: Whether a response may be edited into a demonstration.
         reveal: Scores an item's candidates by response id, to be told after each judgment.
-        ahead: How many items the page holds, so that it need not wait for the kernel.
+        ahead: How many items the page holds, so that it need not wait for the kernel; by default
+            48, or 8 where a plan has items for so many people and no more.
 
     Raises:
         ConfigError: a name is none or comes twice; ahead is below 1.
@@ -115,7 +116,7 @@ class RankingWidget(LabWidget[RankingState]):
         flags: Sequence[str] = FLAGS,
         editing: bool = True,
         reveal: Scorer | None = None,
-        ahead: int = AHEAD,
+        ahead: int | None = None,
     ) -> None:
         state = RankingState(
             source, criteria=criteria, flags=flags, editing=editing, reveal=reveal, ahead=ahead

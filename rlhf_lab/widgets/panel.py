@@ -23,7 +23,7 @@ from rlhf_lab.widgets.bundle import STATIC
 from rlhf_lab.widgets.comparison_state import ComparisonState
 from rlhf_lab.widgets.monitor_state import MonitorState
 from rlhf_lab.widgets.ranking_reveal import Scorer
-from rlhf_lab.widgets.ranking_state import AHEAD, RankingState
+from rlhf_lab.widgets.ranking_state import RankingState
 from rlhf_lab.widgets.state import WidgetState
 from rlhf_lab.widgets.table_state import TableState
 from rlhf_lab.widgets.tokens_state import Figure, TokenState
@@ -58,10 +58,7 @@ class LabPane(AnyWidgetComponent):
 
 
 class RankingPane(LabPane):
-    """Ranks the items of a source, as `RankingWidget` does, with the same options.
-
-    In a team with a plan, `ahead` is best small: what one person has in hand is nobody else's.
-    """
+    """Ranks the items of a source, as `RankingWidget` does, with the same options."""
 
     _bundle: ClassVar = STATIC / "ranker.js"
     _stylesheets: ClassVar[list[Any]] = [STATIC / "ranker.css"]
@@ -74,7 +71,7 @@ class RankingPane(LabPane):
         flags: Sequence[str] = FLAGS,
         editing: bool = True,
         reveal: Scorer | None = None,
-        ahead: int = AHEAD,
+        ahead: int | None = None,
         **params: Any,  # noqa: ANN401 - Panel's own
     ) -> None:
         state = RankingState(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar, cast, get_args
@@ -12,6 +11,7 @@ from rlhf_lab.types import (
     ALL_BAD,
     HIGHEST_RATING,
     LOWEST_RATING,
+    MOST_CANDIDATES,
     Demonstration,
     Judgment,
     Ranking,
@@ -23,8 +23,6 @@ from rlhf_lab.widgets.ranking_items import Draft, Shown
 from rlhf_lab.widgets.state import Event
 
 MIN_CANDIDATES: Final = 2
-MAX_CANDIDATES: Final = 9
-"""One digit is one rank."""
 
 MAX_COMMENT: Final = 4_000
 """Characters of a comment."""
@@ -108,7 +106,7 @@ def judgment_of(event: Event, item: RankingItem, annotator: str, form: Form) -> 
         shown_order=ids,
         comment=_text(event, "comment", MAX_COMMENT),
         flags=_flags(event, form),
-        seconds=seconds_of(event),
+        seconds=event.seconds,
     )
     if event.type == "skip":
         return skip
@@ -121,17 +119,6 @@ def judgment_of(event: Event, item: RankingItem, annotator: str, form: Form) -> 
         strength=_strength(event),
         criteria={i: rated for i, rated in ratings if rated},
     )
-
-
-def or_failed(judgment: Judgment, failed: Judgment | None) -> Judgment:
-    """The judgment that failed before, if this one says the same.
-
-    A store may fail after it has written; sent again as it was, it is stored once.
-    """
-    if failed is None:
-        return judgment
-    again = replace(judgment, id=failed.id, seconds=failed.seconds, created_at=failed.created_at)
-    return failed if again == failed else judgment
 
 
 def draft_to_go_on(shown: Shown, item: RankingItem) -> Draft | None:
@@ -151,7 +138,7 @@ def demonstration_of(event: Event, item: RankingItem, annotator: str, form: Form
     """
     if not form.editing:
         raise JudgmentError("editing is off in this ranking: lab.rank(editing=True) allows it.")
-    card, cards = event.fields.get("card"), min(len(item.candidates), MAX_CANDIDATES)
+    card, cards = event.fields.get("card"), min(len(item.candidates), MOST_CANDIDATES)
     if type(card) is not int or not 0 <= card < cards:
         raise JudgmentError(f"card {card!r:.20} of {cards}: a whole number from 0 is needed.")
     return Demonstration(
@@ -160,17 +147,8 @@ def demonstration_of(event: Event, item: RankingItem, annotator: str, form: Form
         text=_text(event, "text", MAX_DEMONSTRATION),
         annotator=annotator,
         edited_from=item.candidates[card].id,
-        seconds=seconds_of(event),
+        seconds=event.seconds,
     )
-
-
-def seconds_of(event: Event) -> float:
-    """The time a person took; 0 where it is not known."""
-    seconds = event.fields.get("seconds", 0.0)
-    # A clock that went wrong is no reason to lose a judgment.
-    if type(seconds) not in (int, float) or not math.isfinite(seconds):
-        return 0.0
-    return max(0.0, float(seconds))
 
 
 def _ranks(event: Event, candidates: int) -> tuple[int, ...]:
@@ -232,10 +210,10 @@ def _text(event: Event, name: str, longest: int) -> str:
 
 
 def _check_candidates(candidates: int) -> None:
-    if not MIN_CANDIDATES <= candidates <= MAX_CANDIDATES:
+    if not MIN_CANDIDATES <= candidates <= MOST_CANDIDATES:
         raise JudgmentError(
             f"this item has {candidates} candidates; ranking by digits needs {MIN_CANDIDATES} to "
-            f"{MAX_CANDIDATES}. Skip it."
+            f"{MOST_CANDIDATES}. Skip it."
         )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 from rlhf_lab.types import RankingItem, RankingSource
-from rlhf_lab.widgets.ranking_items import Names, Shown
+from rlhf_lab.widgets.judging import Names
+from rlhf_lab.widgets.ranking_items import Shown
 
 RENEW_SECONDS: Final = 300.0
-"""So often are leases renewed while somebody works."""
+"""So often are leases renewed while somebody works; thrice in a lease where that is shorter."""
 
 _REMEMBERED: Final = 200
 """So many items of a sitting are remembered beside those in hand."""
@@ -22,12 +23,14 @@ class Hand:
         items: Those on the page, in the order to rank them; some may be answered.
     """
 
-    def __init__(self, source: RankingSource, ahead: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, source: RankingSource, ahead: int | None, clock: Callable[[], float]
+    ) -> None:
         """Hold nothing yet.
 
         Args:
             source: Where items come from.
-            ahead: How many to hold after a refill.
+            ahead: How many to hold after a refill; None for as many as suit the source.
             clock: Seconds that only grow.
         """
         self.items: list[Shown] = []
@@ -38,6 +41,7 @@ class Hand:
         self._known: dict[str, Shown] = {}
         self._enough = 0.0
         self._fetched_at = 0.0
+        self._renew_after = RENEW_SECONDS
 
     @property
     def left(self) -> list[Shown]:
@@ -60,7 +64,7 @@ class Hand:
         left = len(self.left)
         if asked or not left or left < self._enough:
             self._fetch(self._ahead)
-        elif self._clock() - self._fetched_at >= RENEW_SECONDS:
+        elif self._clock() - self._fetched_at >= self._renew_after:
             self._fetch(left)
 
     def get(self, key: str) -> Shown | None:
@@ -81,12 +85,15 @@ class Hand:
     def names(self) -> Names:
         """What the page calls items; read from the source once."""
         if self._names is None:
-            self._names = Names(self._source.secret, self._source.annotator)
+            source = self._source
+            self._names = Names(source.secret, source.annotator, source.version)
         return self._names
 
-    def _fetch(self, count: int) -> None:
-        fetched = [self._fresh(item) for item in self._source.upcoming(count)]
+    def _fetch(self, count: int | None) -> None:
+        # Somebody may be asked about an item twice at a time, after an undo: one on the page.
+        fetched = list(dict.fromkeys(map(self._fresh, self._source.upcoming(count))))
         self._fetched_at = self._clock()
+        self._renew_after = min(RENEW_SECONDS, self._source.lease_seconds / 3)
         kept = [shown for shown in self.left if shown.kept and shown not in fetched]
         left = [*kept, *fetched]
         # Half of what there is: near the end of the work, too, content is sent seldom.

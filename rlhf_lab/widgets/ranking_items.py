@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
@@ -93,32 +91,6 @@ class Shown:
     def view(self) -> ItemView:
         """As JSON."""
         return ItemView(key=self.key, turns=self.turns, cards=self.cards, draft=self.draft)
-
-
-class Names:
-    """Names of items on a page: the same after a restart, and of no use to find out what is shown.
-
-    Args:
-        secret: Of the lab.
-        annotator: Who ranks.
-    """
-
-    def __init__(self, secret: str, annotator: str) -> None:
-        self._key = f"{secret}\0{annotator}".encode("utf-8", "surrogatepass")
-
-    @property
-    def store(self) -> str:
-        """Of the annotator in this lab."""
-        return self._hash("store")
-
-    def of(self, item: RankingItem) -> str:
-        """Of an item as it is shown; the same candidates in another order are another item."""
-        ids = (response.id for response in item.candidates)
-        return self._hash("\0".join(["item", item.prompt.id, *ids]))
-
-    def _hash(self, text: str) -> str:
-        message = text.encode("utf-8", "surrogatepass")
-        return hmac.new(self._key, message, hashlib.sha256).hexdigest()[:16]
 
 
 def _card(letter: str, response: Response) -> Card:

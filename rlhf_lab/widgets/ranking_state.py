@@ -9,60 +9,68 @@ The content, which changes when items are refilled or one comes back:
     criteria    what responses may be rated by
     flags       what may be ticked
     editing     whether a response may be edited into a demonstration
-    store_key   a name for whatever a page keeps for this annotator and lab
+    store_key   a name for whatever a page keeps for this annotator, lab and version
 
 The view, which changes with every event:
 
-    phase       "ranking", "finished", "empty" or "error"
+    phase       "ranking", "waiting" (others have in hand what is left), "finished", "empty" or
+                "error"
     answered    keys of items that are judged or skipped
     current     key of the item that comes first
     progress    {"done", "total"}
     pace        median seconds per item of this sitting, from the third on
     reveal      what the reward model says about the last judgment, if that was asked for
+    unsaved     ids of those of the latest events whose answer was not saved
 
 An event has, beside what every event has,
 
     submit       item, ranks, strength, ratings, comment, flags, seconds
     skip         item, comment, flags, seconds
-    undo, redo   item: what was on the screen
+    undo, redo   item: what was on the screen; of: the id of what is taken back, a judgment or an
+                 undo, if the page knows it: then nothing else is
     demonstrate  item, card, text, seconds
     refresh
 
 "submit" and "skip" may name any item that was handed out and is not answered: a page may be far
 ahead. Their id is the id of the judgment in the store, that of "undo" and "redo" the submission.
+A page may send again, in their order, whatever it does not know to have been dealt with, also to
+another kernel: what is stored already is acknowledged.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, Protocol
 
 from rlhf_lab.errors import ConfigError, JudgmentError
 from rlhf_lab.types import FLAGS, Judgment, Progress, RankingItem, RankingSource
+from rlhf_lab.widgets.judging import Failures, or_failed
 from rlhf_lab.widgets.ranking_answers import (
     Form,
     demonstration_of,
     draft_of,
     draft_to_go_on,
     judgment_of,
-    or_failed,
-    seconds_of,
 )
 from rlhf_lab.widgets.ranking_hand import Hand
 from rlhf_lab.widgets.ranking_items import LETTERS, Said, Shown
+from rlhf_lab.widgets.ranking_resent import Batch
 from rlhf_lab.widgets.ranking_reveal import Reveal, Scorer, reveal
 from rlhf_lab.widgets.state import Event, WidgetState, reason
-
-AHEAD: Final = 48
-"""Items handed out at once to a person who works alone; a team shares out fewer at a time."""
 
 PACE_FROM: Final = 3
 """With fewer items, the median says little."""
 
+Phase = Literal["ranking", "waiting", "finished", "empty", "error"]
 
-Phase = Literal["ranking", "finished", "empty", "error"]
+
+class TakeBack(Protocol):
+    """The undo or the redo of a source."""
+
+    def __call__(self, submission: str | None, of: str | None) -> RankingItem | None:
+        """Its item, or None."""
 
 
 class RankingState(WidgetState):
@@ -74,7 +82,8 @@ class RankingState(WidgetState):
         flags: What may be ticked; "all bad" always may.
         editing: Whether a response may be edited into a demonstration.
         reveal: Scores an item's candidates by response id, to be told after each judgment.
-        ahead: How many items a page holds, so that it need not wait for the kernel.
+        ahead: How many items a page holds, so that it need not wait for the kernel; None for as
+            many as suit how the work is shared out.
         clock: Seconds that only grow.
 
     Raises:
@@ -89,12 +98,12 @@ class RankingState(WidgetState):
         flags: Sequence[str] = FLAGS,
         editing: bool = True,
         reveal: Scorer | None = None,
-        ahead: int = AHEAD,
+        ahead: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
-        if ahead < 1:
-            raise ConfigError(f"ahead={ahead}: at least 1 item. Use {AHEAD} for one person.")
+        if ahead is not None and ahead < 1:
+            raise ConfigError(f"ahead={ahead}: at least 1 item. Leave it out for as many as suit.")
         self._source = source
         self._form = Form.of(criteria, flags, editing=editing)
         self._scorer = reveal
@@ -105,15 +114,15 @@ class RankingState(WidgetState):
         self._seconds: dict[str, float] = {}
         self._judged: tuple[Shown, Judgment] | None = None
         self._reveal: Reveal | None = None
-        # What failed since the last success: items, and undo or redo with the id it was sent under.
-        self._unsaved: list[Shown] = []
-        self._failed_act: tuple[str, str] | None = None
+        self._failures = Failures()
         self._complaints: dict[str, str] = {}
+        self._failed_events: list[str] = []
+        self._batch = Batch([], set(), source.known)
         self.refresh()
 
     @property
     def done(self) -> bool:
-        """Whether there were items and every one has been ranked or skipped."""
+        """Whether there were items and every one has been ranked or skipped, by whomever."""
         return bool(self.view["phase"] == "finished")
 
     @property
@@ -128,8 +137,17 @@ class RankingState(WidgetState):
         self._show()
         self.changed()
 
+    def apply(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Handle events in the order of their numbers, each id once, also across restarts."""
+        sent = list(events)
+        self._batch = Batch(sent, self._seen, self._source.known)
+        self._failed_events = []
+        super().apply(sent)
+
     def handle(self, event: Event) -> None:
         """Judge, skip, take back or ask again; what fails leaves the item where it is."""
+        if self._batch.had_its_turn(event):
+            return
         if event.type in ("submit", "skip"):
             self._judge(event)
         elif event.type == "undo":
@@ -157,30 +175,46 @@ class RankingState(WidgetState):
     def _judge(self, event: Event) -> None:
         shown = self._hand.get(event.text("item"))
         if shown is None or shown.answered:
-            self.tell(
-                "info",
-                "Nothing was changed: this item was answered already, perhaps in another view.",
-            )
+            self._refuse(event, shown)
             return
         draft = draft_of(event, self._form, len(shown.cards))
         try:
             said = judgment_of(event, shown.item, self._source.annotator, self._form)
             shown.failed = said = or_failed(said, shown.failed)
-            self._source.submit(said)
+            is_new = self._source.submit(said)
         except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
             before = shown.draft
             if event.type == "skip" and before is not None:
                 draft = {**before, "comment": draft["comment"], "flags": draft["flags"]}
-            self._keep(shown, error)
+            self._keep(event, shown, error)
             shown.draft = draft
+            return
+        if said.id == event.id and not is_new:
+            # It was stored before this kernel knew of it, and perhaps taken back since.
+            shown.failed, shown.kept, self._asked = None, False, True
             return
         shown.failed = None
         shown.answered = True
         shown.kept = False
-        shown.said = Said(judgment=said, draft=draft, seconds=seconds_of(event))
+        shown.said = Said(judgment=said, draft=draft, seconds=event.seconds)
         self._note_seconds(shown)
-        self._succeeded()
+        self._succeeded(event, said.id)
         self._judged = (shown, said) if said.ranking else None
+
+    def _refuse(self, event: Event, shown: Shown | None) -> None:
+        """Tell of a judgment that cannot be taken, unless it was stored before."""
+        if self._batch.is_stored(event):
+            return
+        if shown is not None:
+            self.tell(
+                "info",
+                "Nothing was changed: this item was answered already, perhaps in another view.",
+            )
+            return
+        self._failed_events.append(event.id)
+        self._complaints["an answer"] = (
+            "its item is not on this page: it was answered already, or others have it now."
+        )
 
     def _demonstrate(self, event: Event) -> None:
         shown = self._hand.get(event.text("item"))
@@ -192,23 +226,25 @@ class RankingState(WidgetState):
         except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
             what = f"your answer to {shown.name}" if shown else "an edited answer"
             self._complaints[what] = reason(error)
+            self._failed_events.append(event.id)
             return
         self.tell("info", f"Your version of {LETTERS[event.fields['card']]} was saved.")
 
-    def _keep(self, shown: Shown, error: Exception) -> None:
+    def _keep(self, event: Event, shown: Shown, error: Exception) -> None:
         """Leave before the person what could not be saved, or put it there again."""
         shown.kept = True
         if shown not in self._hand.items:
             self._hand.put_first(shown)
-        self._unsaved = [other for other in self._unsaved if other is not shown] + [shown]
+        self._failures.note_judgment(event, shown.key)
+        self._failed_events.append(event.id)
         self._complaints[shown.name] = reason(error)
 
     # -------------------------------------------------------------------------------- taking back
 
     def _undo(self, event: Event) -> None:
-        # Whoever has not seen yet that something was not saved means that.
-        if self._unsaved and event.text("item") not in {shown.key for shown in self._unsaved}:
-            self._hand.put_first(self._unsaved.pop())
+        unsaved = self._hand.get(self._failures.taken_back_by(event) or "")
+        if unsaved is not None:
+            self._hand.put_first(unsaved)
             return
         item = self._take_back(event, self._source.undo)
         if item is None:
@@ -229,23 +265,21 @@ class RankingState(WidgetState):
         shown.kept = False
         self._note_seconds(shown)
 
-    def _take_back(
-        self, event: Event, act: Callable[[str | None], RankingItem | None]
-    ) -> RankingItem | None:
-        # Sent again after a failure, it is the same act: a store may fail after it has written.
-        kind, submission = self._failed_act or ("", "")
-        submission = submission if kind == event.type else event.id
+    def _take_back(self, event: Event, act: TakeBack) -> RankingItem | None:
+        submission, meant = self._failures.id_for(event), self._failures.meant_by(event)
+        done = "undone" if event.type == "undo" else "redone"
         try:
             self._hand.names()  # whatever can fail must fail before it
-            item = act(submission)
+            item = act(submission, meant)
         except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
-            self._failed_act = (event.type, submission)
-            undone = "undone" if event.type == "undo" else "redone"
-            self.tell("error", f"Not {undone}. {reason(error)}")
+            self._failures.note_act(event)
+            self.tell("error", f"Not {done}. {reason(error)}")
             return None
-        self._succeeded()
+        self._succeeded(event, submission)
         if item is None:
-            self.tell("info", f"There is nothing to {event.type}.")
+            nothing = f"There is nothing to {event.type}."
+            other = f"Nothing was {done}: it was meant for an answer that is not the latest now."
+            self.tell("info", other if meant else nothing)
         return item
 
     # ------------------------------------------------------------------------------------ telling
@@ -265,9 +299,8 @@ class RankingState(WidgetState):
             return
         self._broken = False
 
-    def _succeeded(self) -> None:
-        self._unsaved.clear()
-        self._failed_act = None
+    def _succeeded(self, event: Event, stored_as: str) -> None:
+        self._failures.succeeded(event, stored_as)
         self._judged = self._reveal = None
 
     def _note_seconds(self, shown: Shown) -> None:
@@ -303,7 +336,7 @@ class RankingState(WidgetState):
         done, total = self._progress.done, self._progress.total
         phase: Phase = "ranking"
         if not left:
-            phase = "error" if self._broken else "finished" if total else "empty"
+            phase = "error" if self._broken else self._ended()
         several = len(self._seconds) >= PACE_FROM
         self.view = {
             "phase": phase,
@@ -312,7 +345,15 @@ class RankingState(WidgetState):
             "progress": {"done": done, "total": total},
             "pace": statistics.median(self._seconds.values()) if several else None,
             "reveal": self._reveal,
+            "unsaved": list(self._failed_events),
         }
+
+    def _ended(self) -> Phase:
+        """Why there is nothing to rank, where the source could be read."""
+        if not self._progress.total:
+            return "empty"
+        # Nothing for them although something is open: others have it in hand.
+        return "finished" if self._progress.done >= self._progress.total else "waiting"
 
     def _show_content(self) -> None:
         """Leaves the content the same object if it is the same, which hosts compare quickly."""

@@ -67,7 +67,7 @@ class Event:
     def seconds(self) -> float:
         """How long it took. A clock that went wrong says 0: no reason to lose a judgment."""
         seconds = self.fields.get("seconds", 0.0)
-        if not isinstance(seconds, int | float) or not math.isfinite(seconds):
+        if type(seconds) not in (int, float) or not math.isfinite(seconds):
             return 0.0
         return max(0.0, float(seconds))
 

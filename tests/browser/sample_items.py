@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from rlhf_lab.types import (
@@ -112,49 +113,66 @@ class ListSource:
 
     def __init__(self, items: list[RankingItem], done: int = 0) -> None:
         self.annotator = "tester"
+        self.version: str | None = None
+        self.lease_seconds = 1800.0
         self.secret = "known to the list alone"
         self.items = items
         self.stored: list[Judgment] = []
         self.demonstrations: list[Demonstration] = []
         self._before = done
+        self._judged: set[str] = set()
+        self._undos: dict[str, str | None] = {}  # by the judgments they took back
         self._undone: list[Judgment] = []
         self._acts: dict[str, RankingItem | None] = {}
 
-    def upcoming(self, count: int) -> list[RankingItem]:
+    def upcoming(self, count: int | None) -> list[RankingItem]:
         said = {judgment.shown_order for judgment in self.stored}
         back = [judgment.shown_order for judgment in reversed(self._undone)]
         left = [item for item in self.items if _ids(item) not in said]
         left.sort(key=lambda item: back.index(_ids(item)) if _ids(item) in back else len(back))
         return left[:count]
 
-    def submit(self, judgment: Judgment) -> None:
-        if judgment.id not in {stored.id for stored in self.stored}:
-            self.stored.append(judgment)
-            self._undone.clear()
+    def submit(self, judgment: Judgment) -> bool:
+        if judgment.id in self._judged:
+            return False
+        self._judged.add(judgment.id)
+        self.stored.append(judgment)
+        self._undone.clear()
+        return True
 
     def demonstrate(self, demonstration: Demonstration) -> None:
         if demonstration.id not in {stored.id for stored in self.demonstrations}:
             self.demonstrations.append(demonstration)
 
-    def undo(self, submission: str | None = None) -> RankingItem | None:
-        return self._move(self.stored, self._undone, submission)
+    def undo(self, submission: str | None = None, of: str | None = None) -> RankingItem | None:
+        return self._move(self.stored, self._undone, submission, of)
 
-    def redo(self, submission: str | None = None) -> RankingItem | None:
-        return self._move(self._undone, self.stored, submission)
+    def redo(self, submission: str | None = None, of: str | None = None) -> RankingItem | None:
+        return self._move(self._undone, self.stored, submission, of)
+
+    def known(self, ids: Iterable[str]) -> set[str]:
+        acts = {act for act, item in self._acts.items() if item is not None}
+        return set(ids) & (acts | self._judged)
 
     def progress(self) -> Progress:
         before = self._before
         return Progress(done=before + len(self.stored), total=before + len(self.items))
 
     def _move(
-        self, source: list[Judgment], target: list[Judgment], submission: str | None
+        self,
+        source: list[Judgment],
+        target: list[Judgment],
+        submission: str | None,
+        of: str | None,
     ) -> RankingItem | None:
         if submission in self._acts:
             return self._acts[submission]
         item = None
-        if source:
+        if source and of in (None, source[-1].id, self._undos.get(source[-1].id)):
             target.append(source.pop())
             said = target[-1]
+            if target is self._undone:
+                self._undos[said.id] = submission
             item = next(i for i in self.items if _ids(i) == said.shown_order)
             item = replace(item, said=said)
         if submission is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rlhf_lab.types import Demonstration, Judgment, RankingItem
 from rlhf_lab.widgets.ranking_state import RankingState
 from tests.browser.sample_items import ListSource, item
@@ -21,7 +23,7 @@ class Source(ListSource):
         if name in self.failures:
             raise self.failures[name]
 
-    def upcoming(self, count: int):
+    def upcoming(self, count: int | None):
         self._call("upcoming")
         return super().upcoming(count)
 
@@ -29,21 +31,25 @@ class Source(ListSource):
         if self.fails_after_writing:
             super().submit(judgment)
         self._call("submit")
-        super().submit(judgment)
+        return super().submit(judgment)
 
     def demonstrate(self, demonstration: Demonstration):
         self._call("demonstrate")
         super().demonstrate(demonstration)
 
-    def undo(self, submission: str | None = None):
+    def undo(self, submission: str | None = None, of: str | None = None):
         if self.fails_after_writing:
-            super().undo(submission)
+            super().undo(submission, of)
         self._call("undo")
-        return super().undo(submission)
+        return super().undo(submission, of)
 
-    def redo(self, submission: str | None = None):
+    def redo(self, submission: str | None = None, of: str | None = None):
         self._call("redo")
-        return super().redo(submission)
+        return super().redo(submission, of)
+
+    def known(self, ids: Iterable[str]):
+        self._call("known")
+        return super().known(ids)
 
     def progress(self):
         self._call("progress")

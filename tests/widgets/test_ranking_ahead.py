@@ -86,6 +86,34 @@ def test_leases_are_renewed_while_somebody_works_slowly():
     assert state.content is content
 
 
+def test_short_leases_are_renewed_thrice_in_their_time():
+    source, clock = Source(numbered(20)), Seconds()
+    source.lease_seconds = 60
+    state = RankingState(source, ahead=20, clock=clock)
+    before = source.calls.count("upcoming")
+    clock.now += 19
+    act(state, "skip")
+    assert source.calls.count("upcoming") == before
+    clock.now += 1
+    act(state, "skip")
+    assert source.calls.count("upcoming") == before + 1
+
+
+def test_an_item_that_is_handed_out_twice_is_on_the_page_once():
+    source = ListSource(numbered(2))
+    source.items.append(source.items[0])
+    assert len(keys(RankingState(source))) == 2
+
+
+def test_how_many_to_have_ahead_is_left_to_the_source():
+    asked = []
+    source = Source(numbered(4))
+    source.upcoming = lambda count: asked.append(count) or ListSource.upcoming(source, count)
+    RankingState(source)
+    RankingState(source, ahead=3)
+    assert asked == [None, 3]
+
+
 def test_keys_are_the_same_after_a_restart_and_of_one_lab_and_annotator():
     source = ListSource(numbered(3))
     first = RankingState(source)

@@ -313,6 +313,70 @@ def test_after_a_failure_other_ranks_are_another_judgment(source, state):
     assert source.stored[0].id == "event-submit-2"
 
 
+def test_an_undo_that_names_what_could_not_be_saved_is_about_that(source, state):
+    first, second, _ = keys(state)
+    submit(state, 1, 2, 3, 4)
+    source.failures["submit"] = OSError("disk full")
+    submit(state, 1, 2, on=second, id="not-saved-1")
+    source.failures.clear()
+    state.apply([event(state, "undo", on="", of="not-saved-1")])
+    assert [judgment.id for judgment in source.stored] == ["event-submit-1"]
+    assert state.view["current"] == second
+    state.apply([event(state, "undo", on="", of="event-submit-1")])
+    assert source.stored == []
+    assert state.view["current"] == first
+
+
+def test_an_undo_names_an_answer_that_is_stored_under_the_id_it_failed_with(source, state):
+    source.failures["submit"] = OSError("connection lost")
+    source.fails_after_writing = True
+    submit(state, 1, 2, 3, 4, id="sent-first")
+    source.failures.clear()
+    submit(state, 1, 2, 3, 4, id="sent-again")
+    assert [judgment.id for judgment in source.stored] == ["sent-first"]
+    state.apply([event(state, "undo", on="", of="sent-again")])
+    assert source.stored == []
+
+
+def test_a_judgment_that_failed_is_not_stored_beside_the_one_after_it(source, state):
+    key = state.view["current"]
+    failed, stored, taken_back = (
+        event(state, ranks=[1, 2, 3, 4], on=key, seq=1),
+        event(state, ranks=[4, 3, 2, 1], on=key, seq=2),
+        event(state, "undo", seq=3, on=""),
+    )
+    source.failures["submit"] = OSError("disk full")
+    state.apply([failed])
+    source.failures.clear()
+    state.apply([stored])
+    state.apply([taken_back])
+    again = RankingState(source)  # the page heard of none of them
+    again.apply([failed, stored, taken_back])
+    assert source.stored == []
+    assert again.view["current"] == key
+
+
+def test_what_failed_is_named_by_its_event(source, state):
+    source.failures.update(submit=OSError("disk full"), demonstrate=OSError("disk full"))
+    first, second, _ = keys(state)
+    state.apply(
+        [
+            event(state, "skip", on=first, seq=1),
+            event(state, "demonstrate", on=second, card=0, text="mine", seq=2),
+        ]
+    )
+    assert state.view["unsaved"] == ["event-skip-1", "event-demonstrate-2"]
+    source.failures.clear()
+    act(state, "skip")
+    assert state.view["unsaved"] == []
+
+
+def test_the_source_is_asked_what_it_knows_only_where_it_matters(source, state):
+    act(state, "skip", "skip", "undo", "redo")
+    submit(state, 1, 2, 3)
+    assert "known" not in source.calls
+
+
 def test_a_saved_judgment_stays_saved_when_the_next_item_cannot_be_read(source):
     state = RankingState(source, ahead=1)
     source.failures["upcoming"] = OSError("database is locked")
@@ -402,6 +466,19 @@ def test_finished_and_empty_are_told_apart(source, state):
     nothing = RankingState(ListSource([]))
     assert nothing.view["phase"] == "empty"
     assert not nothing.done
+
+
+def test_waiting_for_what_others_have_in_hand_is_not_the_end(source, state):
+    theirs = source.items[1:]
+    source.upcoming = lambda count: [each for each in source.items[:1] if not source.stored]
+    act(state, "refresh")
+    act(state, "skip")
+    assert state.view["phase"] == "waiting"
+    assert state.view["progress"] == {"done": 1, "total": 3}
+    assert not state.done
+    source.upcoming = lambda count: theirs
+    act(state, "refresh")
+    assert state.view["phase"] == "ranking"
 
 
 def test_undo_works_from_the_end(source, state):

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from rlhf_lab.annotators import RankingQueue
-from rlhf_lab.store import PreferenceStore
+from rlhf_lab.store import AssignmentPlan, PreferenceStore
 from rlhf_lab.types import Message, Prompt, Response
+from rlhf_lab.widgets.ranking_answers import Form, judgment_of
 from rlhf_lab.widgets.ranking_state import RankingState
+from rlhf_lab.widgets.state import Event
+from tests.store.assignments.sharing import Clock
 from tests.widgets.ranking import act, draft, event, keys, left, prompt_shown, submit, told
 
 # Shrinking with a database takes minutes.
@@ -102,6 +105,189 @@ def test_an_event_that_came_twice_across_a_restart_is_one(store):
     assert [left(again), store.judgments(kinds=KINDS)] == before
 
 
+def ids(store: PreferenceStore) -> list[str]:
+    return [judgment.id for judgment in store.judgments(kinds=KINDS)]
+
+
+def test_an_undo_of_nothing_sent_again_takes_back_nothing_that_was_said_since(store):
+    fill(store, "v", 5)
+    state = state_of(store)
+    sent = [
+        event(state, "undo", seq=1, on=""),
+        event(state, ranks=[1, 2, 3], on=keys(state)[0], seq=2),
+    ]
+    state.apply(sent)
+    assert ids(store) == ["event-submit-2"]
+    again = state_of(store)  # the kernel died before the page heard of either
+    again.apply(sent)
+    assert ids(store) == ["event-submit-2"]
+    assert again.progress.done == 1
+    assert left(again) == left(state)
+
+
+def test_a_redo_of_nothing_sent_again_brings_back_nothing_that_was_undone_since(store):
+    fill(store, "v", 5)
+    state = state_of(store)
+    sent = [
+        event(state, "redo", seq=1, on=""),
+        event(state, "skip", on=keys(state)[0], seq=2),
+        event(state, "undo", seq=3, on=""),
+    ]
+    state.apply(sent)
+    assert ids(store) == []
+    again = state_of(store)
+    again.apply(sent)
+    assert ids(store) == []
+    # Also where the kernel knows the later ones already.
+    late = state_of(store)
+    late.apply(sent[1:])
+    late.apply(sent)
+    assert ids(store) == []
+    assert left(late) == left(state)
+
+
+def test_what_was_brought_back_and_undone_again_stays_on_the_page(store):
+    fill(store, "v", 3)
+    state = state_of(store)
+    sent = [
+        event(state, "skip", on=keys(state)[0], seq=1),
+        event(state, "undo", seq=2, on=""),
+        event(state, "redo", seq=3, on=""),
+        event(state, "undo", seq=4, on="", id="undone-again"),
+    ]
+    state.apply(sent)
+    again = state_of(store)
+    again.apply(sent[3:])
+    again.apply(sent)
+    assert left(again) == left(state)
+    assert ids(store) == []
+
+
+def test_an_answer_sent_again_after_it_was_taken_back_stays_taken_back(store):
+    fill(store, "v", 3)
+    state = state_of(store)
+    first = keys(state)[0]
+    said = event(state, ranks=[3, 1, 2], on=first, seq=1)
+    state.apply([said])
+    again = state_of(store)  # the page did not hear of it, and keeps it until its item comes
+    again.apply([event(again, "undo", seq=1, on="")])
+    again.apply([{**said, "seq": 2}])
+    assert ids(store) == []
+    assert again.view["current"] == first
+    assert left(again) == left(state_of(store))
+    assert draft(again)["ranks"] == [3, 1, 2]
+    submit(again, 1, 2, 3, id="said-anew")
+    assert ids(store) == ["said-anew"]
+
+
+def test_an_answer_that_an_interrupt_left_half_done_is_one(store):
+    fill(store, "v", 3)
+    state = state_of(store)
+    sent = event(state, ranks=[1, 2, 3], on=keys(state)[0], seq=1)
+    store.submit(
+        judgment_of(Event.parse(sent, 1), state._hand.get(sent["item"]).item, "ann", Form())
+    )
+    state.apply([sent])
+    assert ids(store) == ["event-submit-1"]
+    assert left(state) == left(state_of(store))
+    assert state.notice is None
+
+
+def test_an_act_that_was_not_dealt_with_is_done_by_the_next_kernel(store):
+    fill(store, "v", 5)
+    state = state_of(store)
+    first = event(state, ranks=[1, 2, 3], on=keys(state)[0], seq=1)
+    state.apply([first])
+    state_of(store).apply([first, event(state, "undo", seq=2, on="")])
+    assert ids(store) == []
+
+
+def test_what_was_stored_before_a_restart_is_acknowledged_without_a_word(store):
+    fill(store, "v", 3)
+    state = state_of(store)
+    sent = [
+        event(state, ranks=[1, 2, 3], on=keys(state)[0], seq=1),
+        event(state, "skip", on=keys(state)[1], seq=2),
+    ]
+    state.apply(sent)
+    again = state_of(store)
+    again.apply(sent)
+    assert again.acked_seq == 2
+    assert again.notice is None
+    assert again.view["unsaved"] == []
+    assert ids(store) == ["event-submit-1", "event-skip-2"]
+
+
+def test_an_answer_to_what_is_not_on_the_page_is_told_and_named(store):
+    fill(store, "v", 3)
+    state = state_of(store)
+    state.apply([event(state, "skip", on="0123456789abcdef", seq=1)])
+    assert state.acked_seq == 1
+    assert told(state).startswith("Not saved: an answer. Its item is not on this page")
+    assert state.view["unsaved"] == ["event-skip-1"]
+    submit(state, 1, 2, 3)
+    assert state.view["unsaved"] == []
+
+
+def test_an_undo_meant_for_another_answer_changes_nothing(store):
+    fill(store, "v", 5)
+    state = state_of(store)
+    submit(state, 1, 2, 3)
+    submit(state, 3, 2, 1)
+    act(state_of(store), "undo")  # in another window
+    # Left over by a page: what it took back is not the latest any more.
+    again = state_of(store)
+    again.apply([event(again, "undo", seq=1, on="", of="event-submit-2", id="undo-left-over")])
+    assert ids(store) == ["event-submit-1"]
+    assert told(again) == (
+        "Nothing was undone: it was meant for an answer that is not the latest now."
+    )
+    again.apply([event(again, "redo", seq=2, on="", of="event-submit-1")])
+    assert ids(store) == ["event-submit-1"]
+    assert told(again).startswith("Nothing was redone")
+    again.apply([event(again, "undo", seq=3, on="", of="event-submit-1", id="undo-meant-so")])
+    assert ids(store) == []
+
+
+def test_who_finds_all_in_the_hands_of_others_waits_for_it(tmp_path):
+    clock = Clock()
+    with PreferenceStore(tmp_path / "lab.db", clock=clock) as store:
+        fill(store, "v", 3)
+        store.assignments.plan = AssignmentPlan(overlap=1, lease_seconds=60)
+        anns = state_of(store)
+        bobs = RankingState(RankingQueue(store, annotator="bob", version="v"))
+        assert bobs.view["phase"] == "waiting"
+        assert bobs.view["progress"] == {"done": 0, "total": 3}
+        assert not bobs.done
+        submit(anns, 1, 2, 3)
+        clock.advance(61)
+        act(bobs, "refresh")
+        assert bobs.view["phase"] == "ranking"
+        for _ in range(2):
+            submit(bobs, 1, 2, 3, id=f"bobs-{bobs.acked_seq:06}")
+        assert bobs.done
+        assert bobs.view["progress"] == {"done": 2, "total": 2}
+        anns.refresh()
+        assert anns.done
+
+
+def test_two_people_with_overlap_both_have_something_to_rank(store):
+    fill(store, "v", 20)
+    store.assignments.plan = AssignmentPlan(overlap=1)
+    states = [
+        RankingState(RankingQueue(store, annotator=who, version="v")) for who in ("ann", "bob")
+    ]
+    assert [len(keys(each)) for each in states] == [8, 8]
+    assert not set(map(prompt_shown, states[:1])) & set(map(prompt_shown, states[1:]))
+
+
+def test_what_a_page_keeps_is_kept_for_one_version(store):
+    fill(store, "v", 1)
+    fill(store, "w", 1)
+    kept = [state_of(store, name).content["store_key"] for name in ("v", "w", "v")]
+    assert kept[0] == kept[2] != kept[1]
+
+
 def test_an_edit_of_the_same_response_replaces_the_one_before_also_after_a_restart(store):
     fill(store, "v", 2)
     for number, text in enumerate(["better", "better still", "best"]):
@@ -118,13 +304,16 @@ def test_an_edit_of_the_same_response_replaces_the_one_before_also_after_a_resta
 RANKS = ((1, 2, 3), (3, 2, 1), (2, 1, 3), (1, 1, 2), (2, 1, 1), (1, 1, 1))
 
 
+Said = tuple[int, str, tuple[int, ...] | None]
+
+
 @dataclass
 class Model:
     """Plain lists: what was said in order, what was taken back, and what is to come."""
 
     queue: list[int]
-    said: list[tuple[int, str, tuple[int, ...] | None]] = field(default_factory=list)
-    taken_back: list[tuple[int, str, tuple[int, ...] | None]] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+    taken_back: list[Said] = field(default_factory=list)
     drafts: dict[int, tuple[int, ...] | None] = field(default_factory=dict)
 
     def say(self, number: int, event_id: str, ranks: tuple[int, ...] | None) -> None:
@@ -186,17 +375,20 @@ class Page(RuleBasedStateMachine):
             made = self._queue("submit", self.key_of[number], ranks=list(ranks))
         self.model.say(number, made, ranks)
 
-    @rule(times=st.integers(1, 3))
-    def undo(self, times: int) -> None:
+    @rule(times=st.integers(1, 3), named=st.booleans())
+    def undo(self, times: int, named: bool) -> None:
         for _ in range(times):
-            self._queue("undo")
+            self._take_back("undo", self.model.said, named)
             self.model.undo()
 
-    @rule(times=st.integers(1, 3))
-    def redo(self, times: int) -> None:
+    @rule(times=st.integers(1, 3), named=st.booleans())
+    def redo(self, times: int, named: bool) -> None:
         for _ in range(times):
-            self._queue("redo")
+            self._take_back("redo", self.model.taken_back, named)
             self.model.redo()
+
+    def _take_back(self, kind: str, stack: list[Said], named: bool) -> None:
+        self._queue(kind, **({"of": stack[-1][1]} if named and stack else {}))
 
     @rule(since=st.integers(0, 5))
     def send(self, since: int = 0) -> None:

@@ -247,6 +247,10 @@ export const ranker = {
     title: "That was the last one",
     text: "Keep this page open until the kernel has saved the answers.",
   },
+  others: {
+    title: "Nothing to rank at the moment",
+    text: "Others are answering what is left. New items come here when theirs are given back.",
+  },
   between: { title: "No item is at hand" },
   error: { title: "The next item could not be read" },
 } as const;

@@ -339,6 +339,33 @@ describe("what it shows", () => {
     expect(screen.get(".rr-stage").textContent).toContain("Next: lab.update_reward()");
   });
 
+  it("waits for what others have in hand, and asks again by itself", () => {
+    vi.useFakeTimers();
+    try {
+      const waiting = view({ phase: "waiting", current: "", progress: { done: 1, total: 3 } });
+      const screen = new Screen({ ...nothing, view: waiting });
+      const words =
+        "Others are answering what is left. New items come here when theirs are given back.";
+      expect(screen.get(".rr-stage").textContent).toContain(words);
+      expect(screen.events).toEqual([]);
+      vi.advanceTimersByTime(30_000);
+      expect(screen.events).toHaveLength(1);
+      expect(screen.events[0]).toMatchObject({ type: "refresh" });
+      expect(screen.get(".rr-stage").textContent).toContain(words);
+      // Once as long as Python has not answered, and never while there is something to rank.
+      vi.advanceTimersByTime(90_000);
+      expect(screen.events).toHaveLength(1);
+      screen.model.set("acked_seq", 1);
+      screen.model.set("content", content());
+      screen.model.set("view", view());
+      vi.advanceTimersByTime(90_000);
+      expect(screen.events).toEqual([]);
+      expect(screen.shown).toBe("one");
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("offers to try again when the next item could not be read", () => {
     const notice = { id: 1, tone: "error" as const, text: "The next item could not be read." };
     const failed = view({ phase: "error", current: "" });

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -187,3 +188,10 @@ def _check_places(store: PreferenceStore, clock: Clock, overlap: int) -> None:
         }
     per_item = Counter(item for item, _ in leased)
     assert all(n <= overlap for n in itertools.chain(per_item.values(), [0]))
+
+
+@pytest.mark.parametrize(("overlap", "handed_out"), [(None, 48), (1, 8), (3, 8)])
+def test_fewer_are_handed_out_where_others_wait_for_them(store, overlap, handed_out):
+    offer(store, *(f"p{n:02}" for n in range(50)), overlap=overlap)
+    assert len(store.assignments.upcoming("ann", None, None)) == handed_out
+    assert store.assignments.lease_seconds == LEASE

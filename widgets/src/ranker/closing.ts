@@ -5,10 +5,12 @@ import { ranker as strings } from "../strings";
 import type { View } from "./protocol";
 
 /** Beside Python's own phases: all items at hand are answered, and Python had no time for more. */
-export type Phase = View["phase"] | "waiting" | "last" | "between";
+export type Phase = View["phase"] | "others" | "waiting" | "last" | "between";
 
 export function phaseOf(view: View, open: number, pending: number, done: number): Phase {
   if (open > 0) return "ranking";
+  // Also while it asks again: "waiting" is for the kernel here.
+  if (view.phase === "waiting") return "others";
   if (pending > 0) return done >= view.progress.total ? "last" : "waiting";
   return view.phase === "ranking" ? "between" : view.phase;
 }
@@ -25,6 +27,10 @@ export function closing(
   const lines = (text: string, code: string) => h("p", {}, `${text} `, h("code", {}, code));
   if (phase === "error") return box(strings.error.title, button(strings.tryAgain));
   if (phase === "between") return box(strings.between.title, button(strings.checkAgain));
+  if (phase === "others") {
+    const { title, text } = strings.others;
+    return box(title, h("p", {}, text), button(strings.checkAgain));
+  }
   if (phase === "waiting" || phase === "last") {
     const words = strings[phase];
     return box(words.title, h("p", {}, words.text));

@@ -18,6 +18,9 @@ import { Leftovers } from "./leftovers";
 import { ALL_BAD, type Content, type RankerEvent, type RankerModel, type View } from "./protocol";
 import { Stage } from "./stage";
 
+/** Half a minute: so often it asks whether others gave something back. */
+const ASK_AGAIN_MS = 30_000;
+
 /** How an item comes to the screen. */
 interface Bringing {
   /** To be told with it. */
@@ -47,6 +50,7 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
   private started = false;
   /** Another item has its turn, but the person is writing; with the one that Python wants. */
   private held: { wanted: string | null } | null = null;
+  private asking: ReturnType<typeof setTimeout> | undefined;
   /** The shown order was submitted once, and not changed since. */
   private warned = false;
 
@@ -69,6 +73,7 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     // After the line that says what happens: what opens there moves nothing else.
     this.root.append(this.reveal, this.extras.drawer.element);
     this.onStop(() => this.panel?.destroy());
+    this.onStop(() => clearTimeout(this.asking));
   }
 
   // ------------------------------------------------------------- what an item and its extras ask for
@@ -165,6 +170,8 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     this.held = null;
     if (isNew) this.replacePanel(item && this.panelOf(item.key));
     this.root.dataset.phase = phase;
+    clearTimeout(this.asking);
+    if (phase === "others") this.asking = setTimeout(() => this.ask(), ASK_AGAIN_MS);
     this.header.showProgress(done, total, phase === "ranking", this.view.pace);
     this.header.showUnsent(this.queue.pending.length);
     this.showReveal();

@@ -64,7 +64,8 @@ export interface Reveal {
 }
 
 export interface View {
-  phase: "ranking" | "finished" | "empty" | "error";
+  /** "waiting": others have in hand what is left. */
+  phase: "ranking" | "waiting" | "finished" | "empty" | "error";
   /** Keys in `content.items` that are judged or skipped. */
   answered: string[];
   /** The item that Python has first; empty without one. */
@@ -73,6 +74,8 @@ export interface View {
   /** Median seconds for an item. */
   pace: number | null;
   reveal: Reveal | null;
+  /** Ids of those of the latest events whose answer was not saved. */
+  unsaved?: string[];
 }
 
 interface About extends WidgetEvent {
