@@ -24,6 +24,7 @@ export class Header {
   /** @param count How many responses the item has; 0 without an item. */
   showRule(count: number): void {
     this.rule.textContent = count === 0 ? "" : strings.rule(count);
+    this.rule.title = this.rule.textContent;
   }
 
   showProgress(done: number, total: number, ranking: boolean, pace: number | null): void {
