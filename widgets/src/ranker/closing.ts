@@ -1,15 +1,22 @@
 // What stands in the place of an item when there is none.
 
-import { h } from "../shared/dom";
+import { closingView } from "../shared/closing";
 import { ranker as strings } from "../strings";
-import type { View } from "./protocol";
+import type { RankerEvent, View } from "./protocol";
 
 /** Beside Python's own phases: all items at hand are answered, and Python had no time for more. */
 export type Phase = View["phase"] | "waiting" | "last" | "between";
 
-export function phaseOf(view: View, open: number, pending: number, done: number): Phase {
+export function phaseOf(
+  view: View,
+  open: number,
+  pending: readonly RankerEvent[],
+  done: number,
+): Phase {
   if (open > 0) return "ranking";
-  if (pending > 0) return done >= view.progress.total ? "last" : "waiting";
+  // Who asked for more has answered nothing.
+  const isAnswering = pending.some((event) => event.type !== "refresh");
+  if (isAnswering) return done >= view.progress.total ? "last" : "waiting";
   return view.phase === "ranking" ? "between" : view.phase;
 }
 
@@ -20,16 +27,10 @@ export function closing(
   total: number,
   button: (label: string) => HTMLElement,
 ): HTMLElement {
-  const box = (title: string, ...rest: HTMLElement[]) =>
-    h("div", { class: "rw-closing" }, h("h2", {}, title), ...rest);
-  const lines = (text: string, code: string) => h("p", {}, `${text} `, h("code", {}, code));
-  if (phase === "error") return box(strings.error.title, button(strings.tryAgain));
-  if (phase === "between") return box(strings.between.title, button(strings.checkAgain));
-  if (phase === "waiting" || phase === "last") {
-    const words = strings[phase];
-    return box(words.title, h("p", {}, words.text));
-  }
-  const words = phase === "finished" ? strings.finished : strings.empty;
-  const title = phase === "finished" ? strings.finished.title(done, total) : strings.empty.title;
-  return box(title, lines(words.text, words.code), button(strings.checkAgain));
+  if (phase === "error") return closingView(strings.error, button(strings.tryAgain));
+  if (phase === "between") return closingView(strings.between, button(strings.checkAgain));
+  if (phase === "waiting" || phase === "last") return closingView(strings[phase]);
+  const { finished, empty } = strings;
+  const words = phase === "finished" ? { ...finished, title: finished.title(done, total) } : empty;
+  return closingView(words, button(strings.checkAgain));
 }

@@ -116,7 +116,7 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     const { total } = this.view.progress;
     const shown = this.panel?.item.key ?? "";
     const key = [wanted, shown, open[0]].find((one) => one && open.includes(one)) ?? null;
-    const phase = phaseOf(this.view, open.length, this.queue.pending.length, done);
+    const phase = phaseOf(this.view, open.length, this.queue.pending, done);
     const hadFocus = this.hasFocus;
     const item = key ? this.desk.item(key) : null;
     const isNew = item
