@@ -2,8 +2,8 @@
 
 import { h, makeReachable } from "../shared/dom";
 import { markdown } from "../shared/markdown";
+import type { CardData } from "../shared/protocol";
 import { ranker as strings } from "../strings";
-import type { CardData } from "./protocol";
 import { Radios } from "./radios";
 import { Ratings } from "./ratings";
 

@@ -4,8 +4,9 @@
 import { h } from "../shared/dom";
 import { takesText } from "../shared/keys";
 import type { Unsent } from "../shared/queue";
+import { isAnswer } from "../shared/undo";
 import { type Tone, Widget, widgetModule } from "../shared/widget";
-import { ranker as strings } from "../strings";
+import { shared, ranker as strings } from "../strings";
 import { closing, phaseOf } from "./closing";
 import { Desk } from "./desk";
 import { Extras, type ExtrasHost } from "./extras";
@@ -82,6 +83,11 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
 
   override resized(): void {
     this.stage.resized();
+  }
+
+  protected override get waitWords() {
+    // An undo waits, too, but is no answer.
+    return { ...shared, waiting: () => shared.waiting(this.queue.pending.filter(isAnswer).length) };
   }
 
   // --------------------------------------------------------------------------------------- showing
