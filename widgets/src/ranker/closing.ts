@@ -1,6 +1,6 @@
 // What stands in the place of an item when there is none.
 
-import { closingView } from "../shared/closing";
+import { h } from "../shared/dom";
 import { ranker as strings } from "../strings";
 import type { RankerEvent, View } from "./protocol";
 
@@ -10,13 +10,13 @@ export type Phase = View["phase"] | "waiting" | "last" | "between";
 export function phaseOf(
   view: View,
   open: number,
-  pending: readonly RankerEvent[],
+  sent: readonly RankerEvent[],
   done: number,
 ): Phase {
-  if (open > 0) return "ranking";
   // Who asked for more has answered nothing.
-  const isAnswering = pending.some((event) => event.type !== "refresh");
-  if (isAnswering) return done >= view.progress.total ? "last" : "waiting";
+  const pending = sent.filter((event) => event.type !== "refresh").length;
+  if (open > 0) return "ranking";
+  if (pending > 0) return done >= view.progress.total ? "last" : "waiting";
   return view.phase === "ranking" ? "between" : view.phase;
 }
 
@@ -27,10 +27,16 @@ export function closing(
   total: number,
   button: (label: string) => HTMLElement,
 ): HTMLElement {
-  if (phase === "error") return closingView(strings.error, button(strings.tryAgain));
-  if (phase === "between") return closingView(strings.between, button(strings.checkAgain));
-  if (phase === "waiting" || phase === "last") return closingView(strings[phase]);
-  const { finished, empty } = strings;
-  const words = phase === "finished" ? { ...finished, title: finished.title(done, total) } : empty;
-  return closingView(words, button(strings.checkAgain));
+  const box = (title: string, ...rest: HTMLElement[]) =>
+    h("div", { class: "rw-closing" }, h("h2", {}, title), ...rest);
+  const lines = (text: string, code: string) => h("p", {}, `${text} `, h("code", {}, code));
+  if (phase === "error") return box(strings.error.title, button(strings.tryAgain));
+  if (phase === "between") return box(strings.between.title, button(strings.checkAgain));
+  if (phase === "waiting" || phase === "last") {
+    const words = strings[phase];
+    return box(words.title, h("p", {}, words.text));
+  }
+  const words = phase === "finished" ? strings.finished : strings.empty;
+  const title = phase === "finished" ? strings.finished.title(done, total) : strings.empty.title;
+  return box(title, lines(words.text, words.code), button(strings.checkAgain));
 }
