@@ -1,6 +1,6 @@
 // From a key press to what it means while comparing.
 
-import { digitOf } from "../shared/keys";
+import { digitOf, isShortcut } from "../shared/keys";
 import type { Choice } from "./protocol";
 
 export type Command =
@@ -29,11 +29,10 @@ const DIGITS: Record<number, Choice> = { 1: "A", 2: "B", 0: "tie", 3: "tie" };
 
 /** The command of a key press, or null: with a modifier, while composing, or for other keys. */
 export function commandOf(event: KeyboardEvent): Command | null {
-  if (event.isComposing) return null;
-  if (event.ctrlKey || event.metaKey) {
+  if (!event.isComposing && (event.ctrlKey || event.metaKey)) {
     return event.key.toLowerCase() === "s" ? { name: "saveKey" } : null;
   }
-  if (event.altKey) return null;
+  if (isShortcut(event)) return null;
   // Signs that need Shift on some keyboards and not on others.
   if (event.key === "?") return { name: "keys" };
   if (event.key === "=") return { name: "choose", choice: "tie" };
