@@ -120,7 +120,6 @@ export const ranker = {
   rankOption: (rank: number) => `Rank ${rank}`,
   tied: (tied: readonly string[]) => `tied with ${list(tied)}`,
   noRank: "–",
-  emptyAnswer: "(empty response)",
   board: "Rank board",
   tray: "Not ranked",
   chip: (letter: string, rank: number | null) =>

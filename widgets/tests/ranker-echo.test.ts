@@ -91,6 +91,8 @@ describe("while the kernel is busy", () => {
       expect(screen.message).toContain("The kernel is busy: 1 answer waits");
       screen.press("s");
       expect(screen.message).toContain("The kernel is busy: 2 answers wait");
+      screen.press("u");
+      expect(screen.message).toContain("The kernel is busy: 2 answers wait");
       expect(screen.message).toContain("Keep this page open.");
       kernel.run();
       expect(screen.message).toBe("");

@@ -327,8 +327,11 @@ describe("what it shows", () => {
     expect(screen.get(".rr-stage").textContent).toContain("Nothing to rank");
     expect(screen.get(".rr-stage").textContent).toContain("lab.generate()");
     expect(screen.button("Submit").hidden).toBe(true);
+    const before = screen.shown;
     screen.button("Check again").click();
     expect(screen.events[0]).toMatchObject({ type: "refresh" });
+    screen.model.set("view", { ...screen.model.get("view") });
+    expect(screen.shown).toBe(before);
   });
 
   it("says what comes next when all is ranked", () => {

@@ -1,8 +1,9 @@
 // One candidate: its letter on the screen, its text, its rank and its ratings.
 
-import { fromSafeHtml, h, makeReachable } from "../shared/dom";
+import { h, makeReachable } from "../shared/dom";
+import { markdown } from "../shared/markdown";
+import type { CardData } from "../shared/protocol";
 import { ranker as strings } from "../strings";
-import type { CardData } from "./protocol";
 import { Radios } from "./radios";
 import { Ratings } from "./ratings";
 
@@ -27,7 +28,7 @@ export class Card {
     readonly data: CardData,
     settings: CardSettings,
   ) {
-    this.body = bodyOf(data.html);
+    this.body = markdown("rr-body", data.html);
     this.ranks = settings.ranks ? ranksOf(data.letter, settings) : null;
     this.ratings = new Ratings(data.letter, settings.criteria, settings.onRate);
     this.badge.hidden = !this.ranks;
@@ -77,14 +78,6 @@ export class Card {
   scroll(pages: number): void {
     this.body.scrollBy?.({ top: pages * this.body.clientHeight * 0.85 });
   }
-}
-
-function bodyOf(html: string): HTMLElement {
-  const body = fromSafeHtml("rr-body rw-md", html);
-  if (!body.textContent?.trim() && !body.children.length) {
-    body.append(h("p", { class: "rw-muted" }, strings.emptyAnswer));
-  }
-  return body;
 }
 
 function ranksOf(letter: string, { ranks, onRank }: CardSettings): Radios {

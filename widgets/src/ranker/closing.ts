@@ -2,12 +2,19 @@
 
 import { h } from "../shared/dom";
 import { ranker as strings } from "../strings";
-import type { View } from "./protocol";
+import type { RankerEvent, View } from "./protocol";
 
 /** Beside Python's own phases: all items at hand are answered, and Python had no time for more. */
 export type Phase = View["phase"] | "others" | "waiting" | "last" | "between";
 
-export function phaseOf(view: View, open: number, pending: number, done: number): Phase {
+export function phaseOf(
+  view: View,
+  open: number,
+  sent: readonly RankerEvent[],
+  done: number,
+): Phase {
+  // Who asked for more has answered nothing.
+  const pending = sent.filter((event) => event.type !== "refresh").length;
   if (open > 0) return "ranking";
   // Also while it asks again: "waiting" is for the kernel here.
   if (view.phase === "waiting") return "others";

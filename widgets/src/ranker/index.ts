@@ -4,8 +4,9 @@
 import { h } from "../shared/dom";
 import { takesText } from "../shared/keys";
 import type { Unsent } from "../shared/queue";
+import { isAnswer } from "../shared/undo";
 import { type Tone, Widget, widgetModule } from "../shared/widget";
-import { ranker as strings } from "../strings";
+import { shared, ranker as strings } from "../strings";
 import { closing, phaseOf } from "./closing";
 import { Desk } from "./desk";
 import { Edits } from "./edits";
@@ -110,6 +111,11 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     this.stage.resized();
   }
 
+  protected override get waitWords() {
+    // An undo waits, too, but is no answer.
+    return { ...shared, waiting: () => shared.waiting(this.queue.pending.filter(isAnswer).length) };
+  }
+
   // --------------------------------------------------------------------------------------- showing
 
   override start(): void {
@@ -160,7 +166,7 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     const { open, done } = this.desk;
     const { total } = this.view.progress;
     const key = this.nextKey(wanted);
-    const phase = phaseOf(this.view, open.length, this.queue.pending.length, done);
+    const phase = phaseOf(this.view, open.length, this.queue.pending, done);
     const item = key ? this.desk.item(key) : null;
     const isNew = item
       ? item.key !== this.panel?.item.key

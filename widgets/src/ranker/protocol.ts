@@ -1,24 +1,12 @@
 // What the ranking widget shows and sends. Mirrors rlhf_lab/widgets/ranking_state.py.
 
-import type { Model, WidgetEvent } from "../shared/protocol";
+import type { CardData, Model, Turn, WidgetEvent } from "../shared/protocol";
 
 /** How much better the better one of two is. */
 export type Strength = "negligibly" | "slightly" | "clearly" | "much";
 
 /** The flag of an item whose responses are all bad; such an item has a rank for none of them. */
 export const ALL_BAD = "all bad";
-
-export interface Turn {
-  role: string;
-  html: string;
-}
-
-export interface CardData {
-  letter: string;
-  html: string;
-  /** The response as it is, for editing and comparing; never put in as HTML. */
-  text: string;
-}
 
 /** What was said of the responses of an item; one entry of `ratings` for each card. */
 export interface Said {

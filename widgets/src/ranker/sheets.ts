@@ -2,10 +2,11 @@
 
 import { diffView } from "../shared/diff";
 import { h, uniqueId } from "../shared/dom";
+import type { CardData } from "../shared/protocol";
 import { ranker as strings } from "../strings";
 import type { Draft } from "./draft";
 import type { Sheet } from "./drawer";
-import type { CardData, Content } from "./protocol";
+import type { Content } from "./protocol";
 
 /** What Python takes at most, in characters. */
 const LONGEST_COMMENT = 4_000;

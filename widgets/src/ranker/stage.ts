@@ -2,20 +2,22 @@
 // stay where the hand is.
 
 import { h } from "../shared/dom";
+import { Reserve } from "../shared/reserve";
 import type { Phase } from "./closing";
 import type { ItemPanel } from "./item";
 
 export class Stage {
   readonly element = h("div", { class: "rr-stage" });
   private panel: ItemPanel | null = null;
-  private height = 0;
+  private readonly room = new Reserve(this.element);
   private phase: Phase | null = null;
 
   showItem(panel: ItemPanel): void {
     this.phase = null;
     this.panel = panel;
     this.element.replaceChildren(panel.element);
-    this.measure();
+    panel.measure();
+    this.room.keep();
   }
 
   /** Show what stands there without an item; says whether that is another thing than before. */
@@ -30,14 +32,7 @@ export class Stage {
 
   /** At another width, or with other parts, everything is measured anew. */
   resized(): void {
-    this.height = 0;
-    this.measure();
-  }
-
-  private measure(): void {
     this.panel?.measure();
-    if (this.height === 0) this.element.style.minHeight = "";
-    this.height = Math.max(this.height, this.element.offsetHeight);
-    this.element.style.minHeight = this.height ? `${this.height}px` : "";
+    this.room.reset();
   }
 }
