@@ -73,6 +73,8 @@ export interface View {
   /** Median seconds for an item. */
   pace: number | null;
   reveal: Reveal | null;
+  /** Ids of those of the latest events whose answer was not saved. */
+  unsaved?: string[];
 }
 
 interface About extends WidgetEvent {
