@@ -15,7 +15,7 @@ HEIGHT = 1000
 # A pace as slow as people are, and more answers under way than one sees at once.
 _BUSY = """() => {
     const events = Array.from({length: 28}, (_, n) => (
-        {seq: n + 1, id: `event-${n}`, type: "demonstrate", item: "x", card: 0, text: "", seconds: 1}
+        {seq: n + 1, id: `event-${n}`, type: "refresh"}
     ));
     globalThis.receive({events, view: {...globalThis.shown.view, pace: 83}});
 }"""

@@ -3,6 +3,10 @@
 import ranker from "../src/ranker";
 import type { Content, Item, RankerEvent, View } from "../src/ranker/protocol";
 import type { Model, Traits, WidgetEvent } from "../src/shared/protocol";
+import { numbering } from "../src/shared/queue";
+
+/** Events count from 1: there is one window. */
+Object.assign(numbering, { step: 1, window: 0 });
 
 /** What waits for the end of a message, here as in a page. */
 const later: (() => void)[] = [];

@@ -159,6 +159,22 @@ describe("a demonstration that could not be saved", () => {
     expect(kept()).toEqual([]);
   });
 
+  it("is known by its id, where Python names what was not saved", () => {
+    for (const isNamed of [true, false]) {
+      const { screen } = start();
+      edit(screen, "!");
+      screen.press({ key: "Enter", ctrlKey: true });
+      const [sent] = screen.events;
+      screen.model.receive(() => {
+        const unsaved = isNamed && sent ? [sent.id] : [];
+        screen.model.set("view", { ...screen.model.get("view"), unsaved });
+        screen.model.set("notice", { id: 1, tone: "error", text: "Not saved: something." });
+        screen.model.set("acked_seq", 1);
+      });
+      expect(screen.button("Edit A").hasAttribute("data-on")).toBe(isNamed);
+    }
+  });
+
   it("is not kept when it was saved", () => {
     const { screen, kernel } = fail();
     kernel.run();

@@ -40,10 +40,9 @@ export class Edits {
   /**
    * Take in what Python has dealt with.
    *
-   * @param hasFailed Whether Python told of an error with it: it does not say of which event, so
-   *   that all are kept.
+   * @param hasFailed Whether the answer of the event of this id was not saved.
    */
-  update(pending: readonly RankerEvent[], hasFailed: boolean): void {
+  update(pending: readonly RankerEvent[], hasFailed: (id: string) => boolean): void {
     const still = new Set(pending.map((event) => event.id));
     for (const event of pending) {
       if (event.type === "demonstrate" && !this.sent.has(event.id)) this.note(event);
@@ -51,7 +50,7 @@ export class Edits {
     for (const [id, event] of this.sent) {
       if (still.has(id)) continue;
       this.sent.delete(id);
-      if (hasFailed) this.fail(event);
+      if (hasFailed(id)) this.fail(event);
     }
   }
 

@@ -255,7 +255,8 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
   /** Keep in the browser what is not saved. */
   private hold(): void {
     const { pending } = this.queue;
-    this.edits.update(pending, this.model.get("notice")?.tone === "error");
+    const isError = this.model.get("notice")?.tone === "error";
+    this.edits.update(pending, (id) => this.view.unsaved?.includes(id) ?? isError);
     this.keep.hold([...pending, ...this.edits.unsent]);
   }
 
