@@ -195,7 +195,8 @@ class Lab(LabExports):
         """PPO steps from the present policy against the present reward model.
 
         An iterator: `for stats in lab.ppo(steps=8): ...`, or `lab.ppo(steps=8).run()`, which in
-        a notebook shows a live monitor; `run.monitor()` gives it for a loop of your own.
+        a notebook shows a live monitor (`run(monitor=False)`: a bar); `run.monitor()` gives it for
+        a loop of your own.
         Each whole step is kept, however the loop ends; the last becomes a new version.
 
         Raises:

@@ -61,7 +61,7 @@ class TokenReport:
         policy: The version read, as in "policy@3".
         reward: The reward version that scored; None without one.
         left_out: For each field that is None for want of a role ("values", "rewards",
-            "advantages"): what is missing and how to get it.
+            "advantages", "returns"): what is missing and how to get it.
     """
 
     prompt: Prompt

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import anywidget
 import traitlets
+from IPython.core.getipython import get_ipython
 
 from rlhf_lab.types import (
     FLAGS,
@@ -229,7 +230,7 @@ class MonitorWidget(LabWidget[MonitorState]):
 
     A saved notebook has no kernel that could fill a widget. So whenever the run ends, in every
     cell that shows it, it becomes a still picture (`monitor_figure`). Shown again after that, it
-    is a widget again, until a run that is taken up again ends again.
+    is a widget again until the next cell runs, or the run is taken up again and ends again.
 
     Args:
         state: Of a run, which tells it what happens.
@@ -259,6 +260,22 @@ class MonitorWidget(LabWidget[MonitorState]):
         if handle is not None:
             self._handles.append(handle)
             self._live = True
+            if self.state.over:
+                self._be_still_from_the_next_cell_on(handle)
+
+    def _be_still_from_the_next_cell_on(self, handle: Any) -> None:  # noqa: ANN401 - IPython's
+        """No end comes any more that would do it, and the notebook may be saved at any time."""
+        shell = get_ipython()
+        if shell is None:
+            return
+
+        def be_still(*_: object) -> None:
+            shell.events.unregister("pre_run_cell", be_still)
+            if self.state.over:
+                self._live = False
+                handle.update(self._still(), raw=True)
+
+        shell.events.register("pre_run_cell", be_still)
 
     def _still(self) -> dict[str, str]:
         return {"text/html": figure_html(self.state), "text/plain": figure_text(self.state)}

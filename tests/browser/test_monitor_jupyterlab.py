@@ -100,3 +100,20 @@ def test_a_monitor_shown_again_is_one_to_work_with(lab, open_cells, monitor):
     expect(monitor.locator(".mo-status")).to_have_text("Finished, 24 of 24 steps")
     monitor.get_by_role("button", name="Table").click()
     expect(monitor.locator("tbody tr")).to_have_count(24)
+
+
+def test_every_cell_that_showed_a_run_in_parts_is_saved_as_a_picture(lab, server, open_cells):
+    open_cells(
+        SETUP,
+        f"{SHOW}\nrun.steps = 12\n_ = run.run()",
+        f"{SHOW}\nrun.steps = 24\n_ = run.run()",
+        SHOW,
+        "print('after')",
+    )
+    expect(lab.page.locator(".jp-OutputArea svg[role=img]")).to_have_count(18)
+    lab.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    book = json.loads((server.folder / "test.ipynb").read_text())
+    for cell in book["cells"][1:4]:
+        (output,) = cell["outputs"]
+        assert sorted(output["data"]) == ["text/html", "text/plain"]
+        assert "finished, 24 of 24 steps" in "".join(output["data"]["text/plain"])

@@ -222,9 +222,11 @@ class Interrupting(Notes):
 
 def test_a_wish_to_stop_ends_one_run_also_if_telling_it_is_interrupted(taught: Lab):
     run = taught.ppo(steps=3, config=PPO).watch(Interrupting())
+    steps = iter(run)
+    next(steps)
+    run.stop()
     with pytest.raises(KeyboardInterrupt):
-        for _ in run:
-            run.stop()
+        next(steps)
     assert len(run.history) == 1
     run.run()
     assert len(run.history) == 3
@@ -378,7 +380,6 @@ def test_an_update_that_fails_at_its_end_says_what_is_there(taught: Lab, monkeyp
     monkeypatch.setattr("rlhf_lab.lab.lab.reward_monitor", lambda wanted: _Monitor(notes))
     taught.generate(k=3, prompts=9, heldout=1 / 3)
     taught.annotate()
-    before = taught.model.state("reward")
 
     def broken(*_, **__):
         raise OSError("no space left")
@@ -389,16 +390,14 @@ def test_an_update_that_fails_at_its_end_says_what_is_there(taught: Lab, monkeyp
         monkeypatch.setattr(taught.store, "log_metrics", broken)
     with pytest.raises(OSError, match="no space left"):
         taught.update_reward(REWARD)
-    made = taught._bench.tree.head("reward").name
+    tree = taught._bench.tree
+    made = tree.head("reward").name
     now = "the reward model is what it was."
     if moment == "log":
         now = "reward@1 is there, without its figures."
     assert made == ("reward@0" if moment == "save" else "reward@1")
     assert notes.told[-1] == ("ended", "failed", f"OSError: no space left Now {now}")
-    assert same(taught.model.state("reward"), before) == (moment == "save")
-    if moment == "log":
-        stored = taught._bench.tree.load(taught.store.version("reward@1")).tensors["reward"]
-        assert same(taught.model.state("reward"), stored)
+    assert same(taught.model.state("reward"), tree.load(tree.get(made)).tensors["reward"])
 
 
 def test_a_monitor_that_is_shown_takes_the_place_of_the_bars(taught: Lab, monkeypatch, capsys):

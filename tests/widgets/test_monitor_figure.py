@@ -138,6 +138,17 @@ def test_the_picture_runs_nothing_and_fetches_nothing(state):
     assert not re.search(r"url\(|https?:", figure_html(state))
 
 
+def test_no_notebook_typesets_what_a_model_wrote(state):
+    """Between two prices is no formula; MathJax 2 and 3 have a class each."""
+    state.show([sample("from $5 to $6")])
+    html = figure_html(state)
+    assert "from $5 to $6" in html
+    name, attributes = Tags(html).seen[0]
+    assert name == "div"
+    assert {"tex2jax_ignore", "mathjax_ignore"} <= set(dict(attributes)["class"].split())
+    assert html.endswith("</div>")
+
+
 def test_a_run_without_points_is_a_line():
     state = Watched().state
     assert figure_text(state) == "PPO: not started."

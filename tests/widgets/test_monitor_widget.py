@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import anywidget
 import pytest
 
 from rlhf_lab.widgets import MonitorWidget
@@ -74,6 +75,99 @@ def test_shown_again_it_is_a_widget_with_the_picture_beside_it(widget, watched, 
     assert len(output.bundles) == 1
     assert {VIEW, "text/html", "text/plain"} <= set(output.bundles[0])
     assert "<svg" in output.bundles[0]["text/html"]
+
+
+def test_a_run_taken_up_again_ends_as_a_picture_in_every_cell_that_shows_it(
+    widget, watched, outputs
+):
+    """Also where it was shown between the parts, when the first had ended."""
+    watched.state.started(done=0, total=2)
+    widget._ipython_display_()
+    watched.state.add(1, {"score": 0.5}, done=1)
+    watched.state.ended("stopped", "Kept as policy@1.")
+    widget._ipython_display_()
+    assert widget.shown
+    watched.state.started(done=1, total=2)
+    watched.state.add(2, {"score": 0.75}, done=2)
+    first, second = outputs
+    assert [len(output.bundles) for output in outputs] == [2, 1]
+    watched.state.ended("finished", "Kept as policy@2.")
+    assert [len(output.bundles) for output in outputs] == [3, 2]
+    for output in (first, second):
+        assert set(output.bundles[-1]) == {"text/html", "text/plain"}
+        assert "2 of 2 steps" in output.bundles[-1]["text/plain"]
+        assert "Kept as policy@2." in output.bundles[-1]["text/plain"]
+    assert not widget.shown
+
+
+class Shell:
+    """IPython's, as far as it tells of cells."""
+
+    def __init__(self):
+        self.events = self
+        self.called: list = []
+
+    def register(self, event, call):
+        assert event == "pre_run_cell"
+        self.called.append(call)
+
+    def unregister(self, event, call):
+        self.called.remove(call)
+
+    def run_a_cell(self):
+        for call in list(self.called):
+            call("info")
+
+
+def test_shown_after_the_end_it_is_a_picture_from_the_next_cell_on(
+    widget, watched, outputs, monkeypatch
+):
+    shell = Shell()
+    monkeypatch.setattr("rlhf_lab.widgets.jupyter.get_ipython", lambda: shell)
+    watched.state.started(done=0, total=1)
+    widget._ipython_display_()
+    assert shell.called == []
+    watched.state.ended("finished", "Kept.")
+    widget._ipython_display_()
+    shell.run_a_cell()
+    assert shell.called == []
+    assert [len(output.bundles) for output in outputs] == [2, 2]
+    assert set(outputs[1].bundles[-1]) == {"text/html", "text/plain"}
+    assert not widget.shown
+
+
+def test_what_is_told_after_the_end_changes_no_widget_into_a_picture(widget, watched, outputs):
+    watched.state.started(done=0, total=1)
+    watched.state.ended("finished", "Kept.")
+    widget._ipython_display_()
+    watched.state.apply([])
+    watched.state.apply([{"seq": 1, "id": "stop-0001", "type": "stop"}])
+    assert [len(output.bundles) for output in outputs] == [1]
+
+
+def test_a_widget_whose_making_fails_is_kept_by_no_state(watched, monkeypatch):
+    def broken(self, **values):
+        raise OSError("no comm")
+
+    before = list(watched.state._listeners)
+    monkeypatch.setattr("anywidget.AnyWidget.__init__", broken)
+    with pytest.raises(OSError, match="no comm"):
+        MonitorWidget(watched.state)
+    assert watched.state._listeners == before
+
+
+def test_what_changed_while_a_widget_was_made_is_in_it(watched, monkeypatch):
+    """A run in another thread does not wait for the page."""
+    made = anywidget.AnyWidget.__init__
+
+    def slow(self, **values):
+        made(self, **values)
+        watched.state.started(done=3, total=9)
+
+    monkeypatch.setattr("anywidget.AnyWidget.__init__", slow)
+    widget = MonitorWidget(watched.state)
+    assert (widget.view["status"], widget.view["done"]) == ("running", 3)
+    widget.close()
 
 
 def test_the_past_is_not_sent_with_every_point(widget, watched, monkeypatch):
