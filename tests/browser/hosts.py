@@ -111,6 +111,9 @@ class Host(ABC):
         """What it did since `record`; empty if nothing."""
 
 
+_CLOSE_ALL = "import ipywidgets; ipywidgets.Widget.close_all()"
+
+
 class JupyterLabHost(Host):
     """A notebook in JupyterLab."""
 
@@ -122,7 +125,9 @@ class JupyterLabHost(Host):
         self._before: dict[str, Any] = {}
 
     def run(self, code: str) -> None:
-        self.notebook.replace_cells(f"{code}\nshown", "# another cell")
+        # Widgets of earlier tests would all be asked for again when the page is loaded again, which
+        # JupyterLab gives up when it takes too long.
+        self.notebook.replace_cells(f"{_CLOSE_ALL}\n{code}\nshown", "# another cell")
 
     def reload(self) -> None:
         self.notebook.reload()

@@ -186,7 +186,7 @@ describe("the view", () => {
     long.get(".rw-button").click();
     const numbers = () => long.all(".tk-table tbody tr").map((row) => row.textContent?.slice(0, 9));
     expect(numbers()).toHaveLength(250);
-    await vi.waitFor(() => expect(numbers()).toHaveLength(600));
+    await vi.waitFor(() => expect(numbers()).toHaveLength(600), { timeout: 30_000 });
     expect(numbers().at(-1)).toBe("600“599”5");
   });
 
@@ -194,7 +194,9 @@ describe("the view", () => {
     const writeText = vi.fn().mockResolvedValue(undefined);
     vi.stubGlobal("navigator", { clipboard: { writeText } });
     screen.all(".rw-button")[1]?.click();
-    await vi.waitFor(() => expect(screen.message).toContain("3 tokens copied"));
+    await vi.waitFor(() => expect(screen.message).toContain("3 tokens copied"), {
+      timeout: 30_000,
+    });
     vi.unstubAllGlobals();
     const lines = String(writeText.mock.calls[0]?.[0]).split("\n");
     expect(lines).toHaveLength(5);
@@ -205,7 +207,7 @@ describe("the view", () => {
   test("a page that may not copy shows the table and says so", async () => {
     vi.stubGlobal("navigator", {});
     screen.all(".rw-button")[1]?.click();
-    await vi.waitFor(() => expect(screen.message).toContain("may not copy"));
+    await vi.waitFor(() => expect(screen.message).toContain("may not copy"), { timeout: 30_000 });
     vi.unstubAllGlobals();
     expect(screen.get(".tk-table-place").hidden).toBe(false);
   });
