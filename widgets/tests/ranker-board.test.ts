@@ -78,6 +78,26 @@ describe("the rank board", () => {
     expect(document.activeElement).toBe(chip(screen, "D"));
   });
 
+  it("takes what a quick hand drops where the hand is, and not where it was seen last", () => {
+    const made = vi.spyOn(Sortable, "create");
+    const screen = start();
+    screen.get(".rr-board").dispatchEvent(new Event("pointerover"));
+    const places = screen.all(".rr-place");
+    places.forEach((place, index) => {
+      place.getBoundingClientRect = () => new DOMRect(index * 100, 0, 90, 40);
+    });
+    const drop = (letter: string, originalEvent: object) =>
+      made.mock.calls[0]?.[1]?.onEnd?.({
+        item: chip(screen, letter),
+        to: screen.all(".rr-slot")[2],
+        originalEvent,
+      } as never);
+    drop("D", { clientX: 150, clientY: 20 });
+    drop("A", { changedTouches: [{ clientX: 20, clientY: 20 }] });
+    drop("B", { clientX: 20, clientY: 300 });
+    expect(slots(screen)).toEqual(["A", "D", "B", "·", "C"]);
+  });
+
   it("leads to a response when its letter is pressed, and not when it was dragged", () => {
     vi.useFakeTimers();
     const screen = start();

@@ -110,10 +110,27 @@ export class Board {
           ghostClass: "rr-chip-ghost",
           dragClass: "rr-chip-drag",
           emptyInsertThreshold: 16,
-          onEnd: ({ item, to }) => this.drop(item, to),
+          // Its types leave out the event of the browser.
+          onEnd: ({
+            item,
+            to,
+            originalEvent,
+          }: Sortable.SortableEvent & { originalEvent?: Event }) =>
+            this.drop(item, this.slotUnder(originalEvent) ?? to),
         }),
       );
     }
+  }
+
+  /** Where the hand let go. What is dragged over is looked at only now and then: a quick hand is past. */
+  private slotUnder(event?: Event): HTMLElement | null {
+    const touch = (event as TouchEvent | undefined)?.changedTouches?.[0];
+    const { clientX: x, clientY: y } = touch ?? ((event ?? {}) as MouseEvent);
+    const isUnder = (slot: HTMLElement) => {
+      const box = (slot.parentElement ?? slot).getBoundingClientRect();
+      return x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
+    };
+    return this.slots.find(isUnder) ?? null;
   }
 
   private drop(chip: HTMLElement, slot: HTMLElement): void {
