@@ -251,6 +251,7 @@ class RankingState(WidgetState):
             return
         shown = self._hand.shown(item)
         shown.draft = draft_to_go_on(shown, item)
+        shown.failed = None  # it was stored after all, and is taken back: said again, it is new
         shown.answered = False
         shown.kept = True
         self._seconds.pop(shown.key, None)

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from rlhf_lab.annotators import RankingQueue
 from rlhf_lab.store import AssignmentPlan, PreferenceStore
-from rlhf_lab.types import Message, Prompt, Response
+from rlhf_lab.types import Judgment, Message, Prompt, Response
 from rlhf_lab.widgets.ranking_answers import Form, judgment_of
 from rlhf_lab.widgets.ranking_state import RankingState
 from rlhf_lab.widgets.state import Event
@@ -103,6 +103,32 @@ def test_an_event_that_came_twice_across_a_restart_is_one(store):
     again = state_of(store)
     again.apply(sent)
     assert [left(again), store.judgments(kinds=KINDS)] == before
+
+
+class LosesTheConnection(RankingQueue):
+    """Once, after it has written a judgment."""
+
+    has_failed = False
+
+    def submit(self, judgment: Judgment) -> bool:
+        is_new = super().submit(judgment)
+        if not self.has_failed:
+            self.has_failed = True
+            raise OSError("connection lost")
+        return is_new
+
+
+def test_an_answer_that_was_stored_after_all_is_taken_back_and_may_be_given_again(store):
+    fill(store, "v", 3)
+    state = RankingState(LosesTheConnection(store, annotator="ann", version="v"))
+    first = state.view["current"]
+    submit(state, 1, 2, 3)
+    act(state, "undo")  # of what had not been saved, as far as anybody knows
+    state.apply([event(state, "undo", on="")])  # of what was saved, as it turns out
+    assert ids(store) == []
+    submit(state, 1, 2, 3, on=first)
+    assert ids(store) == ["event-submit-4"]
+    assert first not in left(state)
 
 
 def ids(store: PreferenceStore) -> list[str]:
