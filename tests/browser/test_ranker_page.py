@@ -1,7 +1,10 @@
 """The ranking widget's layout at any width: on a bare page, which is quicker than a notebook."""
 
+import re
+from collections.abc import Iterator
+
 import pytest
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from rlhf_lab.widgets.ranking_state import RankingState
 from tests.browser import checks
@@ -82,3 +85,42 @@ def test_the_four_buttons_are_in_one_line_on_a_phone(page):
         if (box := button.bounding_box()) is not None
     }
     assert len(tops) == 1
+
+
+@pytest.fixture
+def phone(session_browser) -> Iterator[Page]:
+    """A page that is touched."""
+    browser = session_browser.context.browser
+    with browser.new_context(has_touch=True, is_mobile=True) as context:
+        yield context.new_page()
+
+
+def test_a_finger_drags_responses_into_ranks_and_scrolls_nothing(phone):
+    root = show(phone, 4, 360)
+    board = root.locator(".rr-board")
+    board.scroll_into_view_if_needed()
+    scrolled = phone.evaluate("() => scrollY")
+    for letter, rank in zip("ABCD", "3122", strict=True):
+        start = middle_of(board.locator(f"[data-letter={letter}]"))
+        drag_by_finger(phone, start, middle_of(board.locator(f".rr-slot[data-rank='{rank}']")))
+        card = root.locator(".rr-card").nth("ABCD".index(letter))
+        expect(card).to_have_accessible_name(re.compile(f"rank {rank}"))
+    assert phone.evaluate("() => scrollY") == scrolled
+
+
+def middle_of(element: Locator) -> tuple[float, float]:
+    box = element.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag_by_finger(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """By the events of the browser's own protocol: Playwright has no finger that moves."""
+    protocol = page.context.new_cdp_session(page)
+    steps = [tuple(a + (b - a) * n / 8 for a, b in zip(start, end, strict=True)) for n in range(9)]
+    for number, (x, y) in enumerate(steps):
+        kind = "touchMove" if number else "touchStart"
+        touched = {"type": kind, "touchPoints": [{"x": x, "y": y}]}
+        protocol.send("Input.dispatchTouchEvent", touched)
+    protocol.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    protocol.detach()
