@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, get_args
 
 from rlhf_lab.errors import JudgmentError
@@ -41,6 +40,7 @@ from rlhf_lab.widgets.comparison_views import (
     result_of,
     short_name,
 )
+from rlhf_lab.widgets.judging import or_failed
 from rlhf_lab.widgets.state import Event, WidgetState, reason
 
 AHEAD: Final = 24
@@ -145,7 +145,7 @@ class ComparisonState(WidgetState):
         except Exception as error:  # noqa: BLE001 - what a page sent may be anything
             self._not_saved(key, error)
         else:
-            self._store(key, self._or_failed(judgment, self._failed.get(key)))
+            self._store(key, or_failed(judgment, self._failed.get(key)))
 
     def _store(self, key: str, judgment: Judgment) -> None:
         try:
@@ -181,19 +181,6 @@ class ComparisonState(WidgetState):
             strength=event.fields.get("strength") if ranking else None,
             seconds=event.seconds,
         )
-
-    @staticmethod
-    def _or_failed(judgment: Judgment, failed: Judgment | None) -> Judgment:
-        """The judgment that failed before, if this one says the same.
-
-        A store may fail after it has written; sent again as it was, it is stored once.
-        """
-        if failed is None:
-            return judgment
-        again = replace(
-            judgment, id=failed.id, seconds=failed.seconds, created_at=failed.created_at
-        )
-        return failed if again == failed else judgment
 
     def _undo(self, event: Event) -> None:
         last = self._acts[-1] if self._acts else ""
