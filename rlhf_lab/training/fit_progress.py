@@ -63,6 +63,7 @@ class FitProgress:
         self._steps += 1
         self._listeners.add(self._steps, {"loss": loss}, done=self._steps)
         if self._shown():
+            self._bar.total = None  # else a notebook leaves a red bar there
             self._bar.close()
 
     def heldout(self, loss: float) -> None:

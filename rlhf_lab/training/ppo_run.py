@@ -140,15 +140,18 @@ class PPORun:
             monitor: Show a live monitor in a notebook, in the place of the progress bar; default:
                 if the lab shows progress at all.
         """
+        self._tree.refuse_while_ppo_runs()
         wanted = self._progress if monitor is None else monitor
-        if wanted and self._monitors is not None and self._monitors.has_page():
-            self._monitors.show(self.monitor())
-            self._monitor_shown = True
         try:
+            if wanted and self._monitors is not None and self._monitors.has_page():
+                self._monitors.show(self.monitor())
+                self._monitor_shown = True
             for _ in self:
                 pass
         except KeyboardInterrupt:
             print(f"Stopped: {len(self.history)} of {self.steps} steps kept as {self._name()}.")  # noqa: T201
+        finally:
+            self._monitor_shown = False
         return self
 
     def __iter__(self) -> Iterator[PPOStats]:

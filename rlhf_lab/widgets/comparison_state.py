@@ -132,7 +132,9 @@ class ComparisonState(WidgetState):
 
     def _judge(self, event: Event) -> None:
         key = event.text("item")
-        if key not in self._pairs or key in self._answered:
+        # Who answers anew after an undo that failed means what they say now.
+        is_answered = key in self._answered and "undo" not in self._failed_acts
+        if key not in self._pairs or is_answered:
             self.tell(
                 "info", "Nothing was changed: this pair was already dealt with in another view."
             )

@@ -82,6 +82,10 @@ class Failures:
         kind, failed = self._act or ("", "")
         return failed if kind == event.type else event.id
 
+    def has_failed(self, kind: str) -> bool:
+        """Whether an act of this kind failed, and nothing was stored since."""
+        return self._act is not None and self._act[0] == kind
+
     def meant_by(self, event: Event) -> str | None:
         """The stored id of what an undo or redo says it takes back, if it says so."""
         of = event.text("of")

@@ -59,6 +59,8 @@ class Batch:
         one and not this. Of judgments it holds only if the same item was judged later: one that
         could not be stored then is stored now.
         """
+        if event.type not in _STORED:  # it comes under its id, and twice is once
+            return False
         later = [act for act in self._acts if act.seq > event.seq and act.id != event.id]
         if event.type in _JUDGING:
             later = [a for a in later if a.type in _JUDGING and a.item == event.text("item")]

@@ -41,7 +41,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any, Final, Literal, Protocol
 
 from rlhf_lab.errors import ConfigError, JudgmentError
@@ -117,7 +117,7 @@ class RankingState(WidgetState):
         self._failures = Failures()
         self._complaints: dict[str, str] = {}
         self._failed_events: list[str] = []
-        self._batch = Batch([], set(), source.known)
+        self._batch = Batch([], set(), self._known)
         self.refresh()
 
     @property
@@ -140,7 +140,7 @@ class RankingState(WidgetState):
     def apply(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Handle events in the order of their numbers, each id once, also across restarts."""
         sent = list(events)
-        self._batch = Batch(sent, self._seen, self._source.known)
+        self._batch = Batch(sent, self._seen, self._known)
         self._failed_events = []
         super().apply(sent)
 
@@ -174,7 +174,9 @@ class RankingState(WidgetState):
 
     def _judge(self, event: Event) -> None:
         shown = self._hand.get(event.text("item"))
-        if shown is None or shown.answered:
+        # Who answers anew after an undo that failed means what they say now, and the store replaces
+        # what they said before.
+        if shown is None or (shown.answered and not self._failures.has_failed("undo")):
             self._refuse(event, shown)
             return
         draft = draft_of(event, self._form, len(shown.cards))
@@ -243,15 +245,16 @@ class RankingState(WidgetState):
 
     def _undo(self, event: Event) -> None:
         unsaved = self._hand.get(self._failures.taken_back_by(event) or "")
-        if unsaved is not None:
+        failed = unsaved.failed.id if unsaved is not None and unsaved.failed else None
+        if unsaved is not None and failed not in self._known([failed or ""]):
             self._hand.put_first(unsaved)
             return
-        item = self._take_back(event, self._source.undo)
+        item = self._take_back(event, self._source.undo, failed)
         if item is None:
             return
         shown = self._hand.shown(item)
         shown.draft = draft_to_go_on(shown, item)
-        shown.failed = None  # it was stored after all, and is taken back: said again, it is new
+        shown.failed = None  # if it was stored after all, it is taken back: said again, it is new
         shown.answered = False
         shown.kept = True
         self._seconds.pop(shown.key, None)
@@ -266,8 +269,18 @@ class RankingState(WidgetState):
         shown.kept = False
         self._note_seconds(shown)
 
-    def _take_back(self, event: Event, act: TakeBack) -> RankingItem | None:
-        submission, meant = self._failures.id_for(event), self._failures.meant_by(event)
+    def _known(self, ids: Iterable[str]) -> Set[str]:
+        """Those of these ids that are stored; none if that cannot be found out."""
+        try:
+            return self._source.known(ids)
+        except Exception:  # noqa: BLE001 - what is done then comes under its id, and fails by itself
+            return set()
+
+    def _take_back(
+        self, event: Event, act: TakeBack, meant: str | None = None
+    ) -> RankingItem | None:
+        submission = self._failures.id_for(event)
+        meant = meant or self._failures.meant_by(event)
         done = "undone" if event.type == "undo" else "redone"
         try:
             self._hand.names()  # whatever can fail must fail before it

@@ -18,7 +18,7 @@ HEIGHT = 1000
 # A pace as slow as people are, and more answers under way than one sees at once.
 _BUSY = """() => {
     const events = Array.from({length: 28}, (_, n) => (
-        {seq: n + 1, id: `event-${n}`, type: "refresh"}
+        {seq: n + 1, id: `event-${n}`, type: "skip", item: `item-${n}`, comment: "", flags: []}
     ));
     globalThis.receive({events, view: {...globalThis.shown.view, pace: 83}});
 }"""

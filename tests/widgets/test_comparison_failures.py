@@ -9,7 +9,7 @@ import pytest
 from rlhf_lab.store import PreferenceStore
 from rlhf_lab.widgets.comparison_state import ComparisonState
 from tests.browser.compare_source import NEW, OLD, fill, stored
-from tests.widgets.comparing import Failing, do, event, open_keys, prefer
+from tests.widgets.comparing import Failing, do, event, open_keys, prefer, side_of
 
 
 @pytest.fixture
@@ -247,6 +247,20 @@ def test_a_store_that_fails_after_taking_back_takes_back_once(database, source, 
     assert state.view["progress"]["done"] == done + 2 * change
     ids = [e.id for e in stored(database)]
     assert len(ids) == len(set(ids)) == 3 + (4 if kind == "redo" else 2)
+
+
+def test_who_answers_anew_when_the_undo_failed_means_what_they_say_now(database, source, state):
+    prefer(state, NEW)
+    (key,) = state.view["answered"]
+    source.failures["undo"] = OSError("locked")
+    do(state, "undo")
+    do(state, "submit", item=key, choice=side_of(state, key, OLD))
+    assert state.view["progress"]["done"] == 1
+    assert state.view["answered"] == [key]
+    with PreferenceStore(database) as store:
+        (said,) = store.judgments()
+        ((best,), _) = said.ranking.tiers
+        assert store.response(best).version == OLD
 
 
 def test_after_another_success_an_undo_is_a_new_one(database, source, state):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from rlhf_lab.annotators import RankingQueue
 from rlhf_lab.store import AssignmentPlan, PreferenceStore
-from rlhf_lab.types import Judgment, Message, Prompt, Response
+from rlhf_lab.types import Demonstration, Judgment, Message, Prompt, RankingItem, Response
 from rlhf_lab.widgets.ranking_answers import Form, judgment_of
 from rlhf_lab.widgets.ranking_state import RankingState
 from rlhf_lab.widgets.state import Event
@@ -129,6 +130,74 @@ def test_an_answer_that_was_stored_after_all_is_taken_back_and_may_be_given_agai
     submit(state, 1, 2, 3, on=first)
     assert ids(store) == ["event-submit-4"]
     assert first not in left(state)
+
+
+def test_an_answer_that_was_stored_after_all_is_no_more_once_it_is_taken_back(store):
+    fill(store, "v", 3)
+    state = RankingState(LosesTheConnection(store, annotator="ann", version="v"))
+    first = state.view["current"]
+    submit(state, 1, 2, 3)
+    state.apply([event(state, "undo", on="", of="event-submit-1")])
+    assert ids(store) == []
+    assert first in left(state)
+
+
+class LosesTheDisk(RankingQueue):
+    """Takes nothing back."""
+
+    def undo(self, submission: str | None = None, of: str | None = None) -> RankingItem | None:
+        raise OSError("disk full")
+
+
+def test_who_answers_anew_when_the_undo_failed_means_what_they_say_now(store):
+    fill(store, "v", 3)
+    state = RankingState(LosesTheDisk(store, annotator="ann", version="v"))
+    first = state.view["current"]
+    submit(state, 1, 2, 3)
+    state.apply(
+        [event(state, "undo", seq=2, on=""), event(state, seq=3, on=first, ranks=[3, 2, 1])]
+    )
+    (said,) = store.judgments()
+    assert said.id == "event-submit-3"
+    assert first not in left(state)
+
+
+def test_a_demonstration_that_was_not_saved_is_saved_when_it_is_sent_again(store):
+    class CannotDemonstrate(RankingQueue):
+        def demonstrate(self, demonstration: Demonstration) -> None:
+            raise OSError("disk full")
+
+    fill(store, "v", 3)
+    state = RankingState(CannotDemonstrate(store, annotator="ann", version="v"))
+    first, second, _ = keys(state)
+    sent = [
+        event(state, "demonstrate", seq=1, on=second, card=0, text="mine"),
+        event(state, "skip", seq=2, on=first),
+    ]
+    state.apply(sent)
+    assert state.view["unsaved"] == ["event-demonstrate-1"]
+    again = state_of(store)  # the kernel died before the page heard of either
+    again.apply(sent)
+    assert [made.text for made in store.demonstrations()] == ["mine"]
+
+
+def test_what_is_stored_may_be_out_of_reach_and_nothing_is_lost(store):
+    class Forgetful(RankingQueue):
+        def known(self, ids: Iterable[str]) -> set[str]:
+            raise OSError("locked")
+
+    fill(store, "v", 3)
+    state = RankingState(Forgetful(store, annotator="ann", version="v"))
+    first, second, _ = keys(state)
+    state.apply(
+        [
+            event(state, "demonstrate", seq=1, on=second, card=0, text="mine"),
+            event(state, "undo", seq=2, on=""),
+            event(state, "skip", seq=3, on=first),
+        ]
+    )
+    assert [made.text for made in store.demonstrations()] == ["mine"]
+    assert ids(store) == ["event-skip-3"]
 
 
 def ids(store: PreferenceStore) -> list[str]:

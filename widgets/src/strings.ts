@@ -256,6 +256,9 @@ export const ranker = {
 
 export const comparer = {
   widget: "Compare two versions",
+  waits: (count: number) =>
+    `The kernel is busy: ${answers(count)} ${count === 1 ? "waits" : "wait"} to be saved. ` +
+    "Keep this page open, and do not restart the kernel: it would ask for them again.",
   title: "Which response is better?",
   titleAtEnd: "Which version is better?",
   rule: "You do not see which version wrote which.",
@@ -552,9 +555,9 @@ export const versions = {
     ["0–9", "find"],
   ] as [string, string][],
   keysDescription:
-    "Keys: arrows move, Enter or c checks out, x compares with the present version or the marked " +
-    "one, Space marks, u undoes a round, b goes back to before the last checkout, digits find a " +
-    "version by its number.",
+    "Keys: arrows move, Enter or c checks out, x compares with the present version and again ends " +
+    "it, Space marks another one to compare with, u undoes a round, b goes back to before the last " +
+    "checkout, digits find a version by its number.",
   saving: "Working …",
   waiting: () =>
     "Still working: weights are being loaded, or the kernel is busy with a cell. Nothing is lost " +

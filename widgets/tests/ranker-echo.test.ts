@@ -263,6 +263,27 @@ it("goes on where it was when an undo failed, and says why", () => {
   expect(screen.message).toBe("Not undone. Disk full.");
 });
 
+it("names no answer in the next undo when Python did not do the last one", () => {
+  const { screen, kernel } = start(4);
+  screen.press("s", "s", "s");
+  kernel.run();
+  screen.press("u");
+  expect(screen.events.at(-1)).toHaveProperty("of");
+  screen.model.receive(() => {
+    screen.model.set("notice", { id: 9, tone: "error", text: "Not undone. Disk full." });
+    screen.model.set("acked_seq", screen.events.at(-1)?.seq ?? 0);
+  });
+  expect(screen.shown).toBe("four");
+  screen.press("u");
+  expect(screen.events.at(-1)).toMatchObject({ type: "undo" });
+  expect(screen.events.at(-1)).not.toHaveProperty("of");
+  kernel.run();
+  expect(screen.shown).toBe("three");
+  screen.press("u");
+  kernel.run();
+  expect(screen.shown).toBe("two");
+});
+
 it("starts anew an item that is handed out once more", () => {
   const { screen, kernel } = start(2);
   screen.press("2", "1", "2", "4", "Enter");

@@ -64,6 +64,26 @@ it("leaves those whose item is not at hand where they are, and sends them when i
   expect(screen.events[0]).not.toHaveProperty("kept_since");
 });
 
+it("sends no answer again that was stored and taken back since", () => {
+  const before = open();
+  before.screen.press("2", "1", "2", "4", "Enter");
+  const [sent] = before.screen.events;
+  before.screen.stop();
+
+  // Python has it, and the page never heard of that.
+  const { screen } = open(4, ["one"]);
+  expect(kept()).toMatchObject([{ item: "one" }]);
+  const back = items(4).map((item) =>
+    item.key === "one" ? { ...item, draft: sent as unknown as typeof item.draft } : item,
+  );
+  screen.model.receive(() => {
+    screen.model.set("content", content({ items: back, store_key: "lab-tester" }));
+    screen.model.set("view", view({ current: "one" }));
+  });
+  expect(screen.events).toEqual([]);
+  expect(kept()).toEqual([]);
+});
+
 it("forgets after thirty days what has no item any more", () => {
   const days = (count: number) => count * 24 * 3600 * 1000;
   vi.useFakeTimers({ toFake: ["Date"] });

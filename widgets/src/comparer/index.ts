@@ -75,7 +75,8 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
 
   protected override get waitWords() {
     // An undo waits, too, but is no answer.
-    return { ...shared, waiting: () => shared.waiting(this.queue.pending.filter(isAnswer).length) };
+    const count = () => this.queue.pending.filter(isAnswer).length;
+    return { ...shared, waiting: () => strings.waits(count()) };
   }
 
   // -------------------------------------------------------------------------------------- showing

@@ -132,6 +132,13 @@ export class Desk {
     );
     const isOpen = ({ item }: Act) => opened.includes(item);
     const failed = this.past.filter(isOpen).map(({ item }) => item);
+    const isStep = settled.some(({ type }) => type === "undo" || type === "redo");
+    if (isStep && (failed.length || !this.undone.every(isOpen))) {
+      // A step that Python did not do: the page no longer knows what the next one takes back, and
+      // must not name what is not the latest.
+      this.past = [];
+      this.undone = [];
+    }
     this.past = this.past.filter((act) => !isOpen(act));
     this.undone = this.undone.filter(isOpen);
     const last = settled.at(-1)?.type;

@@ -179,7 +179,7 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     clearTimeout(this.asking);
     if (phase === "others") this.asking = setTimeout(() => this.ask(), ASK_AGAIN_MS);
     this.header.showProgress(done, total, phase === "ranking", this.view.pace);
-    this.header.showUnsent(this.queue.pending.length);
+    this.header.showUnsent(this.queue.pending.filter(isAnswer).length);
     this.showReveal();
     this.showReady();
     if (why) this.tellWhy(why);

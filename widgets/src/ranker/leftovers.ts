@@ -1,5 +1,6 @@
 // What a page left behind whose kernel died: which of it is sent again, and when.
 
+import { isAnswer } from "../shared/undo";
 import { ranker as strings } from "../strings";
 import type { Keep } from "./keep";
 import type { Content, RankerEvent, View } from "./protocol";
@@ -83,10 +84,26 @@ export class Leftovers {
   private sortLater(content: Content): Sorted | null {
     if (this.waiting.size === 0 || content === this.seen) return null;
     this.seen = content;
-    const stored = this.keep.all().filter((event) => this.waiting.has(event.id));
-    const { again, waiting } = sortLeftovers(stored, keysOf(content));
+    const outdated = this.outdated(content);
+    this.keep.drop(outdated);
+    const isWaiting = ({ id }: RankerEvent) =>
+      this.waiting.has(id) && !outdated.some((o) => o.id === id);
+    const { again, waiting } = sortLeftovers(this.keep.all().filter(isWaiting), keysOf(content));
     this.waiting = new Set(waiting.map((event) => event.id));
     return { again, waiting: [], dropped: [] };
+  }
+
+  /**
+   * Answers to items that come with what was said of them, and the steps that take those back: they
+   * come because an answer was taken back or failed since, so what waited here is not meant any more.
+   */
+  private outdated(content: Content): RankerEvent[] {
+    const said = new Set(content.items.filter(({ draft }) => draft).map(({ key }) => key));
+    const stored = this.keep.all().filter(({ id }) => this.waiting.has(id));
+    const answers = stored.filter((event) => isAnswer(event) && said.has(event.item));
+    const ids = new Set(answers.map(({ id }) => id));
+    const isOf = (event: RankerEvent) => "of" in event && ids.has(event.of ?? "");
+    return [...answers, ...stored.filter(isOf)];
   }
 }
 
