@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from tqdm.auto import tqdm
+from tqdm.notebook import tqdm_notebook
 
 from rlhf_lab import Lab
-from rlhf_lab.errors import ConfigError
+from rlhf_lab.errors import ConfigError, TrainingError
 from rlhf_lab.lab import monitoring
 from rlhf_lab.lab.monitoring import RewardMonitor, reward_monitor
 from rlhf_lab.training import PPOTrainer
@@ -289,6 +290,24 @@ def test_the_bar_comes_back_when_a_run_is_taken_up_in_a_loop(taught: Lab, monkey
     assert "PPO: 100%" in capsys.readouterr().err
 
 
+def test_a_run_that_cannot_begin_shows_no_monitor_and_has_its_bar_later(
+    taught: Lab, monkeypatch, capsys
+):
+    shown = []
+    monkeypatch.setattr(monitoring, "in_notebook", lambda: True)
+    monkeypatch.setattr(monitoring.NotebookMonitors, "show", lambda _, widget: shown.append(widget))
+    taught.progress = True
+    run = taught.ppo(steps=1, config=PPO)
+    run._tree.ppo_is_running = True
+    with pytest.raises(TrainingError):
+        run.run()
+    assert shown == []
+    run._tree.ppo_is_running = False
+    for _ in run:
+        pass
+    assert "PPO: 100%" in capsys.readouterr().err
+
+
 class Stopping(Notes):
     """Stops a run after its first step."""
 
@@ -427,6 +446,17 @@ def test_the_bar_goes_when_the_monitor_comes():
     told.step(1.0)
     assert bar.disable
     told.step(1.0)
+
+
+def test_a_notebooks_bar_that_gives_way_to_the_monitor_is_gone():
+    bar = tqdm_notebook(total=3, leave=False, display=False)
+    told = FitProgress(bar, None, lambda: False, lambda: True)
+    told.started(3)
+    told.step(1.0)
+    assert bar.disable
+    assert bar.container.children[1].bar_style != "danger"
+    assert bar.container.layout.visibility == "hidden"
+    bar.container.close()
 
 
 def test_looking_on_changes_no_reward_update(taught_folder: Path, tmp_path: Path, monkeypatch):
