@@ -267,7 +267,11 @@ class Notebook:
         """Put these code cells in the place of all cells, and run them."""
         self.page.evaluate(
             """(sources) => {
-                const cells = window.jupyterapp.shell.currentWidget.content.model.sharedModel;
+                const { shell } = window.jupyterapp;
+                // What a test before has left open would take room from the notebook.
+                shell.collapseLeft?.();
+                shell.collapseRight?.();
+                const cells = shell.currentWidget.content.model.sharedModel;
                 cells.deleteCellRange(0, cells.cells.length);
                 cells.insertCells(0, sources.map(
                     (source) => ({cell_type: 'code', source, metadata: {}})));
