@@ -87,3 +87,16 @@ def test_a_person_looks_through_a_table_in_panel(panel: Host, tmp_path):
     table = panel.show(case_of("tables"), tmp_path)
     table_checks.work_with_keys(table)
     table_checks.read_the_hostile_row(table)
+
+
+def test_a_heading_that_goes_with_its_rows_leaves_the_focus_in_the_widget(panel: Host, tmp_path):
+    table = panel.show(case_of("tables"), tmp_path)
+    search = table.get_by_role("searchbox")
+    with panel.blocked():
+        search.fill("in no row")
+        search.press("Enter")
+        table.locator(".rt-sort").first.focus()
+    expect(table.locator(".rw-closing button")).to_be_focused()
+    panel.record()
+    panel.page.keyboard.press("b")
+    assert panel.recorded() == []

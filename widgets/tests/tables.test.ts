@@ -65,6 +65,15 @@ describe("rows", () => {
 });
 
 describe("states", () => {
+  it("take the focus from a heading that goes, not to the notebook", () => {
+    const screen = new TableScreen();
+    screen.type("uuu");
+    screen.get(".rt-sort").focus();
+    vi.advanceTimersByTime(250);
+    screen.answer({ total: 0, rows: [] });
+    expect(document.activeElement).toBe(screen.get(".rw-closing button"));
+  });
+
   it("says what to do when there are no rows at all", () => {
     const screen = new TableScreen(content({ total: 0 }));
     expect(screen.get(".rw-closing").textContent).toBe(

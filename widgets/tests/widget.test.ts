@@ -13,6 +13,7 @@ type Numbers = Model<number, number, Sent>;
 /** Notes what it is shown. */
 class Recorder extends Widget<number, number, Sent> {
   readonly seen: string[] = [];
+  onShow = () => {};
 
   constructor(model: Numbers) {
     super(model, "recorder", "Recorder");
@@ -20,6 +21,7 @@ class Recorder extends Widget<number, number, Sent> {
 
   protected override show(): void {
     this.seen.push(`${this.content} ${this.view} ${this.queue.pending.length} waiting`);
+    this.onShow();
   }
 
   protected override acknowledged(): void {
@@ -60,6 +62,23 @@ describe("a message that comes value by value", () => {
     expect(widget.seen).toEqual(["20 2 0 waiting", "acknowledged"]);
     expect(widget.told).toBe("Done.");
     expect(model.get("events")).toEqual([]);
+  });
+
+  it("leaves the focus in the widget, whatever it takes from the screen", () => {
+    const { model, widget, answer } = recorder();
+    const held = document.createElement("button");
+    const elsewhere = document.createElement("button");
+    widget.root.append(held);
+    document.body.replaceChildren(widget.root, elsewhere);
+    held.focus();
+    widget.onShow = () => {
+      held.hidden = true;
+    };
+    model.receive(answer);
+    expect(document.activeElement).toBe(widget.root);
+    elsewhere.focus();
+    model.receive(() => model.set("view", 3));
+    expect(document.activeElement).toBe(elsewhere);
   });
 
   it("reaches no widget that has ended meanwhile", () => {

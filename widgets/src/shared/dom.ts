@@ -40,6 +40,16 @@ function keepsFocus(element: Element): boolean {
 }
 
 /**
+ * Whether the focus is in `root` to stay. A browser takes it from what has been hidden with the next
+ * frame only, and tells nobody.
+ */
+export function holdsFocus(root: HTMLElement): boolean {
+  const focused = focusedIn(root);
+  if (!focused || !keepsFocus(focused)) return false;
+  return focused.checkVisibility?.({ visibilityProperty: true }) ?? true;
+}
+
+/**
  * Change elements within `root`. If the focused one goes, or can hold the focus no more, the focus
  * goes to what `next` finds, or to `root`: else it falls out of the widget, and the next key is the notebook's.
  */

@@ -3,7 +3,7 @@
 // on change): Panel offers no custom messages.
 
 import { shared as strings } from "../strings";
-import { focusedIn, h } from "./dom";
+import { focusedIn, h, holdsFocus } from "./dom";
 import { isSaveKey, keepKeysInside } from "./keys";
 import type { Change, Model, WidgetEvent } from "./protocol";
 import { EventQueue, type Unsent } from "./queue";
@@ -167,6 +167,7 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
   private takeIn(): void {
     const changes = new Set(this.changes);
     this.changes.clear();
+    const { hasFocus } = this;
     const isAcked = changes.has("change:acked_seq");
     if (isAcked) this.queue.prune();
     if (isAcked || changes.has("change:view") || changes.has("change:content")) this.show();
@@ -174,6 +175,8 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
     // After what it is about: another item on the screen takes back what was told of the last one.
     if (changes.has("change:notice")) this.showNotice();
     if (isAcked) this.showPending();
+    // Whatever had it may be gone from the screen: the next key would be the notebook's.
+    if (hasFocus && !holdsFocus(this.root)) this.root.focus({ preventScroll: true });
   }
 
   private showNotice(): void {

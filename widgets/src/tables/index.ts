@@ -2,7 +2,7 @@
 // words being typed, and which row is open.
 
 import { closingView } from "../shared/closing";
-import { focusedIn, h, selectionAt, uniqueId } from "../shared/dom";
+import { focusedIn, h, holdsFocus, selectionAt, uniqueId } from "../shared/dom";
 import { hintsView } from "../shared/hints";
 import { isShortcut, takesText } from "../shared/keys";
 import type { Unsent } from "../shared/queue";
@@ -112,7 +112,8 @@ class Tables extends Widget<View, Content, TableEvent> implements ToolbarHost, G
     if (this.openRow && !this.grid.has(this.openRow)) this.closeDetails();
     this.grid.select(this.openRow);
     this.room.keep();
-    if (hadFocus) this.keepFocus();
+    // A heading goes with its rows, when there are none.
+    if (hadFocus || (focused && !holdsFocus(this.box))) this.keepFocus();
     if (this.hasFocus && moved) this.say(this.news);
   }
 
