@@ -24,18 +24,35 @@ from rlhf_lab.types import (
 class SaidStore(Protocol):
     """What was said about given candidates: the part of the store's assignments that is needed."""
 
+    @property
+    def secret(self) -> str:
+        """A random text that the lab keeps."""
+
     def said(self, annotator: str, among: Iterable[RankingItem]) -> list[Judgment]:
         """Rankings and skips that count, in order."""
 
     def undo(
-        self, annotator: str, *, submission: str | None, among: Iterable[RankingItem] | None
+        self,
+        annotator: str,
+        *,
+        submission: str | None,
+        of: str | None,
+        among: Iterable[RankingItem] | None,
     ) -> RankingItem | None:
         """Take back the latest one."""
 
     def redo(
-        self, annotator: str, *, submission: str | None, among: Iterable[RankingItem] | None
+        self,
+        annotator: str,
+        *,
+        submission: str | None,
+        of: str | None,
+        among: Iterable[RankingItem] | None,
     ) -> RankingItem | None:
         """Take back the latest undo."""
+
+    def known(self, annotator: str, ids: Iterable[str]) -> set[str]:
+        """Those of the ids under which an act of theirs is stored."""
 
 
 class ComparisonStore(Protocol):
@@ -134,21 +151,30 @@ class ComparisonQueue:
         left = (pair for pair in self._pairs if _ids(pair) not in judged)
         return [self._blind(pair) for pair in islice(left, count)]
 
-    def submit(self, judgment: Judgment) -> None:
-        """Store a judgment or skip; on disk when this returns."""
-        self._store.submit(judgment)
+    @property
+    def secret(self) -> str:
+        """A random text that the lab keeps; see `ComparisonSource`."""
+        return self._store.assignments.secret
 
-    def undo(self, submission: str | None = None) -> RankingItem | None:
+    def submit(self, judgment: Judgment) -> bool:
+        """Store a judgment or skip; on disk when this returns. False if its id was there."""
+        return self._store.submit(judgment)
+
+    def undo(self, submission: str | None = None, of: str | None = None) -> RankingItem | None:
         """Take back this annotator's latest judgment or skip of these pairs and return its pair."""
         return self._store.assignments.undo(
-            self.annotator, submission=submission, among=self._pairs
+            self.annotator, submission=submission, of=of, among=self._pairs
         )
 
-    def redo(self, submission: str | None = None) -> RankingItem | None:
+    def redo(self, submission: str | None = None, of: str | None = None) -> RankingItem | None:
         """Take back the latest undo and return its pair; None after a new judgment."""
         return self._store.assignments.redo(
-            self.annotator, submission=submission, among=self._pairs
+            self.annotator, submission=submission, of=of, among=self._pairs
         )
+
+    def known(self, ids: Iterable[str]) -> set[str]:
+        """Those of the ids under which a judgment, undo or redo of this annotator is stored."""
+        return self._store.assignments.known(self.annotator, ids)
 
     def report(self) -> ComparisonReport:
         """What was said so far. It names the versions: do not look while comparing."""

@@ -95,6 +95,11 @@ class ComparisonSource(Protocol):
     """Where a comparing widget gets pairs and leaves its judgments; holds all the state."""
 
     annotator: str
+    versions: tuple[str, str]
+
+    @property
+    def secret(self) -> str:
+        """Always the same for one lab and never shown: what names of pairs on a page come from."""
 
     def waiting(self, count: int) -> list[RankingItem]:
         """The first so many pairs that are neither judged nor skipped.
@@ -102,17 +107,31 @@ class ComparisonSource(Protocol):
         In an order that stays, each with its sides as they always are: a reloaded widget resumes.
         """
 
-    def submit(self, judgment: Judgment) -> None:
-        """Store a judgment or skip durably; returns once it is on disk. Same id twice is one."""
+    def submit(self, judgment: Judgment) -> bool:
+        """Store a judgment or skip durably; returns once it is on disk.
 
-    def undo(self, submission: str) -> RankingItem | None:
-        """Take back this annotator's latest judgment or skip of these pairs; its pair, or None.
-
-        Same submission id twice is one undo.
+        Returns:
+            False if its id is stored already, whether that counts or was taken back since.
         """
 
-    def redo(self, submission: str) -> RankingItem | None:
-        """Take back the latest undo; its pair, or None when there is none."""
+    def undo(self, submission: str | None = None, of: str | None = None) -> RankingItem | None:
+        """Take back this annotator's latest judgment or skip of these pairs; its pair, or None.
+
+        Args:
+            submission: Id of the act; the same twice is one undo.
+            of: Id of the judgment it is meant for; if that is not the latest, nothing is done.
+        """
+
+    def redo(self, submission: str | None = None, of: str | None = None) -> RankingItem | None:
+        """Take back the latest undo; its pair, or None when there is none.
+
+        Args:
+            submission: Id of the act; the same twice is one redo.
+            of: Id of the judgment it is to bring back; if that is another, nothing is done.
+        """
+
+    def known(self, ids: Iterable[str]) -> Set[str]:
+        """Those of the ids under which a judgment, undo or redo of this annotator is stored."""
 
     def report(self) -> ComparisonReport:
         """What was said so far, from what is stored."""

@@ -8,16 +8,16 @@ beside what every event has,
 
 "skip" has `item` and `seconds`. Both may name any pair on the page that is not answered, and their
 id is that of the judgment in the store. "undo" takes back the latest judgment or skip, "redo" the
-latest undo, once for each id. "refresh" looks again for responses. "reveal" shows the names before
-the end; whatever is judged, skipped or taken back afterwards hides them again.
+latest undo, once for each id; with `of`, the id of a judgment, only if it is about that. "refresh"
+looks again for responses. "reveal" shows the names before the end; whatever is judged, skipped or
+taken back afterwards hides them again. A page may send again, also to another kernel, whatever it
+does not know to have been dealt with: what is stored already is acknowledged.
 """
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-from collections.abc import Callable
-from typing import Final, get_args
+from collections.abc import Set
+from typing import Final, Protocol, get_args
 
 from rlhf_lab.errors import JudgmentError
 from rlhf_lab.types import (
@@ -36,11 +36,12 @@ from rlhf_lab.widgets.comparison_views import (
     ItemView,
     Phase,
     View,
+    choice_of,
     item_view,
     result_of,
     short_name,
 )
-from rlhf_lab.widgets.judging import or_failed
+from rlhf_lab.widgets.judging import Names, or_failed
 from rlhf_lab.widgets.state import Event, WidgetState, reason
 
 AHEAD: Final = 24
@@ -50,6 +51,13 @@ REMEMBERED: Final = 100
 """How many of the latest answers the page knows, so that an undo is shown at once."""
 
 
+class TakeBack(Protocol):
+    """The undo or the redo of a source."""
+
+    def __call__(self, submission: str | None, of: str | None) -> RankingItem | None:
+        """Its pair, or None."""
+
+
 class ComparisonState(WidgetState):
     """Hands out pairs ahead and stores each comparison before it is acknowledged."""
 
@@ -57,8 +65,7 @@ class ComparisonState(WidgetState):
         super().__init__()
         self._source = source
         self._ahead = ahead
-        # Keys tell pairs apart on the page. Salted, so that they cannot be matched with ids.
-        self._salt = secrets.token_bytes(16)
+        self._names: Names | None = None
         self._pairs: dict[str, RankingItem] = {}  # all that the page ever had
         self._views: dict[str, ItemView] = {}
         self._handed: list[str] = []
@@ -68,6 +75,9 @@ class ComparisonState(WidgetState):
         self._undone: list[str] = []
         self._unsaved: set[str] = set()
         self._choices: dict[str, Choice] = {}
+        self._ids: dict[str, str] = {}  # of the judgment of each pair
+        # What was stored under the id of an earlier event, which had failed.
+        self._stored_as: dict[str, str] = {}
         self._back: Back | None = None
         self._failed: dict[str, Judgment] = {}
         # Ids of an undo and a redo that failed: sent again, each is the same act.
@@ -135,9 +145,7 @@ class ComparisonState(WidgetState):
         # Who answers anew after an undo that failed means what they say now.
         is_answered = key in self._answered and "undo" not in self._failed_acts
         if key not in self._pairs or is_answered:
-            self.tell(
-                "info", "Nothing was changed: this pair was already dealt with in another view."
-            )
+            self._refuse(event)
             return
         choice = _choice(event)
         if choice is not None:
@@ -147,17 +155,31 @@ class ComparisonState(WidgetState):
         except Exception as error:  # noqa: BLE001 - what a page sent may be anything
             self._not_saved(key, error)
         else:
-            self._store(key, or_failed(judgment, self._failed.get(key)))
+            self._store(key, or_failed(judgment, self._failed.get(key)), event.id)
 
-    def _store(self, key: str, judgment: Judgment) -> None:
+    def _refuse(self, event: Event) -> None:
+        """Tell of an answer that cannot be taken, unless it was stored before."""
+        if event.id not in self._known([event.id]):
+            self.tell(
+                "info", "Nothing was changed: this pair was already dealt with in another view."
+            )
+
+    def _store(self, key: str, judgment: Judgment, event_id: str) -> None:
         try:
             self._failed[key] = judgment
-            self._source.submit(judgment)
+            is_new = self._source.submit(judgment)
         except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
             self._not_saved(key, error)
             return
         del self._failed[key]
         self._unsaved.discard(key)
+        if judgment.id == event_id and not is_new:
+            # Stored before this kernel knew of it, and perhaps taken back since: the source knows.
+            self._handed = []
+            return
+        self._ids[key] = judgment.id
+        if judgment.id != event_id:
+            self._stored_as[event_id] = judgment.id
         self._acts = [*self._without(key), key]
         self._undone = []
         self._failed_acts.clear()
@@ -207,7 +229,7 @@ class ComparisonState(WidgetState):
         last = self._undone[-1] if self._undone else ""
         if last in self._failed:  # what was taken back there had not been saved
             self._undone.pop()
-            self._store(last, self._failed[last])
+            self._store(last, self._failed[last], event.id)
             return
         pair = self._take_back(event, self._source.redo, "Not done again.")
         if pair is None:
@@ -216,21 +238,38 @@ class ComparisonState(WidgetState):
         self._acts = [*self._without(key), key]
         self._undone = self._undone[:-1]
 
-    def _take_back(
-        self, event: Event, act: Callable[[str], RankingItem | None], failure: str
-    ) -> RankingItem | None:
+    def _take_back(self, event: Event, act: TakeBack, failure: str) -> RankingItem | None:
         # A store may fail after it has written: sent again under its id, the act is done once.
         submission = self._failed_acts.setdefault(event.type, event.id)
+        of = event.text("of")
+        meant = self._stored_as.get(of, of) or None
         try:
-            pair = act(submission)
+            pair = act(submission, meant)
         except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
             self.tell("error", f"{failure} {reason(error)}")
             return None
         self._failed_acts.clear()
         if pair is None:
-            again = "undo" if event.type == "undo" else "do again"
-            self.tell("info", f"There is nothing to {again}.")
+            again, done = ("undo", "undone") if event.type == "undo" else ("do again", "done again")
+            nothing = f"There is nothing to {again}."
+            other = f"Nothing was {done}: it was meant for an answer that is not the latest now."
+            self.tell("info", other if meant else nothing)
+        elif pair.said is not None:
+            self._remember(self._know(pair), pair.said)
         return pair
+
+    def _remember(self, key: str, said: Judgment) -> None:
+        """What was taken back or brought back: perhaps nobody said it to this kernel."""
+        self._ids[key] = said.id
+        if said.ranking is not None:
+            self._choices[key] = choice_of(said.ranking, said.shown_order)
+
+    def _known(self, ids: list[str]) -> Set[str]:
+        """Those of these ids that are stored; none if that cannot be found out."""
+        try:
+            return self._source.known(ids)
+        except Exception:  # noqa: BLE001 - then the person is told more than is needed
+            return set()
 
     def _is_stored(self, key: str) -> bool:
         """Whether the store has an answer that it failed to confirm."""
@@ -252,13 +291,17 @@ class ComparisonState(WidgetState):
     def _update(self) -> None:
         failed = False
         try:
+            self._know_names()
             self._refill()
             self._report = self._source.report()
             self._lead.look(self._report)
         except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
             failed = True
             self.tell("error", f"The next pairs could not be read. {reason(error)}")
-        self.content = {"items": [self._views[key] for key in self._handed]}
+        self.content = {
+            "items": [self._views[key] for key in self._handed],
+            "store_key": self._names.store if self._names else "",
+        }
         self.view = dict(self._view(failed))
 
     def _refill(self) -> None:
@@ -297,10 +340,15 @@ class ComparisonState(WidgetState):
         return key
 
     def _key_of(self, pair: RankingItem) -> str:
-        names = [pair.prompt.id, *(response.id for response in pair.candidates)]
-        return hashlib.sha256(
-            self._salt + "\0".join(names).encode("utf-8", "surrogatepass")
-        ).hexdigest()[:16]
+        return self._know_names().of(pair)
+
+    def _know_names(self) -> Names:
+        """What the page calls pairs; read from the source once."""
+        if self._names is None:
+            source = self._source
+            versions = sorted(source.versions)
+            self._names = Names(source.secret, source.annotator, "compared", *versions)
+        return self._names
 
     def _view(self, failed: bool) -> View:
         report, left = self._report, self._left()
@@ -309,10 +357,13 @@ class ComparisonState(WidgetState):
             phase = "error" if failed else "finished" if report.total else "empty"
         shown = self._revealed or phase == "finished"
         drafts = {key: self._choices[key] for key in left if key in self._choices}
+        answered = self._answered[-max(REMEMBERED, len(self._handed)) :]
+        undone = self._undone[-REMEMBERED:]
         return {
             "phase": phase,
-            "answered": self._answered[-max(REMEMBERED, len(self._handed)) :],
-            "undone": self._undone[-REMEMBERED:],
+            "answered": answered,
+            "undone": undone,
+            "ids": {key: self._ids[key] for key in [*answered, *undone] if key in self._ids},
             "drafts": drafts,
             "back": self._back,
             "progress": {"done": report.done, "total": report.total},

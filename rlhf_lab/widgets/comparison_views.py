@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from rlhf_lab.types import ComparisonReport, ComparisonVerdict, RankingItem
+from rlhf_lab.types import ComparisonReport, ComparisonVerdict, Ranking, RankingItem
 from rlhf_lab.widgets import sendable
 from rlhf_lab.widgets.rendering import render_markdown
 from rlhf_lab.widgets.sendable import IntervalView
@@ -63,13 +63,15 @@ class View(TypedDict):
     """What may change with every event.
 
     `answered` has the keys of pairs judged or skipped, the latest last: what an undo takes back;
-    `undone` those that a redo brings back. `drafts` has what was chosen, for pairs that are to be
-    judged again. `lead` is the win rate of whichever leads, as of some answers ago.
+    `undone` those that a redo brings back; `ids` has the ids of their judgments. `drafts` has what
+    was chosen, for pairs that are to be judged again. `lead` is the win rate of whichever leads, as
+    of some answers ago.
     """
 
     phase: Phase
     answered: list[str]
     undone: list[str]
+    ids: dict[str, str]
     drafts: dict[str, Choice]
     back: Back | None
     progress: dict[str, int]
@@ -91,6 +93,13 @@ def item_view(key: str, pair: RankingItem) -> ItemView:
             for letter, response in zip("AB", pair.candidates, strict=True)
         ],
     }
+
+
+def choice_of(ranking: Ranking, shown_order: tuple[str, ...]) -> Choice:
+    """What a ranking of two says, by the sides on which they were shown."""
+    ranks = ranking.ranks()
+    a, b = (ranks[response] for response in shown_order)
+    return "tie" if a == b else "A" if a < b else "B"
 
 
 def short_name(pair: RankingItem) -> str:

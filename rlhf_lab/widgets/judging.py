@@ -16,17 +16,17 @@ class Names:
     Args:
         secret: Of the lab.
         annotator: Who judges.
-        version: Whose responses; None for all.
+        versions: Whose responses; none for all.
     """
 
-    def __init__(self, secret: str, annotator: str, version: str | None) -> None:
+    def __init__(self, secret: str, annotator: str, *versions: str) -> None:
         self._key = f"{secret}\0{annotator}".encode("utf-8", "surrogatepass")
-        self._version = version
+        self._versions = versions
 
     @property
     def store(self) -> str:
-        """Of what they judge in this lab: answers to items of one version fit no other."""
-        return self._hash("store" if self._version is None else f"store\0{self._version}")
+        """Of what they judge in this lab: answers to items of some versions fit no others."""
+        return self._hash("\0".join(["store", *self._versions]))
 
     def of(self, item: RankingItem) -> str:
         """Of an item as it is shown; the same candidates in another order are another item."""

@@ -86,7 +86,8 @@ class Hand:
         """What the page calls items; read from the source once."""
         if self._names is None:
             source = self._source
-            self._names = Names(source.secret, source.annotator, source.version)
+            versions = () if source.version is None else (source.version,)
+            self._names = Names(source.secret, source.annotator, *versions)
         return self._names
 
     def _fetch(self, count: int | None) -> None:

@@ -13,6 +13,8 @@ class Failing:
 
     def __init__(self, source: ComparisonQueue) -> None:
         self.annotator = source.annotator
+        self.versions = source.versions
+        self.secret = source.secret
         self.source = source
         self.failures: dict[str, Exception] = {}
         self.fails_after_writing = False

@@ -214,19 +214,6 @@ def test_an_event_sent_again_is_applied_once(database, state):
     assert state.acked_seq == 2
 
 
-def test_events_sent_again_after_a_restart_are_one_judgment_each(database, state):
-    """The page of a kernel that died sends to a state that never saw the events."""
-    first = event(state, "submit")
-    state.apply([first])
-    again = ComparisonState(compare_source.queue(database))
-    again.apply([{**first, "seq": 1}])  # the key is the dead state's
-    assert again.notice
-    assert "already dealt with in another view" in again.notice["text"]
-    assert len(stored(database)) == 1
-    assert again.view["progress"] == {"done": 1, "total": 8}
-    assert len(open_keys(again)) == 7
-
-
 def test_undo_and_redo_fifty_deep_and_what_was_chosen_comes_back(tmp_path):
     path = tmp_path / "many.db"
     with PreferenceStore(path) as store:

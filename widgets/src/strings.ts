@@ -9,6 +9,8 @@ const list = (letters: readonly string[]): string =>
     ? letters.join("")
     : `${letters.slice(0, -1).join(", ")} and ${letters.at(-1) ?? ""}`;
 
+const answers = (count: number): string => `${count} ${count === 1 ? "answer" : "answers"}`;
+
 export const shared = {
   prompt: "Prompt",
   roles: { system: "System", user: "User", assistant: "Assistant" } as Record<string, string>,
@@ -18,8 +20,15 @@ export const shared = {
   waiting: (count: number) =>
     (count === 0
       ? "The kernel is busy. "
-      : `The kernel is busy: ${count} ${count === 1 ? "answer waits" : "answers wait"} to be saved. `) +
+      : `The kernel is busy: ${answers(count)} ${count === 1 ? "waits" : "wait"} to be saved. `) +
     "Keep this page open. If the kernel was restarted, run the cell again.",
+  resent: (count: number) =>
+    count === 0
+      ? "An undo from before the restart is sent again."
+      : `${answers(count)} from before the restart ${count === 1 ? "is" : "are"} sent again.`,
+  stepDropped:
+    "An undo or redo from before the restart was not sent again: it could have changed another " +
+    "answer.",
   diffSame: "No word differs.",
   diffRemoved: (words: number) => `− ${words} ${words === 1 ? "word" : "words"}`,
   diffAdded: (words: number) => `+ ${words} ${words === 1 ? "word" : "words"}`,
@@ -66,8 +75,6 @@ const remaining = (seconds: number): string => {
   if (minutes < 90) return `about ${minutes} minutes left`;
   return `about ${Math.round(minutes / 60)} hours left`;
 };
-
-const answers = (count: number): string => `${count} ${count === 1 ? "answer" : "answers"}`;
 
 /** A command, its key, and what its button says for the response of this letter. */
 type Tool = ["comment" | "flag" | "rate" | "compare" | "edit" | "allBad" | "help", string, Label];
@@ -217,13 +224,6 @@ export const ranker = {
   nothingToDo: "There is nothing to rank now.",
   notSaved: "This answer was not saved. Submit it again.",
   elsewhere: "The item before was dealt with in another view.",
-  resent: (count: number) =>
-    count === 0
-      ? "An undo from before the restart is sent again."
-      : `${answers(count)} from before the restart ${count === 1 ? "is" : "are"} sent again.`,
-  stepDropped:
-    "An undo or redo from before the restart was not sent again: it could have changed another " +
-    "answer.",
   saveKey: "Every answer is saved as you submit it.",
   newItem: (position: number, total: number) =>
     `Item ${position} of ${total}. Response A has the focus.`,
@@ -256,9 +256,6 @@ export const ranker = {
 
 export const comparer = {
   widget: "Compare two versions",
-  waits: (count: number) =>
-    `The kernel is busy: ${answers(count)} ${count === 1 ? "waits" : "wait"} to be saved. ` +
-    "Keep this page open, and do not restart the kernel: it would ask for them again.",
   title: "Which response is better?",
   titleAtEnd: "Which version is better?",
   rule: "You do not see which version wrote which.",

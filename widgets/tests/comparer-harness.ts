@@ -23,6 +23,7 @@ export function view(changes: Partial<View> = {}): View {
     phase: "comparing",
     answered: [],
     undone: [],
+    ids: {},
     drafts: {},
     back: null,
     progress: { done: 0, total: 4 },
@@ -30,6 +31,10 @@ export function view(changes: Partial<View> = {}): View {
     result: null,
     ...changes,
   };
+}
+
+export function content(items: Item[] = PAIRS): Content {
+  return { items, store_key: "" };
 }
 
 export function result(changes: Partial<Result> = {}): Result {
@@ -54,7 +59,7 @@ export class CompareScreen extends WidgetScreen<View, Content, ComparerEvent> {
     items: Item[] = PAIRS,
     traits: Partial<Traits<View, Content, ComparerEvent>> = {},
   ) {
-    super(comparer, { view: start, content: { items }, ...traits });
+    super(comparer, { view: start, content: content(items), ...traits });
   }
 
   protected override isLabelled(button: HTMLButtonElement, label: string): boolean {
@@ -90,7 +95,7 @@ export class CompareScreen extends WidgetScreen<View, Content, ComparerEvent> {
   answer(next: View, notice: Notice | null = null, items: Item[] | null = null): void {
     const last = this.events.at(-1)?.seq ?? this.model.get("acked_seq");
     this.model.receive(() => {
-      if (items) this.model.set("content", { items });
+      if (items) this.model.set("content", { ...this.model.get("content"), items });
       this.model.set("view", next);
       if (notice) this.model.set("notice", notice);
       this.model.set("acked_seq", last);

@@ -3,12 +3,15 @@
 
 import { closingView } from "../shared/closing";
 import { h, uniqueId } from "../shared/dom";
+import { Keep } from "../shared/keep";
+import { Leftovers } from "../shared/leftovers";
+import type { Unsent } from "../shared/queue";
 import { Reserve } from "../shared/reserve";
-import { isAnswer } from "../shared/undo";
+import { isAnswer, isStep } from "../shared/undo";
 import { Widget, widgetModule } from "../shared/widget";
 import { shared, comparer as strings } from "../strings";
 import { type Command, commandOf } from "./keys";
-import { Order } from "./order";
+import { handedOut, Order } from "./order";
 import { type PairHost, PairPanel } from "./pair";
 import type { Choice, ComparerEvent, ComparerModel, Content, View } from "./protocol";
 import { resultView } from "./result";
@@ -34,8 +37,11 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
   );
   private readonly help = helpOf();
   private readonly order = new Order();
+  private readonly keep = new Keep<ComparerEvent>(() => this.content.store_key);
+  private readonly leftovers = new Leftovers(this.keep);
   private readonly room = new Reserve(this.stage);
   private panel: PairPanel | null = null;
+  private started = false;
   private scene: Scene | null = null;
   /** What the scene shows, to tell whether it has to be made anew. */
   private shown = "";
@@ -75,8 +81,7 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
 
   protected override get waitWords() {
     // An undo waits, too, but is no answer.
-    const count = () => this.queue.pending.filter(isAnswer).length;
-    return { ...shared, waiting: () => strings.waits(count()) };
+    return { ...shared, waiting: () => shared.waiting(this.queue.pending.filter(isAnswer).length) };
   }
 
   // -------------------------------------------------------------------------------------- showing
@@ -88,10 +93,17 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
     if (choice) this.say(strings.chosen(choice));
   }
 
+  override start(): void {
+    super.start();
+    this.started = true;
+    this.restore();
+  }
+
   protected override show(): void {
     const hadFocus = this.hasFocus;
     const { view } = this;
     const pending = this.queue.pending;
+    this.hold();
     this.order.update(this.content, view, pending);
     const scene = this.sceneOf(view, pending);
     this.showProgress(view, scene);
@@ -105,10 +117,7 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
     this.showReady();
     // Only where the person already works in the widget: a cell that ran takes no focus.
     if (isNew && hadFocus) this.takeFocus();
-  }
-
-  protected override acknowledged(): void {
-    this.show();
+    if (this.started) this.restore();
   }
 
   private sceneOf(view: View, pending: readonly ComparerEvent[]): Scene {
@@ -189,12 +198,28 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
   // -------------------------------------------------------------------------------------- sending
 
   /** Send, and show at once what will come of it: the kernel may be busy for long. */
-  private act(event: Parameters<Comparer["send"]>[0]): void {
+  private act(event: Unsent<ComparerEvent>): void {
     this.stopAsking();
     this.clearMessage();
     this.wentOn = false;
     this.send(event);
     this.show();
+  }
+
+  /** Keep in the browser what is not saved. */
+  private hold(): void {
+    this.keep.hold(this.queue.pending.filter((event) => isAnswer(event) || isStep(event)));
+  }
+
+  /** Send what a page left behind whose kernel died, when its pairs are there. */
+  private restore(): void {
+    if (this.leftovers.areTaken) return;
+    const here = new Set(this.model.get("events").map((event) => event.id));
+    const [again, told] = this.leftovers.take(handedOut(this.content, this.view), here);
+    this.hold();
+    for (const { seq: _, id, ...event } of again) this.send(event as Unsent<ComparerEvent>, id);
+    if (again.length) this.show();
+    if (told) this.tell(told);
   }
 
   private submit(): void {
@@ -217,7 +242,8 @@ class Comparer extends Widget<View, Content, ComparerEvent> implements PairHost 
   }
 
   private take(type: "undo" | "redo"): void {
-    this.act({ type, item: this.panel?.item.key ?? "" });
+    const of = this.order.meantBy(type);
+    this.act({ type, item: this.panel?.item.key ?? "", ...(of && { of }) });
   }
 
   /** Names cannot be forgotten again, so they are asked for twice. */

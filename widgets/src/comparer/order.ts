@@ -1,12 +1,14 @@
 // Which pair comes next, before Python had the time to say so: what Python said last, and on top of
 // it every event that Python has not dealt with. No DOM here.
 
+import type { Handed } from "../shared/leftovers";
 import { Remembered } from "../shared/remembered";
-import { play } from "../shared/undo";
+import { isAnswer, play } from "../shared/undo";
 import type { Choice, ComparerEvent, Content, Item, View } from "./protocol";
 
 interface Foreseen {
   answered: string[];
+  undone: string[];
   /** The pair that the last undo brought back, if it is still to be judged. */
   turned: string | null;
 }
@@ -21,7 +23,16 @@ export function foresee(view: View, pending: readonly ComparerEvent[]): Foreseen
     if (closed ?? reopened) turned = reopened ?? null;
     else if (event.type === "undo" || event.type === "redo") turned = null;
   }
-  return { answered, turned };
+  return { answered, undone, turned };
+}
+
+/** What there is to compare, for what a page left behind. */
+export function handedOut({ items }: Content, { phase, drafts }: View): Handed {
+  return {
+    isKnown: phase !== "error",
+    items: new Set(items.map(({ key }) => key)),
+    said: new Set(Object.keys(drafts)),
+  };
 }
 
 export class Order {
@@ -33,6 +44,11 @@ export class Order {
   private readonly items = new Remembered<Item>((key) => this.choices.delete(key));
   private drafts: Record<string, Choice> = {};
   private backSeen: string | null | undefined;
+  /** What an undo would take back now, and what a redo would bring back, by the judgment's id. */
+  private ends: { undo: string | undefined; redo: string | undefined } = {
+    undo: undefined,
+    redo: undefined,
+  };
 
   /** Take in what Python and the queue hold now. */
   update(content: Content, view: View, pending: readonly ComparerEvent[]): void {
@@ -41,7 +57,10 @@ export class Order {
       if (event.type === "submit") this.choices.set(event.item, event.choice);
     }
     this.drafts = view.drafts;
-    const { answered, turned } = foresee(view, pending);
+    const { answered, undone, turned } = foresee(view, pending);
+    const ids = new Map(Object.entries(view.ids));
+    for (const event of pending) if (isAnswer(event)) ids.set(event.item, event.id);
+    this.ends = { undo: ids.get(answered.at(-1) ?? ""), redo: ids.get(undone.at(-1) ?? "") };
     this.done = Math.max(0, view.progress.done + answered.length - view.answered.length);
     const closed = new Set(answered);
     const open = content.items.map((item) => item.key).filter((key) => !closed.has(key));
@@ -49,6 +68,11 @@ export class Order {
     const back = turned !== null && this.items.has(turned) ? turned : undefined;
     const next = back ?? this.broughtBack(view, open) ?? this.staying(open, closed) ?? open[0];
     this.current = (next !== undefined && this.items.get(next)) || null;
+  }
+
+  /** The id of the judgment that an undo or redo would be about, if the page knows it. */
+  meantBy(type: "undo" | "redo"): string | undefined {
+    return this.ends[type];
   }
 
   /** What was chosen for a pair before it was taken back, or null. */

@@ -13,6 +13,8 @@ export interface Item {
 
 export interface Content {
   items: Item[];
+  /** A name for what the page keeps for this annotator, lab and pair of versions. */
+  store_key: string;
 }
 
 export interface Side {
@@ -42,6 +44,8 @@ export interface View {
   answered: string[];
   /** Keys of pairs that a redo brings back, the next one last. */
   undone: string[];
+  /** The ids of the judgments of these pairs. */
+  ids: Record<string, string>;
   /** What was chosen, for pairs that are to be judged again. */
   drafts: Record<string, Choice>;
   /** The pair that an undo brought back, and the id of that undo. */
@@ -56,7 +60,8 @@ export type ComparerEvent = WidgetEvent &
   (
     | { type: "submit"; item: string; choice: Choice; strength: null; seconds: number }
     | { type: "skip"; item: string; seconds: number }
-    | { type: "undo" | "redo"; item: string }
+    /** `of` is the id of the judgment that is meant, if the page knows it. */
+    | { type: "undo" | "redo"; item: string; of?: string }
     | { type: "refresh" | "reveal" }
   );
 

@@ -1,6 +1,7 @@
 // Which item comes next, before Python had the time to say so: what Python said last, and on top of
 // it every event that Python has not dealt with. No DOM here.
 
+import type { Handed } from "../shared/leftovers";
 import { Draft } from "./draft";
 import type { Content, Item, RankerEvent, View } from "./protocol";
 
@@ -13,6 +14,15 @@ export interface News {
   goTo: string | null;
   /** Judgments that were sent and are open again: they were not stored. */
   failed: string[];
+}
+
+/** What there is to rank, for what a page left behind. */
+export function handedOut({ items }: Content, { phase }: View): Handed {
+  return {
+    isKnown: phase !== "error" && (phase !== "ranking" || items.length > 0),
+    items: new Set(items.map(({ key }) => key)),
+    said: new Set(items.filter(({ draft }) => draft).map(({ key }) => key)),
+  };
 }
 
 /** A judgment; `id` is that of its event. */

@@ -2,20 +2,20 @@
 // person did since, so that nobody waits for a kernel that is busy.
 
 import { h } from "../shared/dom";
+import { Keep } from "../shared/keep";
 import { takesText } from "../shared/keys";
+import { Leftovers } from "../shared/leftovers";
 import type { Unsent } from "../shared/queue";
 import { isAnswer } from "../shared/undo";
 import { type Tone, Widget, widgetModule } from "../shared/widget";
 import { shared, ranker as strings } from "../strings";
 import { closing, phaseOf } from "./closing";
-import { Desk } from "./desk";
+import { Desk, handedOut } from "./desk";
 import { Edits } from "./edits";
 import { Extras, type ExtrasHost } from "./extras";
 import { Header } from "./header";
 import { type ItemHost, ItemPanel } from "./item";
-import { Keep } from "./keep";
 import { aboutItem, type Command, commandOf, type Plain, repeats } from "./keys";
-import { Leftovers } from "./leftovers";
 import { ALL_BAD, type Content, type RankerEvent, type RankerModel, type View } from "./protocol";
 import { Stage } from "./stage";
 
@@ -33,7 +33,7 @@ interface Bringing {
 
 class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, ExtrasHost {
   private readonly desk = new Desk();
-  private readonly keep = new Keep(() => this.content.store_key);
+  private readonly keep = new Keep<RankerEvent>(() => this.content.store_key);
   private readonly leftovers = new Leftovers(this.keep);
   private readonly header = new Header();
   private readonly stage = new Stage();
@@ -338,8 +338,9 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
 
   /** Send what a page left behind whose kernel died, when its items are there. */
   private restore(): void {
+    if (this.leftovers.areTaken) return;
     const here = new Set(this.model.get("events").map((event) => event.id));
-    const [again, told] = this.leftovers.take(this.content, this.view, here);
+    const [again, told] = this.leftovers.take(handedOut(this.content, this.view), here);
     this.hold();
     for (const { seq: _, id, ...event } of again) this.post(event as Unsent<RankerEvent>, id);
     if (again.length) this.bring(null);

@@ -10,6 +10,13 @@ export function isAnswer<Sent extends WidgetEvent>(
   return event.type === "submit" || event.type === "skip";
 }
 
+/** Whether an event takes something back; `of` is the id of what, where the page knows it. */
+export function isStep<Sent extends WidgetEvent>(
+  event: Sent,
+): event is Sent & { type: "undo" | "redo"; of?: string } {
+  return event.type === "undo" || event.type === "redo";
+}
+
 /** The item that an event closes, or opens again. */
 export interface Played {
   closed?: string;

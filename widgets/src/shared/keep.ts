@@ -1,19 +1,19 @@
 // Events that Python has not acknowledged, kept in the browser beside the queue: a kernel that dies
-// takes the queue with it. Where the browser keeps nothing, ranking goes on without.
+// takes the queue with it. Where the browser keeps nothing, judging goes on without.
 
-import type { RankerEvent } from "./protocol";
+import type { WidgetEvent } from "./protocol";
 
 const PREFIX = "rlhf-lab.unsent.";
 /** Thirty days: an item that has not come by then will not come. */
 const FORGOTTEN_AFTER_MS = 30 * 24 * 3600 * 1000;
 
 /** An event and when it was put there, in milliseconds since 1970. */
-interface Kept {
-  event: RankerEvent;
+interface Kept<Sent> {
+  event: Sent;
   since: number;
 }
 
-export class Keep {
+export class Keep<Sent extends WidgetEvent> {
   /** Ids that this page has put there: another page may use the same place. */
   private readonly own = new Set<string>();
 
@@ -26,12 +26,12 @@ export class Keep {
   }
 
   /** What is there, oldest first. */
-  all(): RankerEvent[] {
+  all(): Sent[] {
     return this.read().map(({ event }) => event);
   }
 
   /** Have in store, of this page's events, these and no others. */
-  hold(events: readonly RankerEvent[]): void {
+  hold(events: readonly Sent[]): void {
     if (events.length === 0 && this.own.size === 0) return;
     const stored = this.read();
     const since = new Map(stored.map((kept) => [kept.event.id, kept.since]));
@@ -43,19 +43,19 @@ export class Keep {
     for (const id of ids) this.own.add(id);
   }
 
-  drop(events: readonly RankerEvent[]): void {
+  drop(events: readonly Sent[]): void {
     const ids = new Set(events.map((event) => event.id));
     if (ids.size > 0) this.write(this.read().filter(({ event }) => !ids.has(event.id)));
   }
 
-  private read(): Kept[] {
+  private read(): Kept<Sent>[] {
     if (!this.name) return [];
     const oldest = Date.now() - FORGOTTEN_AFTER_MS;
     try {
       const stored: unknown = JSON.parse(localStorage.getItem(this.name) ?? "[]");
       if (!Array.isArray(stored)) return [];
       return stored
-        .filter(isEvent)
+        .filter(isEvent<Sent>)
         .map(keptOf)
         .filter(({ since }) => since > oldest);
     } catch {
@@ -63,7 +63,7 @@ export class Keep {
     }
   }
 
-  private write(all: readonly Kept[]): void {
+  private write(all: readonly Kept<Sent>[]): void {
     if (!this.name) return;
     try {
       const stored = all.map(({ event, since }) => ({ ...event, kept_since: since }));
@@ -76,10 +76,11 @@ export class Keep {
 }
 
 /** Python knows nothing of the time that stands beside a stored event. */
-function keptOf({ kept_since, ...event }: RankerEvent & { kept_since?: unknown }): Kept {
-  return { event, since: typeof kept_since === "number" ? kept_since : Date.now() };
+function keptOf<Sent>({ kept_since, ...event }: Sent & { kept_since?: unknown }): Kept<Sent> {
+  const since = typeof kept_since === "number" ? kept_since : Date.now();
+  return { event: event as Sent, since };
 }
 
-function isEvent(value: unknown): value is RankerEvent {
+function isEvent<Sent>(value: unknown): value is Sent {
   return typeof value === "object" && value !== null && "id" in value && "type" in value;
 }
