@@ -112,11 +112,12 @@ export class PairPanel {
 
   /** Text that scrolls must be reachable by keyboard; text that fits must not be a Tab stop. */
   measure(): void {
-    this.bodies.forEach((body, index) => {
-      makeReachable(body, strings.bodyLabel(this.item.cards[index]?.letter ?? ""));
-    });
-    makeReachable(this.prompt, shared.prompt);
-    makeReachable(this.diff, strings.diffTitle);
+    const label = (index: number) => strings.bodyLabel(this.item.cards[index]?.letter ?? "");
+    makeReachable(
+      ...this.bodies.map((body, index): [HTMLElement, string] => [body, label(index)]),
+      [this.prompt, shared.prompt],
+      [this.diff, strings.diffTitle],
+    );
   }
 
   private select(choice: Choice | null): void {

@@ -20,11 +20,8 @@ export class Samples {
 
   /** After the layout changed. */
   measure(): void {
-    for (const answer of this.list.querySelectorAll<HTMLElement>(".mo-answer")) {
-      const label = answer.querySelector("h4 > span")?.textContent ?? "";
-      const text = answer.querySelector<HTMLElement>(".mo-text");
-      if (text) makeReachable(text, label);
-    }
+    const texts = [...this.list.querySelectorAll<HTMLElement>(".mo-text")];
+    makeReachable(...texts.map((text): [HTMLElement, string] => [text, labelOf(text)]));
     for (const prompt of this.list.querySelectorAll<HTMLElement>(".mo-prompt")) {
       makePartsReachable(prompt);
     }
@@ -43,6 +40,10 @@ export class Samples {
     );
     this.measure();
   }
+}
+
+function labelOf(text: HTMLElement): string {
+  return text.parentElement?.querySelector("h4 > span")?.textContent ?? "";
 }
 
 function element(sample: Sample): HTMLElement {

@@ -1,6 +1,6 @@
 // One candidate: its letter on the screen, its text, its rank and its ratings.
 
-import { h, makeReachable } from "../shared/dom";
+import { h } from "../shared/dom";
 import { markdown } from "../shared/markdown";
 import type { CardData } from "../shared/protocol";
 import { ranker as strings } from "../strings";
@@ -70,9 +70,9 @@ export class Card {
     this.element.scrollIntoView?.({ block: "nearest" });
   }
 
-  /** Text that scrolls must be reachable by keyboard; text that fits must not be a Tab stop. */
-  updateScrollable(): void {
-    makeReachable(this.body, strings.bodyLabel(this.data.letter));
+  /** The text that may scroll, and what it is called then. */
+  get text(): [HTMLElement, string] {
+    return [this.body, strings.bodyLabel(this.data.letter)];
   }
 
   scroll(pages: number): void {

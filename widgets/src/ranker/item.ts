@@ -159,8 +159,7 @@ export class ItemPanel {
 
   /** After the layout changed. */
   measure(): void {
-    for (const card of this.cards) card.updateScrollable();
-    makeReachable(this.prompt, strings.prompt);
+    makeReachable(...this.cards.map((card) => card.text), [this.prompt, strings.prompt]);
   }
 
   destroy(): void {

@@ -80,29 +80,43 @@ export function isDisabled(button: HTMLButtonElement): boolean {
 const WIDE = "pre, table, .rw-md-math";
 
 /**
- * Make a text that scrolls a stop for Tab, and what scrolls in it: else no key would reach its end.
- * Text that fits is no stop. To be called when the element is in the page or has another size.
+ * Make each text that scrolls a stop for Tab, under its label, and what scrolls in it: else no key
+ * would reach its end. Text that fits is no stop. To be called when the texts are in the page or have
+ * another size.
  */
-export function makeReachable(element: HTMLElement, label: string): void {
-  const scrolls = element.scrollHeight > element.clientHeight + 1;
-  makePartsReachable(element);
-  if (focusedIn(element) === element && !scrolls) return; // it would lose the focus
-  setOrRemove(element, "tabindex", scrolls ? "0" : null);
-  setOrRemove(element, "role", scrolls ? "region" : null);
-  setOrRemove(element, "aria-label", scrolls ? label : null);
+export function makeReachable(...texts: [HTMLElement, string][]): void {
+  // All is measured before anything is set: the browser lays out once.
+  const measured = texts.map(([text, label]) => ({
+    text,
+    label,
+    scrolls: text.scrollHeight > text.clientHeight + 1,
+    parts: reachesOf(text),
+  }));
+  for (const { text, label, scrolls, parts } of measured) {
+    setReaches(parts, text);
+    if (focusedIn(text) === text && !scrolls) continue; // it would lose the focus
+    setOrRemove(text, "tabindex", scrolls ? "0" : null);
+    setOrRemove(text, "role", scrolls ? "region" : null);
+    setOrRemove(text, "aria-label", scrolls ? label : null);
+  }
 }
 
 /** The same for what scrolls to the side within `element`, which is reachable itself. */
 export function makePartsReachable(element: HTMLElement): void {
-  const wide = [...element.querySelectorAll<HTMLElement>(WIDE)];
-  // All is measured before anything is set: the browser lays out once.
-  const reaches = wide.map((part) => part.scrollWidth > part.clientWidth + 1);
-  const focused = focusedIn(element);
-  wide.forEach((part, index) => {
-    if (part !== focused || reaches[index]) {
-      setOrRemove(part, "tabindex", reaches[index] ? "0" : null);
-    }
-  });
+  setReaches(reachesOf(element), element);
+}
+
+/** What may scroll in a text, and whether it does. */
+function reachesOf(text: HTMLElement): [HTMLElement, boolean][] {
+  const wide = [...text.querySelectorAll<HTMLElement>(WIDE)];
+  return wide.map((part) => [part, part.scrollWidth > part.clientWidth + 1]);
+}
+
+function setReaches(parts: [HTMLElement, boolean][], text: HTMLElement): void {
+  const focused = focusedIn(text);
+  for (const [part, reaches] of parts) {
+    if (part !== focused || reaches) setOrRemove(part, "tabindex", reaches ? "0" : null);
+  }
 }
 
 /** What is selected where an element stands: a shadow root has a selection of its own. */
@@ -112,6 +126,7 @@ export function selectionAt(element: Element): Selection | null {
 }
 
 function setOrRemove(element: HTMLElement, name: string, value: string | null): void {
+  if (element.getAttribute(name) === value) return;
   if (value === null) element.removeAttribute(name);
   else element.setAttribute(name, value);
 }

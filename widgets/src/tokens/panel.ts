@@ -48,7 +48,7 @@ export class ResponsePanel {
 
   /** After the layout changed. */
   measure(): void {
-    makeReachable(this.prompt, shared.prompt);
+    makeReachable([this.prompt, shared.prompt]);
   }
 
   paint(figure: Figure, range: number): void {
