@@ -58,7 +58,7 @@ class Ranker:
     @property
     def question(self) -> str:
         """As in "Question 3?"."""
-        found = re.search(r"Question \d+\?", self.root.locator(".rr-prompt").inner_text())
+        found = re.search(r"Question \d+\?", self.root.locator(".rw-prompt").inner_text())
         assert found is not None
         return found[0]
 

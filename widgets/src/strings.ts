@@ -97,8 +97,6 @@ export const ranker = {
     count === 2
       ? "Type 1–9 for how much better one is, then Enter."
       : `Type 1–${count} for each, then Enter. 1 is best, equal numbers tie.`,
-  prompt: "Prompt",
-  roles: { system: "System", user: "User", assistant: "Assistant" } as Record<string, string>,
   responses: "Responses",
   progress: "Progress",
   position: (position: number, total: number) => `${position} of ${total}`,

@@ -175,7 +175,7 @@ export class Screen {
 
   /** The key of the item on the screen, or the title of what is there instead. */
   get shown(): string {
-    const prompt = this.root.querySelector(".rr-prompt .rw-md")?.textContent;
+    const prompt = this.root.querySelector(".rw-prompt .rw-md")?.textContent;
     return prompt?.replace("Prompt ", "") ?? this.get(".rr-stage h2").textContent ?? "";
   }
 

@@ -280,7 +280,7 @@ describe("what it shows", () => {
   it("shows position, prompt and candidates", () => {
     const screen = new Screen();
     expect(screen.get(".rr-position").textContent).toBe("3 of 16");
-    expect(screen.get(".rr-prompt").textContent).toContain("Prompt one");
+    expect(screen.get(".rw-prompt").textContent).toContain("Prompt one");
     expect(
       screen.all(".rr-card").map((card) => card.querySelector(".rr-body")?.textContent),
     ).toEqual([..."ABCD"].map((letter) => `Answer ${letter} to one`));

@@ -1,9 +1,10 @@
 // What every widget sees of a message that a host takes apart.
 
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { keepKeysInside } from "../src/shared/keys";
 import type { Model, WidgetEvent } from "../src/shared/protocol";
-import { Widget } from "../src/shared/widget";
+import { numbering } from "../src/shared/queue";
+import { Widget, widgetModule } from "../src/shared/widget";
 import { CompareScreen, view } from "./comparer-harness";
 import { FakeModel } from "./harness";
 
@@ -114,6 +115,26 @@ describe("Ctrl+S and Cmd+S", () => {
     const init = { key: "s", ctrlKey: true, cancelable: true };
     expect(dialog.dispatchEvent(new KeyboardEvent("keydown", init))).toBe(false);
     expect(dialog.dispatchEvent(new KeyboardEvent("keydown", { ...init, key: "c" }))).toBe(true);
+  });
+});
+
+describe("a page that is loaded again", () => {
+  afterEach(() => {
+    Object.assign(numbering, { step: 1, window: 0 });
+  });
+
+  it("sends again what another window's number has overtaken meanwhile, and only that", () => {
+    Object.assign(numbering, { step: 1000, window: 7 });
+    const overtaken: Sent[] = [{ type: "do", seq: 4_003, id: "a" }];
+    const load = (acked_seq: number) => {
+      const model = new FakeModel({ view: 1, content: 10, events: overtaken, acked_seq });
+      const module = widgetModule<number, number, Sent>((made) => new Recorder(made));
+      module.render({ model, el: document.createElement("div") });
+      return model;
+    };
+    expect(load(5_009).get("events")).toEqual([{ ...overtaken[0], seq: 6_007 }]);
+    expect(load(3_009).sent).toEqual([]);
+    expect(load(4_003).sent).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 // What stands in the place of an item when there is none.
 
-import { h } from "../shared/dom";
+import { closingView } from "../shared/closing";
 import { ranker as strings } from "../strings";
 import type { RankerEvent, View } from "./protocol";
 
@@ -29,20 +29,11 @@ export function closing(
   total: number,
   button: (label: string) => HTMLElement,
 ): HTMLElement {
-  const box = (title: string, ...rest: HTMLElement[]) =>
-    h("div", { class: "rw-closing" }, h("h2", {}, title), ...rest);
-  const lines = (text: string, code: string) => h("p", {}, `${text} `, h("code", {}, code));
-  if (phase === "error") return box(strings.error.title, button(strings.tryAgain));
-  if (phase === "between") return box(strings.between.title, button(strings.checkAgain));
-  if (phase === "others") {
-    const { title, text } = strings.others;
-    return box(title, h("p", {}, text), button(strings.checkAgain));
+  if (phase === "error") return closingView(strings.error, button(strings.tryAgain));
+  if (phase === "waiting" || phase === "last") return closingView(strings[phase]);
+  const again = button(strings.checkAgain);
+  if (phase !== "finished") {
+    return closingView(strings[phase === "ranking" ? "empty" : phase], again);
   }
-  if (phase === "waiting" || phase === "last") {
-    const words = strings[phase];
-    return box(words.title, h("p", {}, words.text));
-  }
-  const words = phase === "finished" ? strings.finished : strings.empty;
-  const title = phase === "finished" ? strings.finished.title(done, total) : strings.empty.title;
-  return box(title, lines(words.text, words.code), button(strings.checkAgain));
+  return closingView({ ...strings.finished, title: strings.finished.title(done, total) }, again);
 }

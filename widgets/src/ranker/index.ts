@@ -58,19 +58,9 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
   constructor(model: RankerModel) {
     super(model, "ranker", strings.widget);
     this.moreButton.setAttribute("aria-expanded", "false");
-    this.main.append(
-      this.header.element,
-      this.stage.element,
-      h(
-        "footer",
-        { class: "rw-actions" },
-        this.submitButton,
-        this.skipButton,
-        this.undoButton,
-        this.moreButton,
-        this.extras.tools.element,
-      ),
-    );
+    const buttons = [this.submitButton, this.skipButton, this.undoButton, this.moreButton];
+    const footer = h("footer", { class: "rw-actions" }, ...buttons, this.extras.tools.element);
+    this.main.append(this.header.element, this.stage.element, footer);
     // After the line that says what happens: what opens there moves nothing else.
     this.root.append(this.reveal, this.extras.drawer.element);
     this.onStop(() => this.panel?.destroy());
@@ -102,8 +92,7 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
 
   goOn(): boolean {
     if (!this.held) return false;
-    const isGone = this.panel && !this.desk.open.includes(this.panel.item.key);
-    this.bring(this.held.wanted, { why: isGone ? strings.elsewhere : "", hadFocus: true });
+    this.bring(this.held.wanted, { why: this.isGone ? strings.elsewhere : "", hadFocus: true });
     return true;
   }
 
@@ -132,9 +121,8 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     const back = this.isInTheMiddle ? undefined : news.failed[0];
     const wanted = news.goTo ?? this.held?.wanted ?? back ?? null;
     if (this.mustWait(wanted)) return;
-    const isGone = this.panel && !this.desk.open.includes(this.panel.item.key);
     const failed = this.model.get("notice")?.tone === "error";
-    this.bring(wanted, { why: isGone && (failed || !news.goTo) ? strings.elsewhere : "" });
+    this.bring(wanted, { why: this.isGone && (failed || !news.goTo) ? strings.elsewhere : "" });
     this.extras.show();
     if (this.started) this.restore();
   }
@@ -143,6 +131,11 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     if (!this.panel) return false;
     const { draft, item } = this.panel;
     return draft.touched || this.edits.unsaved(item.key).length > 0;
+  }
+
+  /** What is on the screen is not to be answered any more. */
+  private get isGone(): boolean {
+    return this.panel !== null && !this.desk.open.includes(this.panel.item.key);
   }
 
   /** Whoever writes keeps the item until they close the text: their letters would be commands. */
@@ -300,11 +293,8 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
   private allBad(): void {
     const panel = this.panelToJudge();
     if (!panel) return;
-    this.judge(
-      panel,
-      panel.item.cards.map(() => 1),
-      ALL_BAD,
-    );
+    const ranks = panel.item.cards.map(() => 1);
+    this.judge(panel, ranks, ALL_BAD);
   }
 
   /** Go on to the next item. */

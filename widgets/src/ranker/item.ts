@@ -1,8 +1,9 @@
 // The item on the screen: the prompt, its cards, and three views of one draft: the ranks on the
 // cards, the board under them, or for a pair the scale.
 
-import { focusedIn, fromSafeHtml, h, makeReachable, uniqueId } from "../shared/dom";
-import { ranker as strings } from "../strings";
+import { focusedIn, h, makeReachable, uniqueId } from "../shared/dom";
+import { promptView } from "../shared/prompt";
+import { shared, ranker as strings } from "../strings";
 import { Board } from "./board";
 import { Card } from "./card";
 import type { Draft } from "./draft";
@@ -63,7 +64,7 @@ export class ItemPanel {
       },
       ...this.cards.map((card) => card.element),
     );
-    this.prompt = promptOf(item);
+    this.prompt = promptView(item.turns);
     const keys = strings.keysDescription(this.count);
     this.element = h("div", { class: "rr-item" }, this.prompt, this.grid);
     const below = this.scale?.element ?? this.board?.element;
@@ -159,7 +160,7 @@ export class ItemPanel {
 
   /** After the layout changed. */
   measure(): void {
-    makeReachable(...this.cards.map((card) => card.text), [this.prompt, strings.prompt]);
+    makeReachable(...this.cards.map((card) => card.text), [this.prompt, shared.prompt]);
   }
 
   destroy(): void {
@@ -341,18 +342,4 @@ export class ItemPanel {
     this.markCurrent();
     this.host.changed();
   }
-}
-
-function promptOf(item: Item): HTMLElement {
-  const single = item.turns.length === 1;
-  const turns = item.turns.map((turn) => {
-    const role = single ? strings.prompt : (strings.roles[turn.role] ?? turn.role);
-    return h(
-      "div",
-      { class: "rr-turn", "data-role": turn.role },
-      h("div", { class: "rr-role" }, role),
-      fromSafeHtml("rw-md", turn.html),
-    );
-  });
-  return h("div", { class: "rr-prompt" }, ...turns);
 }

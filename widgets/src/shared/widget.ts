@@ -65,6 +65,11 @@ export abstract class Widget<View, Content, Sent extends WidgetEvent = WidgetEve
     this.showPending();
   }
 
+  /** What the page before this one sent, and another window's number overtook, is sent again. */
+  catchUp(): void {
+    if (this.queue.pending.length > 0) this.queue.prune();
+  }
+
   stop(): void {
     this.changes.clear();
     clearTimeout(this.busyTimer);
@@ -239,6 +244,7 @@ export function widgetModule<View, Content, Sent extends WidgetEvent>(
       const widget = make(model);
       el.append(widget.root);
       widget.start();
+      widget.catchUp();
       return () => widget.stop();
     },
   };
