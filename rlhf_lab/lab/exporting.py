@@ -75,4 +75,7 @@ class LabExports(LabData):
 
     def _export_policy(self, folder: Path) -> Path:
         """The present policy as an adapter in a new folder."""
-        raise NotImplementedError
+        raise ConfigError(
+            f"export({str(folder)!r}) writes the present policy, and this lab was opened without "
+            "a model: open the directory with Lab(path), or pass what='judgments' to share those."
+        )

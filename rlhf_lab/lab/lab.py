@@ -205,7 +205,7 @@ class Lab(LabExports):
         """
         from rlhf_lab.evaluation import stored_alarm
         from rlhf_lab.training import PPOConfig
-        from rlhf_lab.training.ppo_run import start_ppo
+        from rlhf_lab.training.ppo_start import start_ppo
 
         if steps < 1:
             raise ConfigError(f"steps={steps}: at least 1.")

@@ -174,7 +174,8 @@ class Assignments:
             among: As for `undo`, also for what was judged since.
 
         Raises:
-            JudgmentError: others have ranked the item since, as often as the plan wants.
+            JudgmentError: others have ranked the item since, or have it in hand, as often as the
+                plan wants.
         """
         place = Place(annotator=annotator, version=version, among=_ids(among))
         return self._take_back(place, submission, of, taking_back.latest_undone)
@@ -209,7 +210,7 @@ class Assignments:
             if target is None or (of is not None and not taking_back.is_meant(target, of)):
                 return None
             if target.kind == "undo":
-                taking_back.refuse_redo_into_full(session, target)
+                taking_back.refuse_redo_into_full(session, target, self._clock())
             event = Judgment(
                 id=event_id,
                 prompt_id=target.prompt_id,

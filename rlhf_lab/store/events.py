@@ -79,6 +79,25 @@ def refresh_items(session: Session, judged: Iterable[tuple[str, str]], now: date
         _refresh(session, {row: people[row.id] for row in found}, plan, now)
 
 
+def has_place(session: Session, item_id: str | None, annotator: str, now: datetime) -> bool:
+    """Whether an item needs a ranking of theirs: others leave a place, or they fill one already.
+
+    Others fill a place by ranking the item, and by having it in hand. An item that was never handed
+    out has any number of places, and so has one whose answer is known.
+    """
+    item = session.scalar(select(ItemRow).where(ItemRow.id == item_id))
+    overlap = read_plan(session).overlap
+    if item is None or overlap is None or item.state not in ("open", "full"):
+        return True
+    said = list(session.scalars(select(ActiveRow).where(ActiveRow.item_id == item.id)))
+    if any(_counts(active) for active in said if active.annotator == annotator):
+        return True
+    held: dict[tuple[str, str], list[AssignmentRow]] = defaultdict(list)
+    for row in session.scalars(select(AssignmentRow).where(AssignmentRow.item_id == item.id)):
+        held[row.item_id, row.annotator].append(row)
+    return _places_of_others(item.id, annotator, said, held, now) < overlap
+
+
 def _refresh(
     session: Session, people: dict[ItemRow, set[str]], plan: AssignmentPlan, now: datetime
 ) -> None:

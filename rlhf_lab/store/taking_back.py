@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, aliased
 
 from rlhf_lab.errors import JudgmentError
-from rlhf_lab.store import checks, judging, rows
+from rlhf_lab.store import checks, events, judging, rows
 from rlhf_lab.store.tables import ActiveRow, ItemRow, JudgmentRow, PromptRow, ResponseRow
 from rlhf_lab.types import Prompt, RankingItem, Response
 
@@ -91,25 +92,26 @@ def is_meant(found: JudgmentRow, event_id: str) -> bool:
     return event_id == found.id or (found.kind == "undo" and event_id == found.supersedes)
 
 
-def refuse_redo_into_full(session: Session, undo: JudgmentRow) -> None:
+def refuse_redo_into_full(session: Session, undo: JudgmentRow, now: datetime) -> None:
     """Refuse to bring back a ranking whose place others have taken since.
 
+    Args:
+        session: A writing one, so that nobody takes a place meanwhile.
+        undo: What the redo would take back.
+        now: What others have in hand is theirs until their lease runs out.
+
     Raises:
-        JudgmentError: the item has all the rankings that the plan wants.
+        JudgmentError: the item has all the rankings that the plan wants, or will have them from
+            those who have it in hand.
     """
     judged = session.scalars(select(JudgmentRow).where(JudgmentRow.id == undo.supersedes)).one()
     if judged.kind != "ranking" or (judged.occasion or "regular") != "regular":
         return
     item = judging.item_id(judged.prompt_id, judged.shown_order)
-    is_full = session.scalar(select(ItemRow.state).where(ItemRow.id == item)) == "full"
-    ranked = select(ActiveRow.annotator).where(
-        ActiveRow.item_id == item, ActiveRow.kind == "ranking", ActiveRow.occasion == "regular"
-    )
-    # A correction takes the place of what it replaces.
-    if is_full and judged.annotator not in session.scalars(ranked).all():
+    if not events.has_place(session, item, judged.annotator, now):
         raise JudgmentError(
-            f"others have ranked the item of {judged.id} since it was undone, and it needs no more "
-            "rankings: go on with the next item."
+            f"others have ranked the item of {judged.id} since it was undone, or have it in hand, "
+            "and it needs no more rankings: go on with the next item."
         )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from tqdm.auto import tqdm
 
-from rlhf_lab.errors import ConfigError, NotEnoughData, TrainingError
-from rlhf_lab.models import RoleModel
+from rlhf_lab.errors import ConfigError, TrainingError
 from rlhf_lab.store import PreferenceStore
 from rlhf_lab.training.alarms import alarms
 from rlhf_lab.training.checkpoints import Checkpoint, read_checkpoint
@@ -76,6 +76,7 @@ class PPORun:
         self._start = tree.head("policy")
         self._reward = tree.head("reward")
         self._before = self._start.name if self._start else ""
+        self._saved: set[Path] = set()  # steps of this run, by which it knows its versions
         self._chosen: list[Prompt] = []
         self._samples = RunSamples(store, before=self._before)
         # What listeners are told, kept for those that come later.
@@ -140,7 +141,7 @@ class PPORun:
             monitor: Show a live monitor in a notebook, in the place of the progress bar; default:
                 if the lab shows progress at all.
         """
-        self._tree.refuse_while_ppo_runs()
+        self._refuse_other_versions()
         wanted = self._progress if monitor is None else monitor
         try:
             if wanted and self._monitors is not None and self._monitors.has_page():
@@ -155,9 +156,8 @@ class PPORun:
         return self
 
     def __iter__(self) -> Iterator[PPOStats]:
-        self._tree.refuse_while_ppo_runs()
-        if self.history:
-            self._take_up_again()
+        self._refuse_other_versions()
+        self._take_up()
         bar = tqdm(
             total=self.steps,
             initial=len(self.history),
@@ -183,7 +183,6 @@ class PPORun:
             raise
         finally:
             bar.close()
-            self._tree.ppo_is_running = False
             self._keep_and_tell(error)
 
     def _keep_and_tell(self, error: BaseException | None) -> None:
@@ -195,27 +194,38 @@ class PPORun:
             error = raised
             raise
         finally:
+            # Not before: others who then find steps that are no version make them one.
+            self._tree.ppo_is_running = False
             try:
                 self._tell_end(error, kept=kept)
             finally:
                 # Whoever stops a run may take it up again, perhaps without the monitor.
                 self._stop = self._monitor_shown = False
 
-    def _take_up_again(self) -> None:
-        """Load what the run goes on from: other cells may have used the roles in between.
+    def _refuse_other_versions(self) -> None:
+        """Let the run go on only from the versions that it left, or was made at.
 
         Raises:
-            TrainingError: another version is present than the run left.
+            TrainingError: others are present; a PPO loop is under way.
+            StoreError: steps that a run left cannot be made a version.
         """
-        self._keep()  # what could not be made a version when the run ended
+        self._tree.refuse_while_ppo_runs()
+        if self._tree.steps():  # which could not be kept when this run or another ended
+            self._tree.finish_steps()
+        self._find_version()
         heads = (self._tree.head("policy"), self._tree.head("reward"))
-        if [v.name for v in heads if v] != [v.name for v in (self._start, self._reward) if v]:
-            present = " and ".join(v.name for v in heads if v)
-            left = " and ".join(v.name for v in (self._start, self._reward) if v)
+        present, left = (
+            " and ".join(v.name for v in versions if v)
+            for versions in (heads, (self._start, self._reward))
+        )
+        if present != left:
             raise TrainingError(
-                f"this run stopped at {left}, and now {present} are present: start a new run with "
-                "lab.ppo(), or check out where this one stopped."
+                f"this run {'stopped' if self.history else 'was made'} at {left}, and now {present}"
+                f" are present: start a new run with lab.ppo(), or check out {left} first."
             )
+
+    def _take_up(self) -> None:
+        """Load what the run goes on from: other cells may have used the roles in between."""
         assert self._start
         assert self._reward
         self._trainer.model.load_state("reward", self._tree.load(self._reward).tensors["reward"])
@@ -259,7 +269,14 @@ class PPORun:
 
     def _keep(self) -> None:
         """Make the last whole step a version; a loop that goes on later makes a child of it."""
-        if (version := self._tree.finish_steps()) is not None:
+        # Another run may yet write a step of the same name as one that was not written, or dropped.
+        self._saved = {folder for folder in self._saved if folder.exists()}
+        self._tree.finish_steps()
+        self._find_version()
+
+    def _find_version(self) -> None:
+        """Which version the run has come to, whoever made it one: by its steps, not by its name."""
+        if (version := self._tree.newest_of(self._saved)) is not None:
             self.version = self._start = version
 
     def _step(self) -> PPOStats | None:
@@ -267,10 +284,18 @@ class PPORun:
             return self._step_to_disk()
         except BaseException:
             # What is not on disk did not happen: the model goes back to the last whole step.
-            self._keep()
-            if self._start:
-                self._trainer.go_on_from(self._tree.load(self._start))
+            try:
+                self._keep()
+            finally:
+                self._trainer.go_on_from(self._last_whole_step())
             raise
+
+    def _last_whole_step(self) -> Checkpoint:
+        """What the run has come to, be it a version by now or not."""
+        if steps := self._tree.steps():
+            return read_checkpoint(steps[0])
+        assert self._start
+        return self._tree.load(self._start)
 
     def _step_to_disk(self) -> PPOStats | None:
         name = self._tree.next_name("policy")
@@ -288,6 +313,8 @@ class PPORun:
             trained_with=[self._reward.name] if self._reward else [],
             metrics={"steps": len(self.history) + 1, "score": stats.score, "kl": stats.kl},
         )
+        # Noted first: an interrupt may come when the step is on disk and nobody has said so yet.
+        self._saved.add(self._tree.step_folder(stats.step))
         self._tree.save_step(stats.step, Checkpoint(tensors=tensors, state=state), note)
         self._store.log_metrics("ppo", name, stats.step, stats.as_metrics())
         self.history.append(stats)
@@ -303,10 +330,9 @@ class PPORun:
             self._tree.drop_last_step()
             self.history.pop()
         steps = self._tree.steps()
-        assert self._start
-        checkpoint = read_checkpoint(steps[0]) if steps else self._tree.load(self._start)
-        self._trainer.go_on_from(checkpoint)
+        self._trainer.go_on_from(self._last_whole_step())
         self._write_alarms(found)
+        assert self._start
         kept = f"step {self.history[-1].step}" if steps else self._start.name
         tqdm.write(f"on_alarm='return': the run ends and goes back to {kept}.")
 
@@ -340,59 +366,3 @@ class PPORun:
             for s in self.history
         )
         return f"<table><caption>{self._name()}</caption><tr>{head}</tr>{rows}</table>"
-
-
-def start_ppo(
-    model: RoleModel,
-    tree: VersionTree,
-    store: PreferenceStore,
-    prompts: Sequence[Prompt],
-    config: PPOConfig,
-    *,
-    steps: int,
-    earlier: Sequence[Alarm] = (),
-    progress: bool = True,
-    monitors: MonitorHost | None = None,
-) -> PPORun:
-    """A run from the present policy version against the present reward version.
-
-    Weights always come from the checkpoints, so a run in a new kernel is the same run. The value
-    role starts from the reward role the first time (its normalised scale), and goes on after that.
-
-    Args:
-        model: Its policy, value and reward roles are overwritten.
-        tree: Where versions come from and go.
-        store: Where figures go.
-        prompts: For training.
-        config: Settings of every step, resolved.
-        steps: How many.
-        earlier: What is known to be alarming before the first step; it is told, and ends nothing.
-        progress: Show a bar, or in a notebook the monitor.
-        monitors: Who makes and shows that.
-
-    Raises:
-        NotEnoughData: no reward version yet, or no prompts.
-    """
-    reward, policy = tree.head("reward"), tree.head("policy")
-    if reward is None:
-        raise NotEnoughData("no reward model yet: rank with lab.rank(), then lab.update_reward().")
-    if not prompts:
-        raise NotEnoughData(
-            "no training prompts: add some with lab.add_prompts(..., split='train')."
-        )
-    assert policy
-    model.load_state("reward", tree.load(reward).tensors["reward"])
-    trainer = PPOTrainer(model, config)
-    trainer.go_on_from(tree.load(policy))
-    for alarm in earlier:
-        tqdm.write(f"Alarm: {alarm}")
-    return PPORun(
-        trainer,
-        tree,
-        store,
-        prompts,
-        steps=steps,
-        earlier=earlier,
-        progress=progress,
-        monitors=monitors,
-    )

@@ -2,14 +2,15 @@
 
 A checkpoint folder is written whole before its row; the row makes it a version. A PPO run
 writes one folder after every step and keeps the one before, to which an alarm may go back. A
-killed process leaves at most these two without a row; the next start adopts the last.
+killed process leaves at most these two without a row, and so does a run whose row could not be
+written; whatever comes next adopts the last.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,10 +119,13 @@ class VersionTree:
         self._write(self._folder / name, checkpoint, note)
         return self._register(name, self._folder / name, note)
 
+    def step_folder(self, step: int) -> Path:
+        """Where a PPO step of the run that is under way goes."""
+        return self._folder / f"{self.next_name('policy')}.step{step}"
+
     def save_step(self, step: int, checkpoint: Checkpoint, note: VersionNote) -> Path:
         """Write the state after a whole PPO step; of those before, the last one is kept."""
-        name = self.next_name("policy")
-        folder = self._folder / f"{name}.step{step}"
+        folder = self.step_folder(step)
         self._clear_orphan(folder)
         self._write(folder, checkpoint, note)
         for other in self._steps()[2:]:
@@ -153,7 +157,8 @@ class VersionTree:
     def finish_steps(self) -> Version | None:
         """Make the last whole step a version and the head; None if there is none.
 
-        Called when a PPO run ends, and at start-up for what a killed process left behind.
+        Called when a PPO run ends, and before other model work for what a run left behind that was
+        killed or could not be kept.
         """
         for folder in self._steps():
             match = STEP_FOLDER.match(folder.name)
@@ -171,6 +176,11 @@ class VersionTree:
                 shutil.rmtree(other)
             return version
         return None
+
+    def newest_of(self, folders: Collection[Path]) -> Version | None:
+        """The version that was made last of these steps; None if none of them became one."""
+        paths = {str(folder.relative_to(self._directory)) for folder in folders}
+        return next((v for v in reversed(self.all()) if v.path in paths), None)
 
     def _exists(self, name: str) -> bool:
         try:

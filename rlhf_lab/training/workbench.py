@@ -80,17 +80,19 @@ class Workbench:
 
         Raises:
             LabInUse: another process does model work in this lab; names it.
+            StoreError: steps that a PPO run left cannot be made a version.
             TrainingError: a PPO loop is under way.
         """
         self.tree.refuse_while_ppo_runs()
-        if self._lock.held:
-            return
-        if (earlier := _holders.get(self._key)) is not None:
-            earlier.let_go()
-        self._lock.acquire()
-        _holders[self._key] = self
-        # What a killed PPO run left becomes a version before anything asks for the present one.
-        self.tree.finish_steps()
+        if not self._lock.held:
+            if (earlier := _holders.get(self._key)) is not None:
+                earlier.let_go()
+            self._lock.acquire()
+            _holders[self._key] = self
+        # What a PPO run left that was killed, or found no room to keep its steps, becomes a version
+        # before anything asks for the present one.
+        if self.tree.finish_steps() is not None and "model" in self.__dict__:
+            self.tree.open_policy(self.model)
 
     def ready_model(self) -> RoleModel:
         """The model, at the present versions and not in the middle of a PPO loop."""

@@ -7,6 +7,7 @@ below still has every curve as a row of block characters, beside its figures.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
@@ -17,6 +18,7 @@ from rlhf_lab.widgets.rendering import render_markdown
 
 # Each stands out from a white page and from a black one (contrast 3:1 or more).
 COLOURS = ("#3572e8", "#c26a00", "#0d8f83")
+MINUS = "\N{MINUS SIGN}"
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDTH, HEIGHT = 260, 112
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 8, 18
@@ -92,17 +94,27 @@ def written(value: float, form: Form) -> str:
     if form == "seconds":
         return f"{_number(value)} s"
     if form == "signed":
-        return f"{'-' if value < 0 else '+'}{_number(abs(value))}"
-    return f"{value:,.0f}" if form == "count" else _number(value)
+        return _with_sign(value, _size(abs(value)), plus="+")
+    return _with_sign(value, f"{abs(value):,.0f}") if form == "count" else _number(value)
 
 
 def _number(value: float) -> str:
-    size = abs(value)
+    return _with_sign(value, _size(abs(value)))
+
+
+def _with_sign(value: float, size: str, *, plus: str = "") -> str:
+    """A true minus or `plus` before a size as text; neither where the text says zero."""
+    if not re.search("[1-9]", size):
+        return size
+    return f"{MINUS if value < 0 else plus}{size}"
+
+
+def _size(size: float) -> str:
     if size >= 1000:
-        return f"{value:,.0f}"
+        return f"{size:,.0f}"
     if size and size < 0.001:
-        return f"{value:.1e}"
-    return f"{value:.{0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3}f}"
+        return f"{size:.1e}"
+    return f"{size:.{0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3}f}"
 
 
 def sparkline(values: Sequence[float | None], width: int = 24) -> str:

@@ -67,3 +67,31 @@ def contents(path: Path) -> tuple[list[str], dict[str, str]]:
     files = sorted(f for f in (path / "checkpoints").rglob("*") if f.is_file())
     digests = {str(f.relative_to(path)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
     return rows, digests
+
+
+class Notes:
+    """A listener that writes down what it is told."""
+
+    def __init__(self):
+        self.told: list[tuple] = []
+
+    def started(self, *, done, total):
+        self.told.append(("started", done, total))
+
+    def phase(self, name):
+        self.told.append(("phase", name))
+
+    def add(self, step, figures, *, done=None):
+        self.told.append(("add", step, done, dict(figures)))
+
+    def alarm(self, step, alarm):
+        self.told.append(("alarm", step, alarm))
+
+    def show(self, samples):
+        self.told.append(("show", samples))
+
+    def ended(self, status, text):
+        self.told.append(("ended", status, text))
+
+    def named(self, *names: str) -> list[tuple]:
+        return [entry for entry in self.told if entry[0] in names]

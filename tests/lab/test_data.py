@@ -6,6 +6,7 @@ import pytest
 
 from rlhf_lab import AssignmentPlan, Lab
 from rlhf_lab.errors import ConfigError
+from rlhf_lab.lab.exporting import LabExports
 from rlhf_lab.store import restore_lab
 from tests.store.helpers import fill, ranking, response
 
@@ -58,3 +59,13 @@ def test_the_plan_of_a_lab_is_read_and_set(lab):
     ids = (judgment.id for judgment in lab.judgments.where(annotator="ann"))
     assert lab.make_gold(ids) == 2
     assert lab.audit().ok
+
+
+def test_a_lab_without_a_model_says_what_it_can_write_instead_of_a_policy(lab, tmp_path):
+    data = LabExports()
+    data.path, data.store = lab.path, lab.store
+    said = r"adapter'\) writes the present policy, .* without a model: .*Lab\(path\), or pass what="
+    with pytest.raises(ConfigError, match=said):
+        data.export(tmp_path / "adapter")
+    assert not (tmp_path / "adapter").exists()
+    assert data.export(tmp_path / "said.jsonl", what="judgments").rows == 2

@@ -14,6 +14,12 @@ from tests.widgets.comparing import Failing
 
 
 @pytest.fixture
+def store(tmp_path: Path) -> Iterator[PreferenceStore]:
+    with PreferenceStore(tmp_path / "lab.db") as opened:
+        yield opened
+
+
+@pytest.fixture
 def compared(tmp_path: Path) -> Path:
     path = tmp_path / "lab.db"
     with PreferenceStore(path) as store:

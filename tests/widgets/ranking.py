@@ -1,12 +1,16 @@
-"""A source that can fail, and events as a page sends them."""
+"""A source that can fail, items in a real store, and events as a page sends them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rlhf_lab.types import Demonstration, Judgment, RankingItem
+from rlhf_lab.annotators import RankingQueue
+from rlhf_lab.store import PreferenceStore
+from rlhf_lab.types import Demonstration, Judgment, Message, Prompt, RankingItem, Response
 from rlhf_lab.widgets.ranking_state import RankingState
 from tests.browser.sample_items import ListSource, item
+
+KINDS = ("ranking", "skip")
 
 
 class Source(ListSource):
@@ -70,6 +74,38 @@ def numbered(count: int, answers: int = 2) -> list[RankingItem]:
     """Items that ask "Question 0?", "Question 1?" ..."""
     texts = [f"answer {n}" for n in range(answers)]
     return [item(f"Question {n}?", *texts) for n in range(count)]
+
+
+def three_items() -> list[RankingItem]:
+    """Items of four, two and three answers."""
+    return [
+        item("First?", "one", "two", "three", "four"),
+        item("Second?", "five", "six"),
+        item("Third?", "seven", "eight", "nine"),
+    ]
+
+
+def fill(store: PreferenceStore, name: str, items: int, answers: int = 3) -> None:
+    """Prompts "Question 0 of NAME?" ... with answers of the version NAME."""
+    prompts = [
+        Prompt(messages=(Message(role="user", content=f"Question {n} of {name}?"),))
+        for n in range(items)
+    ]
+    store.add_prompts(prompts)
+    store.add_responses(
+        Response(id=f"{name}-{n}-{k}", prompt_id=p.id, text=f"answer {k}", version=name)
+        for n, p in enumerate(prompts)
+        for k in range(answers)
+    )
+    store.assignments.offer(name)
+
+
+def state_of(store: PreferenceStore, name: str = "v", **options) -> RankingState:
+    return RankingState(RankingQueue(store, annotator="ann", version=name), **options)
+
+
+def ids(store: PreferenceStore) -> list[str]:
+    return [judgment.id for judgment in store.judgments(kinds=KINDS)]
 
 
 def event(

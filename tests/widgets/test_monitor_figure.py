@@ -36,7 +36,7 @@ def state() -> MonitorState:
     ("value", "form", "text"),
     [
         (0.4237, "signed", "+0.424"),
-        (-1.5, "signed", "-1.50"),
+        (-1.5, "signed", "\N{MINUS SIGN}1.50"),
         (0.0312, "percent", "3.12%"),
         (0.2, "percent", "20.0%"),
         (12.34, "seconds", "12.3 s"),
@@ -45,6 +45,15 @@ def state() -> MonitorState:
         (0.00004, "number", "4.0e-05"),
         (0.0, "number", "0.000"),
         (48.4, "count", "48"),
+        (-0.25, "number", "\N{MINUS SIGN}0.250"),
+        (-0.00004, "number", "\N{MINUS SIGN}4.0e-05"),
+        (-0.0312, "percent", "\N{MINUS SIGN}3.12%"),
+        (-12.34, "seconds", "\N{MINUS SIGN}12.3 s"),
+        (-12345.6, "count", "\N{MINUS SIGN}12,346"),
+        # Zero has no sign, whichever it came from.
+        (0.0, "signed", "0.000"),
+        (-0.0, "signed", "0.000"),
+        (-0.4, "count", "0"),
     ],
 )
 def test_values_are_written_as_people_read_them(value, form, text):
@@ -83,7 +92,7 @@ def test_the_text_says_what_became_of_the_run(state):
     assert lines[0] == "PPO: stopped early, 3 of 4 steps in 3 min. Kept as policy@1."
     assert lines[1] == "Alarm: length drift (step 3): <90 tokens> & more"
     assert lines[2].split() == ["curve", "first", "last", "lowest", "highest"]
-    assert lines[3].split() == ["Reward", "score", "▁█▅", "+0.000", "+0.250", "+0.000", "+0.500"]
+    assert lines[3].split() == ["Reward", "score", "▁█▅", "0.000", "+0.250", "0.000", "+0.500"]
     assert lines[4].split() == [
         *("KL", "(nats,", "target", "6.00)", "▁▂█", "1.00", "9.00", "1.00", "9.00")
     ]
@@ -120,7 +129,7 @@ def test_the_picture_has_its_curves_figures_and_alarms(state):
     tags = Tags(html)
     pictures = [attrs for tag, attrs in tags.seen if tag == "svg"]
     assert [p["aria-label"] for p in pictures] == [
-        "Reward score: score from +0.000 to +0.250",
+        "Reward score: score from 0.000 to +0.250",
         "KL: KL from 1.00 to 9.00",
     ]
     # y of KL over 1 to 9 with the aim at 6 in between: 86 px for 8 nats, bottom at 94.

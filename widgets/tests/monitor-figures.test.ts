@@ -10,7 +10,7 @@ import { CONTENT, VIEW } from "./monitor-screen";
 vi.mock("uplot", () => ({ default: class {} }));
 
 describe("numbers", () => {
-  // As in tests/widgets/test_monitor_figure.py, but for the signs.
+  // As in tests/widgets/test_monitor_figure.py.
   it.each([
     [0.4237, "signed", "+0.424"],
     [-1.5, "signed", "−1.50"],

@@ -140,6 +140,36 @@ def test_a_redo_is_refused_when_others_have_taken_the_place(store, clock):
     assert regular(store) == 2
 
 
+def test_a_redo_is_refused_while_others_have_the_places_in_hand(store, clock):
+    offer(store, "a", overlap=2)
+    item, _ = take_and_judge(store, "ann")
+    store.assignments.undo("ann")
+    clock.advance(LEASE + 1)
+    in_hand = {who: take(store, who) for who in ("bob", "cat")}
+    with pytest.raises(JudgmentError, match="or have it in hand, and it needs no more rankings"):
+        store.assignments.redo("ann")
+    assert store.judgments() == []
+    for who, theirs in in_hand.items():
+        assert theirs.prompt == item.prompt
+        judge(store, who, theirs)
+    assert item_rows(store) == {"a": ("full", 2)}
+    assert regular(store) == 2
+
+
+def test_a_redo_takes_a_place_that_others_leave(store, clock):
+    offer(store, "a", overlap=2)
+    item, judgment = take_and_judge(store, "ann")
+    store.assignments.undo("ann")
+    clock.advance(LEASE + 1)
+    for who in ("bob", "cat"):
+        take(store, who)
+    clock.advance(LEASE + 1)
+    judge(store, "bob", take(store, "bob"))  # and the lease of cat has run out
+    assert store.assignments.redo("ann") == item
+    assert judgment in store.judgments()
+    assert item_rows(store) == {"a": ("full", 2)}
+
+
 def test_offering_many_items_costs_as_much_for_each(tmp_path):
     """A batch of prompts must not go through all that their version ever said."""
 

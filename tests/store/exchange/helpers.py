@@ -12,6 +12,7 @@ from rlhf_lab.store.exchange import import_data
 from rlhf_lab.types import Judgment
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
+USER = {"role": "user", "content": "Sky?"}
 
 
 @cache
@@ -26,6 +27,11 @@ def empty(path: Path) -> PreferenceStore:
     """A new lab at a path."""
     path.write_bytes(_template())
     return PreferenceStore(path)
+
+
+def says(text: str) -> dict:
+    """A turn of the assistant."""
+    return {"role": "assistant", "content": text}
 
 
 def read(store: PreferenceStore, *rows: object, **options):

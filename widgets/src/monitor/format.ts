@@ -1,5 +1,4 @@
-// Figures of a run. Mirrors `written` in rlhf_lab/widgets/monitor_figure.py, which writes for plain
-// text: there a minus is a hyphen, and zero may have a sign.
+// Figures of a run. Mirrors `written` in rlhf_lab/widgets/monitor_figure.py.
 
 import { withSign } from "../shared/numbers";
 import type { Form } from "./protocol";
