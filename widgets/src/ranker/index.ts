@@ -167,7 +167,8 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
           closing(kind, done, total, (label) => this.button(label, "", "", () => this.ask())),
         );
     this.held = null;
-    if (isNew) this.replacePanel(item && this.panelOf(item.key));
+    // Only where the person already works in the widget: a cell that ran takes no focus.
+    if (isNew) this.replacePanel(item && this.panelOf(item.key), hadFocus);
     this.root.dataset.phase = phase;
     clearTimeout(this.asking);
     if (phase === "others") this.asking = setTimeout(() => this.ask(), ASK_AGAIN_MS);
@@ -176,8 +177,7 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     this.showReveal();
     this.showReady();
     if (why) this.tellWhy(why);
-    // Only where the person already works in the widget: a cell that ran takes no focus.
-    if (isNew && hadFocus) this.takeFocus(why, announce(Math.min(done + 1, total), total));
+    if (isNew && hadFocus) this.sayNews(why, announce(Math.min(done + 1, total), total));
   }
 
   private panelOf(key: string): ItemPanel | null {
@@ -186,7 +186,7 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     return new ItemPanel(item, this.desk.draft(item), this.content.criteria, this);
   }
 
-  private replacePanel(panel: ItemPanel | null): void {
+  private replacePanel(panel: ItemPanel | null, takesFocus: boolean): void {
     this.panel?.destroy();
     this.panel = panel;
     this.warned = false;
@@ -195,8 +195,11 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
     this.submitButton.hidden = this.skipButton.hidden = this.moreButton.hidden = !panel;
     this.undoButton.hidden = !panel && this.view.phase === "empty";
     this.extras.itemChanged();
-    if (!panel) return;
-    this.stage.showItem(panel);
+    if (!panel) {
+      if (takesFocus) this.root.focus({ preventScroll: true });
+      return;
+    }
+    this.stage.showItem(panel, takesFocus);
     if (this.failed.delete(panel.item.key)) this.tellWhy(strings.notSaved, "error");
   }
 
@@ -208,9 +211,7 @@ class Ranker extends Widget<View, Content, RankerEvent> implements ItemHost, Ext
   }
 
   /** In one text: of two, a screen reader would say the second alone. */
-  private takeFocus(why: string, words: string): void {
-    if (this.panel) this.panel.focus(0);
-    else this.root.focus({ preventScroll: true });
+  private sayNews(why: string, words: string): void {
     const what = this.panel ? words : (this.stage.element.textContent ?? "");
     this.say(`${why} ${what}`.trim());
   }

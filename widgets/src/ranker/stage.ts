@@ -12,10 +12,16 @@ export class Stage {
   private readonly room = new Reserve(this.element);
   private phase: Phase | null = null;
 
-  showItem(panel: ItemPanel): void {
+  /** @param takesFocus Whether the first card gets the focus. */
+  showItem(panel: ItemPanel, takesFocus: boolean): void {
     this.phase = null;
     this.panel = panel;
-    this.element.replaceChildren(panel.element);
+    const before = [...this.element.children];
+    // Hidden, and gone only when the focus has: a browser lays out once more for a focus that falls.
+    for (const old of before) old.toggleAttribute("hidden", true);
+    this.element.append(panel.element);
+    if (takesFocus) panel.focus(0);
+    for (const old of before) old.remove();
     panel.measure();
     this.room.keep();
   }
