@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 
 from tests.browser.jupyter import ROOT
 
@@ -22,7 +22,9 @@ KEYMAP = [
     *"123456789",
     *("Enter", "Shift+Enter", "Control+Enter", "Alt+Enter", "Control+s", "Control+Shift+c"),
     *("Control+b", "Control+z", "Control+Shift+z", "Control+f", "F2", "Escape", "Escape"),
-    *("u",) * 8,  # takes back what some of these have sent, for the next element to have work
+    # Takes back what some of these have sent, for the next element to have work; where it has become
+    # a search, that ends.
+    *(*("u",) * 8, "Escape"),
 ]
 
 _FOCUSABLE = ", ".join(
@@ -128,6 +130,8 @@ def type_keymap(root: Locator) -> Typed:
             for keys in KEYMAP:
                 for key in keys.split(" "):
                     root.page.keyboard.press(key)
+            # What was asked for may yet take the next element away, or bring it back.
+            expect(root).to_have_attribute("aria-busy", "false")
             typed += 1
     return Typed(elements=len(kinds), sent=sent, kinds=len(set(kinds)), typed=typed)
 
