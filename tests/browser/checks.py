@@ -22,8 +22,7 @@ KEYMAP = [
     *"123456789",
     *("Enter", "Shift+Enter", "Control+Enter", "Alt+Enter", "Control+s", "Control+Shift+c"),
     *("Control+b", "Control+z", "Control+Shift+z", "Control+f", "F2", "Escape", "Escape"),
-    # Takes back what some of these have sent, for the next element to have work; where it has become
-    # a search, that ends.
+    # Takes back what some of these have sent, for the next element to have work; ends a search.
     *(*("u",) * 8, "Escape"),
 ]
 
