@@ -8,10 +8,11 @@ beside what every event has,
 
 "skip" has `item` and `seconds`. Both may name any pair on the page that is not answered, and their
 id is that of the judgment in the store. "undo" takes back the latest judgment or skip, "redo" the
-latest undo, once for each id; with `of`, the id of a judgment, only if it is about that. "refresh"
-looks again for responses. "reveal" shows the names before the end; whatever is judged, skipped or
-taken back afterwards hides them again. A page may send again, also to another kernel, whatever it
-does not know to have been dealt with: what is stored already is acknowledged.
+latest undo, once for each id; with `of`, the id of a judgment, only if it is about that, or if the
+latest answer could not be saved: then that is meant. "refresh" looks again for responses. "reveal"
+shows the names before the end; whatever is judged, skipped or taken back afterwards hides them
+again. A page may send again, also to another kernel, whatever it does not know to have been dealt
+with: what is stored already is acknowledged.
 """
 
 from __future__ import annotations
@@ -174,8 +175,8 @@ class ComparisonState(WidgetState):
         del self._failed[key]
         self._unsaved.discard(key)
         if judgment.id == event_id and not is_new:
-            # Stored before this kernel knew of it, and perhaps taken back since: the source knows.
-            self._handed = []
+            # Stored before this kernel knew of it, and perhaps taken back since.
+            self._forget_acts()
             return
         self._ids[key] = judgment.id
         if judgment.id != event_id:
@@ -205,6 +206,12 @@ class ComparisonState(WidgetState):
             strength=event.fields.get("strength") if ranking else None,
             seconds=event.seconds,
         )
+
+    def _forget_acts(self) -> None:
+        """Read from the source what is open: what was last is no longer known here."""
+        self._acts = [key for key in self._acts if key in self._unsaved]
+        self._undone = []
+        self._handed = []
 
     def _undo(self, event: Event) -> None:
         last = self._acts[-1] if self._acts else ""
@@ -239,10 +246,12 @@ class ComparisonState(WidgetState):
         self._undone = self._undone[:-1]
 
     def _take_back(self, event: Event, act: TakeBack, failure: str) -> RankingItem | None:
+        if event.type not in self._failed_acts and event.id in self._known([event.id]):
+            self._forget_acts()  # an earlier kernel did it, and perhaps more came after
+            return None
         # A store may fail after it has written: sent again under its id, the act is done once.
         submission = self._failed_acts.setdefault(event.type, event.id)
-        of = event.text("of")
-        meant = self._stored_as.get(of, of) or None
+        meant = self._meant_by(event)
         try:
             pair = act(submission, meant)
         except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
@@ -254,9 +263,18 @@ class ComparisonState(WidgetState):
             nothing = f"There is nothing to {again}."
             other = f"Nothing was {done}: it was meant for an answer that is not the latest now."
             self.tell("info", other if meant else nothing)
+            if meant:
+                self._forget_acts()
         elif pair.said is not None:
             self._remember(self._know(pair), pair.said)
         return pair
+
+    def _meant_by(self, event: Event) -> str | None:
+        """The id of the judgment that an undo or redo says it is about, if it says so."""
+        if self._acts and self._acts[-1] in self._unsaved:
+            return None  # the page did not know that it was stored after all
+        of = event.text("of")
+        return self._stored_as.get(of, of) or None
 
     def _remember(self, key: str, said: Judgment) -> None:
         """What was taken back or brought back: perhaps nobody said it to this kernel."""

@@ -113,3 +113,42 @@ def test_names_on_a_page_are_those_of_an_annotator_and_of_two_versions(database)
     other = state_of("bob", (NEW, OLD))
     assert other.content["store_key"] != one.content["store_key"]
     assert not set(open_keys(other)) & set(open_keys(one))
+
+
+def test_after_a_refused_undo_the_next_one_takes_back_what_is_latest(database, state):
+    first = do(state, "submit")
+    other = made_again(database, state)
+    second = do(other, "submit", seq=9)
+    do(state, "undo", of=first["id"])
+    assert [e.kind for e in stored(database)] == ["ranking", "ranking"]
+    assert (state.view["answered"], state.view["undone"], state.view["ids"]) == ([], [], {})
+    assert open_keys(state) == open_keys(other)
+    do(state, "undo")
+    assert state.view["back"]["item"] == second["item"]
+    assert state.view["progress"]["done"] == 1
+
+
+def test_an_undo_after_an_answer_that_was_saved_after_all_means_that(database, source, state):
+    first = do(state, "submit")
+    source.failures["submit"] = OSError("connection lost")
+    source.fails_after_writing = True
+    lost = do(state, "submit")
+    source.failures.clear()
+    # All that the page knows to be stored is the first one.
+    do(state, "undo", of=first["id"])
+    events = stored(database)
+    assert [e.kind for e in events] == ["ranking", "ranking", "undo"]
+    assert events[-1].supersedes == lost["id"]
+    assert state.view["answered"] == [first["item"]]
+
+
+def test_an_undo_that_was_done_before_brings_nothing_back_that_was_answered_since(database, state):
+    sent = do(state, "submit")
+    undo = do(state, "undo", of=sent["id"])
+    do(made_again(database, state), "submit", item=sent["item"], choice="B", seq=7)
+    again = made_again(database, state)
+    again.apply([{**undo, "seq": 1}])
+    assert sent["item"] not in open_keys(again)
+    assert again.view["back"] is None
+    assert again.view["progress"]["done"] == 1
+    assert [e.kind for e in stored(database)] == ["ranking", "undo", "ranking"]

@@ -74,6 +74,19 @@ it("sends an answer again when its pair comes, not when it comes with what was s
   expect(kept()).toMatchObject([{ item: "two" }]);
 });
 
+it("sends no skip again that was taken back since", () => {
+  const before = open().focus();
+  before.press("s");
+  before.stop();
+  const left = PAIRS.slice(1);
+  const after = open(view({ progress: { done: 1, total: 4 } }), left).focus();
+  after.press("u");
+  after.answer(view({ back: { item: "one", event: "u1" } }), null, [pair("one"), ...left]);
+  expect(after.said).toEqual([]);
+  expect(after.prompt).toContain("Prompt one");
+  expect(kept()).toEqual([]);
+});
+
 describe("an undo", () => {
   it("says what it takes back, as far as the page knows, and so does a redo", () => {
     const start = view({
@@ -115,6 +128,19 @@ describe("an undo", () => {
     expect(after.said).toEqual(["undo two"]);
     after.answer(view({ drafts: { one: "A" } }), null, [pair("one"), ...PAIRS.slice(1)]);
     expect(after.said).toEqual(["one B"]);
+  });
+
+  it("that brought nothing back leaves no answer that is sent much later", () => {
+    const start = view({ answered: ["one"], ids: { one: "j1" }, progress: { done: 1, total: 4 } });
+    const before = open(start).focus();
+    before.press("u", "2", "Enter");
+    before.stop();
+    const left = PAIRS.slice(1);
+    const after = open(start, left);
+    after.answer(view({ progress: { done: 1, total: 4 } }), null, left.slice(1));
+    after.answer(view({ drafts: { one: "A" } }), null, [pair("one"), ...left]);
+    expect(after.said).toEqual([]);
+    expect(kept()).toEqual([]);
   });
 
   it("that does not say what it takes back is not sent again, and that is told", () => {

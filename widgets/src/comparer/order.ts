@@ -27,11 +27,12 @@ export function foresee(view: View, pending: readonly ComparerEvent[]): Foreseen
 }
 
 /** What there is to compare, for what a page left behind. */
-export function handedOut({ items }: Content, { phase, drafts }: View): Handed {
+export function handedOut({ items }: Content, { phase, drafts, back }: View): Handed {
   return {
     isKnown: phase !== "error",
     items: new Set(items.map(({ key }) => key)),
-    said: new Set(Object.keys(drafts)),
+    // A skip that was taken back has no draft.
+    said: new Set([...Object.keys(drafts), ...(back ? [back.item] : [])]),
   };
 }
 

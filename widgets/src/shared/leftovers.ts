@@ -50,7 +50,7 @@ export class Leftovers<Sent extends WidgetEvent> {
   private sought = false;
   /** Ids of those that wait for their items. */
   private waiting = new Set<string>();
-  /** Of these, the answers that were given after a step that was sent again. */
+  /** Of these, answers given after a step that was sent again, until it is known what came of it. */
   private afterStep = new Set<string>();
   private seen = "";
 
@@ -105,6 +105,7 @@ export class Leftovers<Sent extends WidgetEvent> {
     const left = this.keep.all().filter((event) => this.waiting.has(event.id));
     const { again, waiting } = sortLeftovers(left, handed.items);
     this.waiting = idsOf(waiting);
+    this.afterStep.clear();
     return { again, waiting: [], dropped: [] };
   }
 
