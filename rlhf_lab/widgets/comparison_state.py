@@ -18,7 +18,7 @@ with: what is stored already is acknowledged.
 from __future__ import annotations
 
 from collections.abc import Set
-from typing import Final, Protocol, get_args
+from typing import Final, get_args
 
 from rlhf_lab.errors import JudgmentError
 from rlhf_lab.types import (
@@ -42,7 +42,7 @@ from rlhf_lab.widgets.comparison_views import (
     result_of,
     short_name,
 )
-from rlhf_lab.widgets.judging import Names, or_failed
+from rlhf_lab.widgets.judging import Names, TakeBack, or_failed
 from rlhf_lab.widgets.state import Event, WidgetState, reason
 
 AHEAD: Final = 24
@@ -50,13 +50,6 @@ AHEAD: Final = 24
 
 REMEMBERED: Final = 100
 """How many of the latest answers the page knows, so that an undo is shown at once."""
-
-
-class TakeBack(Protocol):
-    """The undo or the redo of a source."""
-
-    def __call__(self, submission: str | None, of: str | None) -> RankingItem | None:
-        """Its pair, or None."""
 
 
 class ComparisonState(WidgetState):

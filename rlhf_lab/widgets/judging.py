@@ -5,9 +5,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import replace
+from typing import Protocol
 
 from rlhf_lab.types import Judgment, RankingItem
 from rlhf_lab.widgets.state import Event
+
+
+class TakeBack(Protocol):
+    """The undo or the redo of a source."""
+
+    def __call__(self, submission: str | None, of: str | None) -> RankingItem | None:
+        """Its item, or None."""
 
 
 class Names:

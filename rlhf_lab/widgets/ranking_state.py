@@ -42,11 +42,11 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 from rlhf_lab.errors import ConfigError, JudgmentError
 from rlhf_lab.types import FLAGS, Judgment, Progress, RankingItem, RankingSource
-from rlhf_lab.widgets.judging import Failures, or_failed
+from rlhf_lab.widgets.judging import Failures, TakeBack, or_failed
 from rlhf_lab.widgets.ranking_answers import (
     Form,
     demonstration_of,
@@ -64,13 +64,6 @@ PACE_FROM: Final = 3
 """With fewer items, the median says little."""
 
 Phase = Literal["ranking", "waiting", "finished", "empty", "error"]
-
-
-class TakeBack(Protocol):
-    """The undo or the redo of a source."""
-
-    def __call__(self, submission: str | None, of: str | None) -> RankingItem | None:
-        """Its item, or None."""
 
 
 class RankingState(WidgetState):
