@@ -288,6 +288,109 @@ class SettingRow(Base):
     value: Mapped[Any] = mapped_column(JSON)
 
 
+class JobRow(Base):
+    """One piece of model work that somebody asked for; a worker process takes them in order."""
+
+    __tablename__ = "jobs"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    arguments: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(index=True)
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    # Which worker has it, and when that was last heard of.
+    worker: Mapped[str | None]
+    beat_at: Mapped[datetime | None]
+    attempts: Mapped[int]
+    # Steps made, of how many; what a step is depends on the kind.
+    done: Mapped[int]
+    total: Mapped[int]
+    # What it is at, or why it waits; once it is over, what came of it, for people.
+    note: Mapped[str]
+    cancelled_by: Mapped[str | None]
+    # What a worker needs to go on with it after another one died.
+    resume: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class JobEventRow(Base):
+    """What a job tells those who watch: the calls of a `TrainingListener`, in order."""
+
+    __tablename__ = "job_events"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    kind: Mapped[str]
+    values: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime]
+
+
+class AccountRow(Base):
+    """Somebody who may sign in to the dashboard; judgments name them by the same name."""
+
+    __tablename__ = "accounts"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    # An argon2 hash; none for who signs in through a provider alone.
+    password: Mapped[str | None]
+    # How a provider names them, as in "github:ada@example.org".
+    subject: Mapped[str | None] = mapped_column(unique=True)
+    disabled: Mapped[bool]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class TicketRow(Base):
+    """A link that may be used once, to make an account or to set a new password."""
+
+    __tablename__ = "tickets"
+
+    # Of the secret in the link, which is kept nowhere.
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    purpose: Mapped[str]
+    name: Mapped[str] = mapped_column(index=True)
+    role: Mapped[str]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SignInRow(Base):
+    """A browser that is signed in; `id` may be known to its pages, the cookie's secret is not."""
+
+    __tablename__ = "sign_ins"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    hash: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column(ForeignKey("accounts.name"), index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class FailedSignInRow(Base):
+    """A wrong password, counted for the account and for the address it came from."""
+
+    __tablename__ = "failed_sign_ins"
+    __table_args__ = (
+        Index("ix_failed_sign_ins_about", "about", "failed_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    # As in "account:ada" or "address:192.0.2.7".
+    about: Mapped[str]
+    failed_at: Mapped[datetime]
+
+
 def unescaped(value: str) -> str:
     """The text that `ExactText` stored in this form."""
     return str(json.loads(value[len(ESCAPED) :])) if value.startswith(ESCAPED) else value
