@@ -10,6 +10,12 @@ LabError
 ├── JudgmentError (ValueError)      a judgment the store cannot accept
 ├── ImportFileError (ValueError)    a file that cannot be read; names file and line
 ├── OutOfMemory                     not even the smallest batch fits into memory
+├── AccessError
+│   ├── SignedOut                   nobody is signed in (any more): sign in again
+│   ├── NotAllowed                  the account's role, or a rule about accounts, forbids it
+│   ├── WrongPassword               no account with this name and this password
+│   ├── Throttled                   too many wrong passwords: wait
+│   └── TicketError                 an invite or reset link that is unknown, used or expired
 ├── ModelError
 │   ├── UnknownModel                neither a hub id that answers nor a local folder
 │   ├── ModelDownloadError          no network, wrong checksum, interrupted transfer
@@ -63,6 +69,33 @@ class ImportFileError(LabError, ValueError):
 
 class OutOfMemory(LabError):
     """A batch does not fit into memory, and it cannot be divided any further."""
+
+
+class AccessError(LabError):
+    """Base of errors about who somebody is and what they may do."""
+
+
+class SignedOut(AccessError):
+    """Nobody is signed in, or no longer: the sign-in ended, expired, or its account is disabled."""
+
+
+class NotAllowed(AccessError):
+    """The account's role is too low for this, or a rule about accounts forbids it to everybody."""
+
+
+class WrongPassword(AccessError):
+    """No account has this name and this password; which of the two is wrong is not said."""
+
+
+class Throttled(AccessError):
+    """Too many wrong passwords in a row, for an account or from an address."""
+
+    # Seconds until the next try is looked at.
+    wait: int = 0
+
+
+class TicketError(AccessError):
+    """An invite or reset link that is unknown, used or expired."""
 
 
 class ModelError(LabError):

@@ -336,6 +336,8 @@ class AccountRow(Base):
     __tablename__ = "accounts"
 
     name: Mapped[str] = mapped_column(primary_key=True)
+    # The name without what people do not tell apart, such as case: no two accounts share it.
+    key: Mapped[str] = mapped_column(unique=True)
     role: Mapped[str]
     # An argon2 hash; none for who signs in through a provider alone.
     password: Mapped[str | None]

@@ -86,6 +86,7 @@ def _accounts() -> None:
     op.create_table(
         "accounts",
         _text("name"),
+        _text("key"),
         _text("role"),
         _text("password", nullable=True),
         _text("subject", nullable=True),
@@ -93,6 +94,7 @@ def _accounts() -> None:
         _text("created_by"),
         _time("created_at"),
         sa.PrimaryKeyConstraint("name", name="pk_accounts"),
+        sa.UniqueConstraint("key", name="uq_accounts_key"),
         sa.UniqueConstraint("subject", name="uq_accounts_subject"),
     )
     op.create_table(
