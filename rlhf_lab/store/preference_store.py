@@ -15,6 +15,7 @@ from rlhf_lab.errors import StoreError
 from rlhf_lab.store import chain, checks, events, judging, rows, taking_back
 from rlhf_lab.store.assignments import Assignments
 from rlhf_lab.store.database import Database
+from rlhf_lab.store.jobs import Jobs
 from rlhf_lab.store.rows import Counts, MetricsRow
 from rlhf_lab.store.tables import (
     ActiveRow,
@@ -57,6 +58,7 @@ class PreferenceStore:
     Attributes:
         database: Its transactions, for what is built on the tables.
         assignments: What is to be judged by whom.
+        jobs: Model work that was asked for.
 
     Raises:
         StoreError: the place cannot be used; the message says why and what to do. Every method
@@ -67,6 +69,7 @@ class PreferenceStore:
         """Open the database, creating or upgrading its schema."""
         self.database = Database(location)
         self.assignments = Assignments(self.database, clock)
+        self.jobs = Jobs(self.database, clock)
         self._clock = clock
 
     @property

@@ -307,6 +307,8 @@ class JobRow(Base):
     worker: Mapped[str | None]
     beat_at: Mapped[datetime | None]
     attempts: Mapped[int]
+    # Of workers, in a row and without any of it being done in between.
+    deaths: Mapped[int]
     # Steps made, of how many; what a step is depends on the kind.
     done: Mapped[int]
     total: Mapped[int]
@@ -321,10 +323,15 @@ class JobEventRow(Base):
     """What a job tells those who watch: the calls of a `TrainingListener`, in order."""
 
     __tablename__ = "job_events"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (
+        # What came since; and what a later one of its kind replaces.
+        Index("ix_job_events_job_seq", "job_id", "seq"),
+        Index("ix_job_events_job_kind", "job_id", "kind"),
+        {"sqlite_autoincrement": True},
+    )
 
     seq: Mapped[int] = mapped_column(primary_key=True)
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
     kind: Mapped[str]
     values: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime]

@@ -10,6 +10,15 @@ from rlhf_lab.types.annotators import (
 from rlhf_lab.types.clock import utc_now
 from rlhf_lab.types.comparisons import ComparisonReport, ComparisonVerdict
 from rlhf_lab.types.intervals import values_to_tell, wilson_interval
+from rlhf_lab.types.jobs import (
+    JOB_KINDS,
+    Job,
+    JobEvent,
+    JobEventKind,
+    JobKind,
+    JobState,
+    check_arguments,
+)
 from rlhf_lab.types.judgments import (
     ALL_BAD,
     CRITERIA,
@@ -58,6 +67,7 @@ __all__ = [
     "FLAGS",
     "HIGHEST_RATING",
     "IMPORTED",
+    "JOB_KINDS",
     "LOWEST_RATING",
     "MOST_CANDIDATES",
     "REWARD_ALONE",
@@ -73,6 +83,11 @@ __all__ = [
     "EndReason",
     "Evaluation",
     "Interval",
+    "Job",
+    "JobEvent",
+    "JobEventKind",
+    "JobKind",
+    "JobState",
     "Judgment",
     "JudgmentKind",
     "LoraSpec",
@@ -105,6 +120,7 @@ __all__ = [
     "VersionRecord",
     "VersionSource",
     "as_path",
+    "check_arguments",
     "utc_now",
     "values_to_tell",
     "wilson_interval",

@@ -58,6 +58,7 @@ def _jobs() -> None:
         _text("worker", nullable=True),
         _time("beat_at", nullable=True),
         _number("attempts"),
+        _number("deaths"),
         _number("done"),
         _number("total"),
         _text("note"),
@@ -79,7 +80,8 @@ def _jobs() -> None:
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_job_events_job_id"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_job_events_job_id", "job_events", ["job_id"])
+    op.create_index("ix_job_events_job_seq", "job_events", ["job_id", "seq"])
+    op.create_index("ix_job_events_job_kind", "job_events", ["job_id", "kind"])
 
 
 def _accounts() -> None:
