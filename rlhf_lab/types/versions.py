@@ -65,6 +65,7 @@ class VersionRecord:
     Attributes:
         version: As it was made.
         is_present: Whether the next step of its role starts from it.
+        is_awaited: Whether somebody asked for it and it will become the present one.
         judgments: How many rankings it, or the reward model it was trained with, learned from.
         accuracy: Of a reward model, on held-out prompts.
         evaluations: Of a policy: the latest against each baseline, the last made at the end.
@@ -72,25 +73,30 @@ class VersionRecord:
 
     version: Version
     is_present: bool
+    is_awaited: bool = False
     judgments: int | None = None
     accuracy: Interval | None = None
     evaluations: tuple[Evaluation, ...] = ()
 
 
 class VersionSource(Protocol):
-    """Where a tree of versions comes from, and what can be done with it; holds all the state."""
+    """Where a tree of versions comes from, and what can be done with it; holds all the state.
+
+    Where another process does what is asked for, `checkout` and `undo` return None: it was asked
+    for and will happen, and `versions` tells when it has.
+    """
 
     def versions(self) -> Sequence[VersionRecord]:
         """Every version, in the order they were made."""
 
-    def checkout(self, name: str) -> Version:
+    def checkout(self, name: str) -> Version | None:
         """Make a version the present one; with a policy, the reward it was trained with.
 
         Raises:
             LabError: it could not be loaded, or something else works in the lab; nothing changed.
         """
 
-    def undo(self) -> Version:
+    def undo(self) -> Version | None:
         """Check out the parent of the present policy; the reward model stays as it is.
 
         Raises:

@@ -22,7 +22,7 @@ from rlhf_lab.types import (
 from rlhf_lab.widgets.bundle import STATIC
 from rlhf_lab.widgets.comparison_state import ComparisonState
 from rlhf_lab.widgets.monitor_state import MonitorState
-from rlhf_lab.widgets.ranking_reveal import Scorer
+from rlhf_lab.widgets.ranking_reveal import REWARD_MODEL, Scorer
 from rlhf_lab.widgets.ranking_state import RankingState
 from rlhf_lab.widgets.state import WidgetState
 from rlhf_lab.widgets.table_state import TableState
@@ -71,11 +71,18 @@ class RankingPane(LabPane):
         flags: Sequence[str] = FLAGS,
         editing: bool = True,
         reveal: Scorer | None = None,
+        told_by: str = REWARD_MODEL,
         ahead: int | None = None,
         **params: Any,  # noqa: ANN401 - Panel's own
     ) -> None:
         state = RankingState(
-            source, criteria=criteria, flags=flags, editing=editing, reveal=reveal, ahead=ahead
+            source,
+            criteria=criteria,
+            flags=flags,
+            editing=editing,
+            reveal=reveal,
+            told_by=told_by,
+            ahead=ahead,
         )
         super().__init__(state, **params)
 
@@ -114,7 +121,14 @@ class TokenPane(LabPane):
 
 
 class VersionTreePane(LabPane):
-    """Shows versions as a tree, as `VersionTreeWidget` does."""
+    """Shows versions as a tree, as `VersionTreeWidget` does.
+
+    Args:
+        source: Where versions come from; it may have others do what is asked for.
+        compare: Takes the names of two versions and says what is known of them.
+        evaluate_page: Address of a page that takes two versions as `first` and `second`.
+        params: Panel's own.
+    """
 
     _bundle: ClassVar = STATIC / "versions.js"
     _stylesheets: ClassVar[list[Any]] = [STATIC / "versions.css"]
@@ -123,9 +137,12 @@ class VersionTreePane(LabPane):
         self,
         source: VersionSource,
         compare: Compare | None = None,
+        *,
+        evaluate_page: str | None = None,
         **params: Any,  # noqa: ANN401 - Panel's own
     ) -> None:
-        super().__init__(VersionTreeState(source, compare), **params)
+        state = VersionTreeState(source, compare, evaluate_page=evaluate_page)
+        super().__init__(state, **params)
 
 
 class TablePane(LabPane):

@@ -103,10 +103,12 @@ def test_it_says_what_is_present_and_where_undo_leads(state):
     assert state.view == {
         "phase": "ready",
         "present": ["policy@5", "reward@2"],
+        "awaited": [],
         "undo": "policy@4",
         "back": [],
         "compared": [],
         "can_compare": False,
+        "evaluate_page": None,
     }
 
 

@@ -507,6 +507,7 @@ export const versions = {
       count === 1 ? "version" : "versions"
     }.`,
   present: "present",
+  awaited: "asked for",
   marked: "marked",
   figure: (name: string) => FIGURES[name] ?? name.replaceAll("_", " "),
   accuracy: "Held-out accuracy",
@@ -582,7 +583,7 @@ export const versions = {
     evaluations: "Win rate on held-out prompts",
     verdicts: { better: "better", unclear: "unclear", worse: "worse" },
     n: (n: number) => `n=${n}`,
-    noEvaluation: "Not evaluated yet:",
+    noEvaluation: "Not evaluated yet",
     evaluateCode: "lab.evaluate()",
   },
   spark: {

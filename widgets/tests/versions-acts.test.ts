@@ -93,6 +93,22 @@ describe("going to a version", () => {
     expect(screen.focused).toBe("policy@2");
   });
 
+  it("marks what was asked for, and takes the next wish meanwhile", () => {
+    const screen = start("policy@2");
+    screen.press("Enter");
+    const text = "Asked for policy@2: it becomes present when the worker gets to it.";
+    screen.answer(view({ awaited: ["policy@2"] }), { id: 1, tone: "info", text });
+    expect(screen.row("policy@2").textContent).toContain("asked for");
+    expect(screen.row("policy@2").hasAttribute("aria-current")).toBe(false);
+    expect(screen.root.getAttribute("aria-busy")).toBe("false");
+    expect(screen.message).toBe(text);
+    screen.press("u");
+    expect(screen.events.at(-1)).toMatchObject({ type: "undo", name: "policy@4" });
+    screen.answer(view({ present: ["policy@2", "reward@1"], undo: "policy@1" }));
+    expect(screen.row("policy@2").textContent).not.toContain("asked for");
+    expect(screen.row("policy@2").getAttribute("aria-current")).toBe("true");
+  });
+
   it("ignores a key held down", () => {
     const screen = start("policy@2");
     screen.press({ key: "u", repeat: true }, { key: "Enter", repeat: true });
@@ -204,6 +220,16 @@ describe("comparing", () => {
     const screen = start("policy@1", new Screen(sample(), view({ can_compare: false })));
     screen.press("x");
     expect(screen.button("What they write").hidden).toBe(true);
+  });
+
+  it("leads to the page that compares two, where there is one", () => {
+    const screen = start("policy@1", new Screen(sample(), view({ evaluate_page: "evaluate" })));
+    expect(screen.panel).not.toContain("lab.evaluate()");
+    expect(screen.panel).toContain("Not evaluated yet.");
+    screen.press("x");
+    const link = screen.get("a.rv-ask");
+    expect(link.textContent).toBe("What they write");
+    expect(link.getAttribute("href")).toBe("evaluate?first=policy%401&second=policy%405");
   });
 
   it("shows again what was compared when the page is loaded again", () => {

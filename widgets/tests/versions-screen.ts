@@ -53,10 +53,12 @@ export function view(changes: Partial<View> = {}): View {
   return {
     phase: "ready",
     present: ["policy@5", "reward@1"],
+    awaited: [],
     undo: "policy@4",
     back: [],
     compared: [],
     can_compare: true,
+    evaluate_page: null,
     ...changes,
   };
 }

@@ -20,19 +20,21 @@ import { type Point, ruler, sparkline } from "./svg";
  * One version: where it comes from, its figures, what it was compared with.
  *
  * @param mark The button that marks it for comparison: keys and modifiers are not for fingers.
+ * @param inCells Whether what is missing can be had from a cell.
  */
 export function details(
   version: Version,
   all: readonly Version[],
   isPresent: boolean,
   mark: HTMLElement,
+  inCells: boolean,
 ): HTMLElement[] {
   const words = strings.details;
   const head = h("div", { class: "rv-head" }, h("h3", {}, version.name));
   if (isPresent) head.append(h("span", { class: "rv-badge" }, strings.present));
   const from = version.parent ? words.from(version.parent) : words.start;
   head.append(h("span", { class: "rw-muted" }, from), mark);
-  return [head, ...spark(version, all), figures(version, all), ...evaluations(version)];
+  return [head, ...spark(version, all), figures(version, all), ...evaluations(version, inCells)];
 }
 
 function figures(version: Version, all: readonly Version[]): HTMLElement {
@@ -79,12 +81,12 @@ function spark(version: Version, all: readonly Version[]): HTMLElement[] {
   ];
 }
 
-function evaluations(version: Version): HTMLElement[] {
+function evaluations(version: Version, inCells: boolean): HTMLElement[] {
   if (isReward(version) || !version.parent) return [];
   const words = strings.details;
   if (!version.evaluations.length) {
-    const code = h("code", {}, words.evaluateCode);
-    return [h("p", { class: "rw-muted" }, `${words.noEvaluation} `, code)];
+    const how = inCells ? [": ", h("code", {}, words.evaluateCode)] : ["."];
+    return [h("p", { class: "rw-muted" }, words.noEvaluation, ...how)];
   }
   const list = h("ul", { class: "rv-evaluations" });
   for (const evaluation of [...version.evaluations].reverse()) list.append(won(evaluation));
@@ -135,6 +137,13 @@ export function comparison(
   );
   const parts = [head, h("p", { class: "rw-muted" }, kinship(first, second, all)), table];
   return isReward(first) ? parts : [...parts, outcome(first, second), ask];
+}
+
+/** What leads to the texts of two in a host that has a page for them. */
+export function pageLink(page: string, first: Version, second: Version): HTMLElement {
+  const query = new URLSearchParams({ first: first.name, second: second.name });
+  const attributes = { class: "rw-button rv-ask", href: `${page}?${query}` };
+  return h("a", attributes, strings.comparison.ask);
 }
 
 /** Where two versions part. */

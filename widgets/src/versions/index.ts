@@ -7,7 +7,7 @@ import { hintsView } from "../shared/hints";
 import { Reserve } from "../shared/reserve";
 import { Widget, widgetModule } from "../shared/widget";
 import { versions as strings } from "../strings";
-import { comparison, details } from "./details";
+import { comparison, details, pageLink } from "./details";
 import { type Command, commandOf, find } from "./keys";
 import { layout, type Row } from "./layout";
 import type { Content, MoveEvent, TreeEvent, TreeModel, Version, View } from "./protocol";
@@ -159,6 +159,7 @@ class Versions extends Widget<View, Content, TreeEvent> {
       isCurrent: version.name === this.current,
       isMarked: version.name === this.mark,
       isPresent: this.view.present.includes(version.name),
+      isAwaited: this.view.awaited.includes(version.name),
       isRelated: chosen?.role === "reward" && version.trained_with.includes(chosen.name),
       isWorking: version.name === working,
     };
@@ -166,15 +167,16 @@ class Versions extends Widget<View, Content, TreeEvent> {
 
   private showPanel(current: Version | undefined, isPresent: boolean): void {
     const pair = this.pair();
+    const { evaluate_page: page } = this.view;
     this.markButton.textContent = this.mark === this.current ? strings.unmark : strings.mark;
     // Not again what it shows already: a button in it may have the focus.
     const shown = [this.builds, isPresent, ...(pair ?? [current]).map((one) => one?.name)].join();
     if (shown === this.panelShown) return;
     this.panelShown = shown;
     const parts = pair
-      ? comparison(...pair, this.all, this.askButton)
+      ? comparison(...pair, this.all, page ? pageLink(page, ...pair) : this.askButton)
       : current
-        ? details(current, this.all, isPresent, this.markButton)
+        ? details(current, this.all, isPresent, this.markButton, !page)
         : [];
     this.panel.setAttribute("aria-label", pair ? strings.compare : strings.details.title);
     keepingFocus(

@@ -34,6 +34,8 @@ export interface Content {
 export interface View {
   phase: "ready" | "empty" | "error";
   present: string[];
+  /** Asked for, and present as soon as another process gets to it. */
+  awaited: string[];
   /** Where undo leads. */
   undo: string | null;
   /** What was present before the last checkout made here, without what is present now. */
@@ -42,6 +44,8 @@ export interface View {
   compared: string[];
   /** Whether the lab has something to say of two. */
   can_compare: boolean;
+  /** The page that compares two, in a host that has pages in the place of cells. */
+  evaluate_page: string | null;
 }
 
 /** `present` is what the page shows as present: on anything else the event must not act. */

@@ -13,6 +13,7 @@ export interface RowState {
   isCurrent: boolean;
   isMarked: boolean;
   isPresent: boolean;
+  isAwaited: boolean;
   /** Whether a reward model of the present kind, when chosen, has trained it. */
   isRelated: boolean;
   isWorking: boolean;
@@ -74,15 +75,16 @@ class RowView {
     element.toggleAttribute("data-current", state.isCurrent);
     element.toggleAttribute("data-marked", state.isMarked);
     element.toggleAttribute("data-related", state.isRelated);
-    element.toggleAttribute("data-working", state.isWorking);
-    this.badge.textContent = state.isWorking
-      ? strings.working
-      : state.isPresent
-        ? strings.present
-        : state.isMarked
-          ? strings.marked
-          : "";
+    element.toggleAttribute("data-working", state.isWorking || state.isAwaited);
+    this.badge.textContent = badge(state);
   }
+}
+
+function badge(state: RowState): string {
+  if (state.isWorking) return strings.working;
+  if (state.isPresent) return strings.present;
+  if (state.isAwaited) return strings.awaited;
+  return state.isMarked ? strings.marked : "";
 }
 
 export class VersionTree {
