@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 from rlhf_lab.errors import NotAllowed, SignedOut
 
 if TYPE_CHECKING:
-    from rlhf_lab.dashboard.accounts import Account, Accounts
+    from rlhf_lab.dashboard.accounts import Account, Accounts, SignIn
 
 Role = Literal["annotator", "researcher", "admin"]
 # Each may do what those before it may.
@@ -113,10 +113,7 @@ class Actor:
         Raises:
             SignedOut: the sign-in ended or expired, or the account is disabled.
         """
-        sign_in = self._accounts.sign_in_by_id(self.sign_in_id)
-        if sign_in is None:
-            raise SignedOut("you are signed out: sign in again to go on.")
-        return sign_in.account
+        return self._sign_in().account
 
     def may(self, action: Action) -> bool:
         """Whether they may do this now, for what a page shows; a write calls `require`.
@@ -133,11 +130,18 @@ class Actor:
             NotAllowed: their role is too low.
             SignedOut: as for `account`.
         """
-        account = self.account()
+        sign_in = self._sign_in()
+        account = sign_in.account
         if not is_allowed(account.role, action):
             raise NotAllowed(
                 f"{action}: this needs the role {ACTIONS[action]}, and {account.name} is "
                 f"{account.role}. Ask somebody who is."
             )
-        self._accounts.note_seen(self.sign_in_id)
+        self._accounts.note_seen(sign_in)
         return account
+
+    def _sign_in(self) -> SignIn:
+        sign_in = self._accounts.sign_in_by_id(self.sign_in_id)
+        if sign_in is None:
+            raise SignedOut("you are signed out: sign in again to go on.")
+        return sign_in
