@@ -10,12 +10,14 @@ LabError
 ├── JudgmentError (ValueError)      a judgment the store cannot accept
 ├── ImportFileError (ValueError)    a file that cannot be read; names file and line
 ├── OutOfMemory                     not even the smallest batch fits into memory
+├── Stopped                         work was told to end before it was done
 ├── AccessError
 │   ├── SignedOut                   nobody is signed in (any more): sign in again
 │   ├── NotAllowed                  the account's role, or a rule about accounts, forbids it
 │   ├── WrongPassword               no account with this name and this password
 │   ├── Throttled                   too many wrong passwords: wait
 │   └── TicketError                 an invite or reset link that is unknown, used or expired
+├── DashboardError                  the dashboard's server does not start; ends with its log
 ├── ModelError
 │   ├── UnknownModel                neither a hub id that answers nor a local folder
 │   ├── ModelDownloadError          no network, wrong checksum, interrupted transfer
@@ -71,6 +73,10 @@ class OutOfMemory(LabError):
     """A batch does not fit into memory, and it cannot be divided any further."""
 
 
+class Stopped(LabError):
+    """Work was told to end before it was done; the message says what is kept."""
+
+
 class AccessError(LabError):
     """Base of errors about who somebody is and what they may do."""
 
@@ -96,6 +102,10 @@ class Throttled(AccessError):
 
 class TicketError(AccessError):
     """An invite or reset link that is unknown, used or expired."""
+
+
+class DashboardError(LabError):
+    """The process that serves a lab did not start; the message ends with what it said last."""
 
 
 class ModelError(LabError):

@@ -27,6 +27,7 @@ from rlhf_lab.store import (
 from rlhf_lab.types import FLAGS, START, Annotator, Prompt, RankingItem, Response, Split
 
 if TYPE_CHECKING:
+    from rlhf_lab.lab.serving import Dashboard
     from rlhf_lab.store.exchange import ExportReport, ImportReport
     from rlhf_lab.widgets import ComparisonWidget, RankingWidget, TableWidget
 
@@ -346,6 +347,35 @@ class LabData:
             StoreError: there is none of this id.
         """
         return self.store.trace(judgment_id)
+
+    # Serving a team
+
+    def dashboard(
+        self,
+        *,
+        port: int | None = None,
+        address: str | None = None,
+        options: Sequence[str] = (),
+        patience: float = 60,
+    ) -> Dashboard:
+        """Serve this lab to a team, as `rlhf-lab serve` does, while this process lives.
+
+        Run twice, it gives the one that runs. Everything goes on here meanwhile, but models: one
+        process at a time works with them, and the other says who does.
+
+        Args:
+            port: Default: one that is free.
+            address: Where it listens; default: for this machine alone.
+            options: More words for `rlhf-lab serve`, as in `["--no-worker"]`.
+            patience: Seconds within which it has to answer.
+
+        Raises:
+            ConfigError: it is served already, and not as asked.
+            DashboardError: it does not start; the message ends with what the server said.
+        """
+        from rlhf_lab.lab.serving import dashboard
+
+        return dashboard(self.path, port=port, address=address, options=options, patience=patience)
 
     # Keeping data
 
