@@ -268,3 +268,23 @@ def test_a_path_is_expanded_and_what_is_none_is_refused(monkeypatch):
         with pytest.raises(ConfigError, match=message):
             as_path(place)
     assert as_path("x" * 255).name == "x" * 255
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "agreed", "compared"),
+    [
+        ("a>b>c", "a>b>c", 3, 3),
+        ("a>b>c", "c>b>a", 0, 3),
+        ("a>b>c", "a>c>b", 2, 3),
+        ("a=b>c", "a>b>c", 2, 2),  # what one side ties counts for neither
+        ("a>b>c", "a=b=c", 0, 0),
+        ("a>b", "b>d>a", 0, 1),  # what one side did not rank neither
+    ],
+)
+def test_rankings_agree_on_pairs_that_both_put_in_an_order(ours, theirs, agreed, compared):
+    one, other = (
+        Ranking(tiers=tuple(tuple(tier.split("=")) for tier in text.split(">")))
+        for text in (ours, theirs)
+    )
+    assert one.agreement(other) == (agreed, compared)
+    assert other.agreement(one) == (agreed, compared)

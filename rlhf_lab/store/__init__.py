@@ -7,6 +7,7 @@
 from rlhf_lab.store.audit import AuditReport, audit
 from rlhf_lab.store.backup import BackupReport, backup_lab
 from rlhf_lab.store.browsing import TableBrowser
+from rlhf_lab.store.calibrating import CalibrationPlan
 from rlhf_lab.store.identity import Identity, settle_identity, settle_weights
 from rlhf_lab.store.listing import JudgmentTable, Table, prompt_table, response_table
 from rlhf_lab.store.lock import TrainingLock
@@ -26,6 +27,7 @@ __all__ = [
     "AssignmentPlan",
     "AuditReport",
     "BackupReport",
+    "CalibrationPlan",
     "Counts",
     "Identity",
     "JudgmentTable",

@@ -11,13 +11,23 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rlhf_lab.errors import JudgmentError
-from rlhf_lab.store import checks, events, handing_out, items, judging, rows, taking_back
+from rlhf_lab.store import (
+    calibrating,
+    checks,
+    events,
+    handing_out,
+    items,
+    judging,
+    rows,
+    taking_back,
+)
+from rlhf_lab.store.calibrating import CalibrationPlan
 from rlhf_lab.store.database import Database
 from rlhf_lab.store.handing_out import Asking
 from rlhf_lab.store.plan import AssignmentPlan, read_plan, write_plan
 from rlhf_lab.store.tables import JudgmentRow, SettingRow
 from rlhf_lab.store.taking_back import Place
-from rlhf_lab.types import Judgment, Progress, RankingItem
+from rlhf_lab.types import Judgment, KnownItem, Progress, RankingItem
 
 _SECRET = "secret"
 
@@ -65,6 +75,27 @@ class Assignments:
         """
         with self._database.write() as session:
             return items.make_gold(session, judgment_ids)
+
+    @property
+    def calibration(self) -> CalibrationPlan:
+        """Whether newcomers begin with known answers that are told, and with how many."""
+        with self._database.read() as session:
+            return calibrating.read_calibration(session)
+
+    @calibration.setter
+    def calibration(self, plan: CalibrationPlan) -> None:
+        with self._database.write() as session:
+            calibrating.write_calibration(session, plan)
+
+    def known_answers(self) -> int:
+        """How many items have a known answer, those of the calibration set included."""
+        with self._database.read() as session:
+            return calibrating.known_answers(session)
+
+    def known_items(self, annotator: str, *, seed: int = 0) -> list[KnownItem]:
+        """The calibration set as one annotator has it, with what they said of it at first."""
+        with self._database.read() as session:
+            return calibrating.known_items(session, annotator, seed)
 
     def next_item(
         self,

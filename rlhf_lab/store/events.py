@@ -226,7 +226,8 @@ def _occasion(session: Session, judgment: Judgment, now: datetime) -> str:
     if row is None:
         return judgment.occasion
     held = _held(session, row.id, judgment.annotator)
-    occasion = judgment.occasion if held is None else held.occasion
+    learning = judgment.occasion == "calibration"
+    occasion = judgment.occasion if held is None or learning else held.occasion
     if occasion == "regular":
         late = row.state != "gold" and _too_late(session, row, held, now)
         occasion = "gold" if row.state == "gold" else "extra" if late else "regular"

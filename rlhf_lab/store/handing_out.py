@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -72,7 +72,7 @@ def _lease(until: datetime, place: int) -> datetime:
 
 def progress(session: Session, asking: Asking) -> Progress:
     """How many items this annotator has judged or skipped, of those there are for them."""
-    first_time = AssignmentRow.occasion != "repeat"
+    first_time = AssignmentRow.occasion.not_in(("repeat", "calibration"))
     open_ = ItemRow.state == "open"
     if asking.leave_ranked:
         open_ = and_(open_, ItemRow.done < 1)
@@ -275,10 +275,15 @@ def _to_items(session: Session, asking: Asking, held: Sequence[Held]) -> list[Ra
     ]
 
 
-def _blind(asking: Asking, assignment: AssignmentRow, item: ItemRow) -> list[str]:
+def blind_order(
+    seed: int, annotator: str, candidates: Iterable[str], *, again: bool = False
+) -> list[str]:
     """The candidates in the order they are shown in, which says nothing of them."""
-    ordered = sorted(item.candidates)
-    key = f"{asking.seed}/{asking.annotator}/{ordered[0]}"
-    if assignment.occasion == "repeat":
-        key += "/repeat"
+    ordered = sorted(candidates)
+    key = f"{seed}/{annotator}/{ordered[0]}" + ("/repeat" if again else "")
     return random.Random(key).sample(ordered, len(ordered))
+
+
+def _blind(asking: Asking, assignment: AssignmentRow, item: ItemRow) -> list[str]:
+    again = assignment.occasion == "repeat"
+    return blind_order(asking.seed, asking.annotator, item.candidates, again=again)

@@ -132,8 +132,11 @@ def item_of(session: Session, event: JudgmentRow) -> RankingItem:
 
 
 def _newest_first(session: Session, place: Place) -> Iterator[JudgmentRow]:
-    """Rankings and skips made there that count."""
-    query = _counting(place.annotator)
+    """Rankings and skips made there that count.
+
+    None of the calibration set: its answers are told after the first, which stays.
+    """
+    query = _counting(place.annotator).where(ActiveRow.occasion != "calibration")
     if place.version is not None:
         query = query.join(ItemRow, ItemRow.id == ActiveRow.item_id)
         query = query.where(ItemRow.version == place.version)

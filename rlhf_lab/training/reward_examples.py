@@ -14,8 +14,9 @@ from rlhf_lab.store import PreferenceStore
 from rlhf_lab.training.reward import RankedExample
 from rlhf_lab.types import Judgment, Prompt, Ranking, Response
 
-# Shown to learn something about whoever judges: known answers, and what they said before.
-_ABOUT_PEOPLE = ("gold", "repeat")
+# Shown to learn something about whoever judges, or to teach them: known answers, and what they said
+# before.
+_ABOUT_PEOPLE = ("gold", "repeat", "calibration")
 
 
 class RepeatedPairs(NamedTuple):

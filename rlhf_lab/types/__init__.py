@@ -7,6 +7,7 @@ from rlhf_lab.types.annotators import (
     RankingItem,
     RankingSource,
 )
+from rlhf_lab.types.calibration import HUMAN_AGREEMENT, CalibrationReport, KnownItem
 from rlhf_lab.types.clock import utc_now
 from rlhf_lab.types.comparisons import ComparisonReport, ComparisonVerdict
 from rlhf_lab.types.intervals import values_to_tell, wilson_interval
@@ -30,6 +31,7 @@ from rlhf_lab.types.judgments import (
     Judgment,
     JudgmentKind,
     Occasion,
+    PairAgreement,
     Ranking,
     Strength,
 )
@@ -66,6 +68,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "FLAGS",
     "HIGHEST_RATING",
+    "HUMAN_AGREEMENT",
     "IMPORTED",
     "JOB_KINDS",
     "LOWEST_RATING",
@@ -75,6 +78,7 @@ __all__ = [
     "VERSION_NAME",
     "Alarm",
     "Annotator",
+    "CalibrationReport",
     "ColumnKind",
     "ComparisonReport",
     "ComparisonSource",
@@ -90,9 +94,11 @@ __all__ = [
     "JobState",
     "Judgment",
     "JudgmentKind",
+    "KnownItem",
     "LoraSpec",
     "Message",
     "Occasion",
+    "PairAgreement",
     "PieceKind",
     "Progress",
     "Prompt",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, get_args
+from itertools import combinations
+from typing import Literal, NamedTuple, get_args
 
 from rlhf_lab.errors import JudgmentError
 from rlhf_lab.types.clock import utc_now
@@ -14,8 +15,9 @@ JudgmentKind = Literal["ranking", "skip", "undo"]
 # Weakest first. Four, as Llama 2's and Llama 3's raters had them.
 Strength = Literal["negligibly", "slightly", "clearly", "much"]
 # Why somebody was shown an item: to be judged; to be compared with a known answer; to be compared
-# with what the same person said before. "extra" came in after the item had all it needed.
-Occasion = Literal["regular", "gold", "repeat", "extra"]
+# with what the same person said before; to learn, by a known answer that is told afterwards, what
+# is asked of them. "extra" came in after the item had all it needed.
+Occasion = Literal["regular", "gold", "repeat", "calibration", "extra"]
 
 # The criteria that widgets offer (Askell et al. 2021); any other name is as good in the store.
 CRITERIA = ("helpful", "harmless", "honest")
@@ -25,6 +27,13 @@ MOST_CANDIDATES = 9
 # The flags that widgets offer, and the one that says no response will do; others are as good.
 FLAGS = ("unsafe", "off topic", "prompt unclear")
 ALL_BAD = "all bad"
+
+
+class PairAgreement(NamedTuple):
+    """How many pairs two rankings put in the same order, of those that both put in an order."""
+
+    agreed: int
+    compared: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +61,19 @@ class Ranking:
     def ranks(self) -> dict[str, int]:
         """Tier number of every response, 1 is best."""
         return {i: n for n, tier in enumerate(self.tiers, start=1) for i in tier}
+
+    def agreement(self, other: Ranking) -> PairAgreement:
+        """In how many pairs of responses that both rank this says the same as another.
+
+        A pair that either of them ties counts for neither side: of two who guess, half agree.
+        """
+        ours, theirs = self.ranks(), other.ranks()
+        both = (
+            (ours[a] - ours[b]) * (theirs[a] - theirs[b])
+            for a, b in combinations([i for i in ours if i in theirs], 2)
+        )
+        ordered = [same for same in both if same]
+        return PairAgreement(sum(same > 0 for same in ordered), len(ordered))
 
     @classmethod
     def from_ranks(cls, ranks: Mapping[str, float]) -> Ranking:

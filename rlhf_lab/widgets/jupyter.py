@@ -23,7 +23,7 @@ from rlhf_lab.widgets.bundle import bundle
 from rlhf_lab.widgets.comparison_state import ComparisonState
 from rlhf_lab.widgets.monitor_figure import figure_html, figure_text
 from rlhf_lab.widgets.monitor_state import MonitorState
-from rlhf_lab.widgets.ranking_reveal import Scorer
+from rlhf_lab.widgets.ranking_reveal import REWARD_MODEL, Scorer
 from rlhf_lab.widgets.ranking_state import RankingState
 from rlhf_lab.widgets.state import WidgetState
 from rlhf_lab.widgets.stopping import hear_stops
@@ -101,6 +101,7 @@ class RankingWidget(LabWidget[RankingState]):
         flags: What may be ticked; "all bad" always may.
         editing: Whether a response may be edited into a demonstration.
         reveal: Scores an item's candidates by response id, to be told after each judgment.
+        told_by: Whose scores those are, as the page says it.
         ahead: How many items the page holds, so that it need not wait for the kernel; by default
             48, or 8 where a plan has items for so many people and no more.
 
@@ -117,10 +118,17 @@ class RankingWidget(LabWidget[RankingState]):
         flags: Sequence[str] = FLAGS,
         editing: bool = True,
         reveal: Scorer | None = None,
+        told_by: str = REWARD_MODEL,
         ahead: int | None = None,
     ) -> None:
         state = RankingState(
-            source, criteria=criteria, flags=flags, editing=editing, reveal=reveal, ahead=ahead
+            source,
+            criteria=criteria,
+            flags=flags,
+            editing=editing,
+            reveal=reveal,
+            told_by=told_by,
+            ahead=ahead,
         )
         super().__init__(state, "ranker")
 

@@ -1,11 +1,13 @@
-"""What the reward model thinks of an item, told after the person has judged it."""
+"""What somebody else thinks of an item, told after the person has judged it.
+
+Mostly that is the reward model; in a calibration set it is a researcher.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from itertools import combinations
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from rlhf_lab.errors import JudgmentError
 from rlhf_lab.types import Ranking, RankingItem
@@ -13,6 +15,9 @@ from rlhf_lab.widgets.ranking_items import LETTERS
 
 Scorer = Callable[[RankingItem], Mapping[str, float]]
 """Scores of an item's candidates by response id; higher is better."""
+
+REWARD_MODEL: Final = "the reward model"
+"""Whose scores they are, unless somebody else is named."""
 
 
 class Reveal(TypedDict):
@@ -24,7 +29,9 @@ class Reveal(TypedDict):
     text: str
 
 
-def reveal(key: str, item: RankingItem, ranking: Ranking, scores: Mapping[str, float]) -> Reveal:
+def reveal(
+    key: str, item: RankingItem, ranking: Ranking, scores: Mapping[str, float], told_by: str
+) -> Reveal:
     """Compare a person's ranking with scores.
 
     Args:
@@ -32,6 +39,7 @@ def reveal(key: str, item: RankingItem, ranking: Ranking, scores: Mapping[str, f
         item: What was judged.
         ranking: What the person said.
         scores: By response id.
+        told_by: Whose they are, as in "the reward model".
 
     Raises:
         JudgmentError: a candidate has no score, or one that is no number.
@@ -41,18 +49,9 @@ def reveal(key: str, item: RankingItem, ranking: Ranking, scores: Mapping[str, f
         if i not in scores or not math.isfinite(scores[i]):
             raise JudgmentError(f"response {LETTERS[place]} has no score that is a number.")
     letters = dict(zip(ids, LETTERS, strict=False))
-    tiers = Ranking.from_scores({i: scores[i] for i in ids}).tiers
-    order = " > ".join(" = ".join(sorted(letters[i] for i in tier)) for tier in tiers)
-    agreed, ordered = _agreement(ranking, scores)
-    text = f"The reward model says {order}."
-    if ordered:
-        text = f"The reward model says {order}: as you in {agreed} of {ordered} pairs."
-    return Reveal(item=key, order=order, agrees=agreed / ordered if ordered else None, text=text)
-
-
-def _agreement(ranking: Ranking, scores: Mapping[str, float]) -> tuple[int, int]:
-    """In how many pairs that the person put in an order the scores say the same, of how many."""
-    ranks = ranking.ranks()
-    ordered = [pair for pair in combinations(ranks, 2) if ranks[pair[0]] != ranks[pair[1]]]
-    agreed = sum((ranks[b] - ranks[a]) * (scores[a] - scores[b]) > 0 for a, b in ordered)
-    return agreed, len(ordered)
+    told = Ranking.from_scores({i: scores[i] for i in ids})
+    order = " > ".join(" = ".join(sorted(letters[i] for i in tier)) for tier in told.tiers)
+    agreed, compared = ranking.agreement(told)
+    text = f"{told_by[:1].upper()}{told_by[1:]} says {order}"
+    text += f": as you in {agreed} of {compared} pairs." if compared else "."
+    return Reveal(item=key, order=order, agrees=agreed / compared if compared else None, text=text)

@@ -19,7 +19,7 @@ The view, which changes with every event:
     current     key of the item that comes first
     progress    {"done", "total"}
     pace        median seconds per item of this sitting, from the third on
-    reveal      what the reward model says about the last judgment, if that was asked for
+    reveal      what the reward model, or whoever is asked, says about the last judgment
     unsaved     ids of those of the latest events whose answer was not saved
 
 An event has, beside what every event has,
@@ -57,7 +57,7 @@ from rlhf_lab.widgets.ranking_answers import (
 from rlhf_lab.widgets.ranking_hand import Hand
 from rlhf_lab.widgets.ranking_items import LETTERS, Said, Shown
 from rlhf_lab.widgets.ranking_resent import Batch
-from rlhf_lab.widgets.ranking_reveal import Reveal, Scorer, reveal
+from rlhf_lab.widgets.ranking_reveal import REWARD_MODEL, Reveal, Scorer, reveal
 from rlhf_lab.widgets.state import Event, WidgetState, reason
 
 PACE_FROM: Final = 3
@@ -75,6 +75,7 @@ class RankingState(WidgetState):
         flags: What may be ticked; "all bad" always may.
         editing: Whether a response may be edited into a demonstration.
         reveal: Scores an item's candidates by response id, to be told after each judgment.
+        told_by: Whose scores those are, as the page says it.
         ahead: How many items a page holds, so that it need not wait for the kernel; None for as
             many as suit how the work is shared out.
         clock: Seconds that only grow.
@@ -91,6 +92,7 @@ class RankingState(WidgetState):
         flags: Sequence[str] = FLAGS,
         editing: bool = True,
         reveal: Scorer | None = None,
+        told_by: str = REWARD_MODEL,
         ahead: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -100,6 +102,7 @@ class RankingState(WidgetState):
         self._source = source
         self._form = Form.of(criteria, flags, editing=editing)
         self._scorer = reveal
+        self._told_by = told_by
         self._hand = Hand(source, ahead, clock)
         self._asked = False
         self._broken = False
@@ -157,7 +160,7 @@ class RankingState(WidgetState):
             )
 
     def settle(self) -> None:
-        """Have more handed out if few are left, ask the reward model, tell what failed."""
+        """Have more handed out if few are left, ask for the reveal, tell what failed."""
         self._refill()
         self._ask_scorer()
         self._complain()
@@ -323,9 +326,10 @@ class RankingState(WidgetState):
         try:
             if judgment.ranking is not None:
                 scores = self._scorer(shown.item)
-                self._reveal = reveal(shown.key, shown.item, judgment.ranking, scores)
+                said = judgment.ranking
+                self._reveal = reveal(shown.key, shown.item, said, scores, self._told_by)
         except Exception as error:  # noqa: BLE001 - the judgment is saved, whatever a model does
-            self.tell("info", f"Saved; the reward model could not be asked. {reason(error)}")
+            self.tell("info", f"Saved; {self._told_by} could not be asked. {reason(error)}")
 
     def _complain(self) -> None:
         """Tell at once of all that was not saved."""

@@ -59,7 +59,7 @@ def test_a_sampled_answer_keeps_the_tokens_it_was_sampled_as(model, store):
 
 
 def test_judgments_that_measure_people_train_nothing(model, store):
-    occasions = ("regular", "extra", "gold", "repeat")
+    occasions = ("regular", "extra", "gold", "repeat", "calibration")
     rows = [pair(o, occasion=o, judgment_id=o) for o in occasions]
     import_data(store, rows, progress=False)
     found = lab_examples(model, store, set(), START)

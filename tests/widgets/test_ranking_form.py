@@ -182,9 +182,19 @@ def test_scores_are_told_after_the_vote_and_never_before(source):
     assert state.view["reveal"] == {
         "item": key,
         "order": "B > A = C",
-        "agrees": 2 / 3,
-        "text": "The reward model says B > A = C: as you in 2 of 3 pairs.",
+        "agrees": 1.0,
+        "text": "The reward model says B > A = C: as you in 2 of 2 pairs.",
     }
+
+
+def test_whoever_says_it_is_named(source):
+    state = RankingState(source, reveal=Scorer(3.0, 1.0, 2.0), told_by="the researcher")
+    submit(state, 1, 2, 3)
+    told_then = "The researcher says A > C > B: as you in 2 of 3 pairs."
+    assert state.view["reveal"]["text"] == told_then
+    state = RankingState(source, reveal=Scorer(), told_by="the researcher")
+    submit(state, 1, 2, 3, id="of-the-same-one")
+    assert told(state).startswith("Saved; the researcher could not be asked. ")
 
 
 @pytest.mark.parametrize(
@@ -194,10 +204,13 @@ def test_scores_are_told_after_the_vote_and_never_before(source):
         ((1, 2, 3), (1.0, 2.0, 3.0), "C > B > A", 0.0),
         ((1, 1, 2), (1.0, 2.0, 0.0), "B > A > C", 1.0),
         ((1, 1, 1), (1.0, 2.0, 0.0), "B > A > C", None),
-        ((1, 2, 2), (0.0, 0.0, 0.0), "A = B = C", 0.0),
+        ((1, 2, 3), (1.0, 1.0, 2.0), "C > A = B", 0.0),
+        ((1, 2, 2), (0.0, 0.0, 0.0), "A = B = C", None),
     ],
 )
-def test_agreement_is_over_the_pairs_that_the_person_ordered(source, ranks, scores, order, agrees):
+def test_agreement_is_over_the_pairs_that_both_put_in_an_order(
+    source, ranks, scores, order, agrees
+):
     state = RankingState(source, reveal=Scorer(*scores))
     submit(state, *ranks)
     assert state.view["reveal"]["order"] == order

@@ -32,7 +32,7 @@ _MEANING = {
     "judgment_id": "rows with one id are one ranking",
     "strength": f"how much better each tier is than the next: {', '.join(get_args(Strength))}",
     "seconds": "time spent",
-    "occasion": "why it was shown; gold and repeat measure people, not answers",
+    "occasion": "why it was shown; gold, repeat and calibration are about people",
 }
 
 

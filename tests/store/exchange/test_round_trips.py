@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,7 @@ from rlhf_lab.store.exchange.cells import from_cell, from_table, to_cell, to_tab
 from rlhf_lab.store.exchange.formats import named
 from rlhf_lab.store.exchange.importing import _Progress, _records
 from rlhf_lab.store.exchange.record import Candidate, Record
-from rlhf_lab.types import Demonstration, Judgment, Message, Prompt, Ranking, Response
+from rlhf_lab.types import Demonstration, Judgment, Message, Occasion, Prompt, Ranking, Response
 from tests.store.exchange.helpers import content, empty
 
 FORMATS = ("trl", "trl-implicit", "trl-text", "hh", "trl-text-implicit", "kwise", "argilla")
@@ -63,7 +64,7 @@ def judged(draw) -> tuple[Prompt, list[tuple[str, str]], dict]:
         "flags": tuple(draw(st.lists(texts, max_size=2))),
         "seconds": draw(st.floats(0, 1e6)),
         "created_at": draw(st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC))),
-        "occasion": draw(st.sampled_from(["regular", "gold", "repeat", "extra"])),
+        "occasion": draw(st.sampled_from(get_args(Occasion))),
         "strength": draw(st.sampled_from([None, "negligibly", "much"]))
         if len(set(ranks)) > 1
         else None,
