@@ -1,0 +1,33 @@
+"""What the dashboard answers besides its pages: one line for each path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tornado.web import RedirectHandler, RequestHandler, StaticFileHandler
+
+from rlhf_lab.dashboard.shell.fragment import STATIC
+from rlhf_lab.dashboard.web.account import AccountHandler
+from rlhf_lab.dashboard.web.invite import InviteHandler
+from rlhf_lab.dashboard.web.security import LOGIN, UnknownHandler
+from rlhf_lab.dashboard.web.signing_in import LoginHandler, LogoutHandler
+
+Route = tuple[str, type[RequestHandler]] | tuple[str, type[RequestHandler], dict[str, Any]]
+START = "/rank"
+
+
+def routes() -> list[Route]:
+    """Those of our own."""
+    return [
+        (r"/", RedirectHandler, {"url": START, "permanent": False}),
+        (LOGIN, LoginHandler),
+        (r"/logout", LogoutHandler),
+        (r"/invite/([\w-]{20,100})", InviteHandler),
+        (r"/account", AccountHandler),
+        (r"/assets/(.*)", StaticFileHandler, {"path": str(STATIC)}),
+    ]
+
+
+def last_routes() -> list[Route]:
+    """What is asked when nothing else answers."""
+    return [(r"/.*", UnknownHandler)]
