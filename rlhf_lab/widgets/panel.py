@@ -60,6 +60,7 @@ class LabPane(AnyWidgetComponent):
 class RankingPane(LabPane):
     """Ranks the items of a source, as `RankingWidget` does, with the same options."""
 
+    state: RankingState
     _bundle: ClassVar = STATIC / "ranker.js"
     _stylesheets: ClassVar[list[Any]] = [STATIC / "ranker.css"]
 
@@ -90,6 +91,7 @@ class RankingPane(LabPane):
 class ComparisonPane(LabPane):
     """Compares two versions of a source, as `ComparisonWidget` does."""
 
+    state: ComparisonState
     _bundle: ClassVar = STATIC / "comparer.js"
     _stylesheets: ClassVar[list[Any]] = [STATIC / "comparer.css"]
 
@@ -107,6 +109,7 @@ class TokenPane(LabPane):
         params: Panel's own.
     """
 
+    state: TokenState
     _bundle: ClassVar = STATIC / "tokens.js"
     _stylesheets: ClassVar[list[Any]] = [STATIC / "tokens.css"]
 
@@ -130,6 +133,7 @@ class VersionTreePane(LabPane):
         params: Panel's own.
     """
 
+    state: VersionTreeState
     _bundle: ClassVar = STATIC / "versions.js"
     _stylesheets: ClassVar[list[Any]] = [STATIC / "versions.css"]
 
@@ -148,6 +152,7 @@ class VersionTreePane(LabPane):
 class TablePane(LabPane):
     """Pages through a table, as `TableWidget` does."""
 
+    state: TableState
     _bundle: ClassVar = STATIC / "tables.js"
     _stylesheets: ClassVar[list[Any]] = [STATIC / "tables.css"]
 
@@ -168,6 +173,7 @@ class MonitorPane(LabPane):
     that the server's own thread is busy with.
     """
 
+    state: MonitorState
     _bundle: ClassVar = STATIC / "monitor.js"
     _stylesheets: ClassVar[list[Any]] = [STATIC / "monitor.css"]
 
