@@ -90,9 +90,9 @@ class _Guarded(Generic[S]):
 class GuardedRanking(_Guarded[RankingSource]):
     """A `RankingSource` of whoever is signed in."""
 
-    def __init__(self, source: RankingSource, actor: Actor) -> None:
+    def __init__(self, source: RankingSource, actor: Actor, action: Action = "rank") -> None:
         """Guard a source of the actor's."""
-        super().__init__(source, actor, "rank")
+        super().__init__(source, actor, action)
         self.version = source.version
 
     @property
