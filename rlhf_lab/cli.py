@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
 
 from rlhf_lab.errors import ConfigError, LabError
+
+if TYPE_CHECKING:
+    from rlhf_lab.dashboard.server import Server
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Teach a language model what people prefer."
@@ -177,6 +180,75 @@ def restore(
             raise typer.Exit(1)
 
 
+@app.command()
+def serve(
+    directory: Annotated[Path, typer.Argument(help="The lab's directory; made if absent.")],
+    port: Annotated[int, typer.Option(help="0 for any that is free.")] = 5006,
+    address: Annotated[
+        str, typer.Option(help="To listen on; the default is this machine alone.")
+    ] = "127.0.0.1",
+    allow_websocket_origin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="A host that pages may come from; may be repeated."),
+    ] = None,
+    public_url: Annotated[
+        str | None, typer.Option(help="Under which people come, as in https://lab.example.org.")
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="A reverse proxy's; its X-Forwarded-For counts."),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Only 1 works; another number says why.")] = 1,
+    worker: Annotated[
+        bool, typer.Option("--worker/--no-worker", help="Run the process that does model work.")
+    ] = True,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Written as JSON once the server listens.")
+    ] = None,
+    admin_link: Annotated[
+        bool, typer.Option("--admin-link", help="Print a link for a new admin in any case.")
+    ] = False,
+    end_with_input: Annotated[bool, typer.Option("--end-with-input", hidden=True)] = False,
+) -> None:
+    """Serve a lab to a team: ranking, rounds, agreement, data, evaluation and people."""
+    with _errors_in_words() as console:
+        server = _server(
+            directory,
+            log_level,
+            port=port,
+            address=address,
+            allow_websocket_origin=tuple(allow_websocket_origin or ()),
+            public_url=public_url,
+            trusted_proxy=tuple(trusted_proxy or ()),
+            workers=workers,
+            worker=worker,
+            ready_file=ready_file,
+            admin_link=admin_link,
+            end_with_input=end_with_input,
+        )
+        _say(console, f"{server.site.lab.path} is served at {server.site.base_url}")
+        if server.admin_link:
+            _say(console, f"Make an admin's account, once: {server.admin_link}")
+        server.run()
+
+
+def _server(directory: Path, log_level: str, **settings: Any) -> Server:  # noqa: ANN401
+    """A server that listens; its logs go to standard error."""
+    try:
+        from rlhf_lab.dashboard import logs
+        from rlhf_lab.dashboard.server import Server
+        from rlhf_lab.dashboard.settings import ServeSettings
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{error.name} is missing, and the dashboard needs it: pip install "
+            "'rlhf-lab[dashboard]'"
+        ) from error
+    checked = ServeSettings(**settings)
+    logs.configure(log_level)
+    return Server(directory, checked)
+
+
 @contextmanager
 def _errors_in_words(stopped: str = "") -> Iterator[Console]:
     """A console; errors of this library are said on it in words, and end the command.
@@ -205,3 +277,7 @@ def _mapping(pairs: list[str]) -> dict[str, str]:
     if wrong:
         raise ConfigError(f"--column {wrong[0]!r}: write FIELD=NAME, as in chosen=better.")
     return {field: name for field, _, name in (p.partition("=") for p in pairs)}
+
+
+if __name__ == "__main__":  # as `lab.dashboard()` starts it, wherever scripts are installed
+    app()

@@ -9,7 +9,7 @@ from tornado.web import RedirectHandler, RequestHandler, StaticFileHandler
 from rlhf_lab.dashboard.shell.fragment import STATIC
 from rlhf_lab.dashboard.web.account import AccountHandler
 from rlhf_lab.dashboard.web.invite import InviteHandler
-from rlhf_lab.dashboard.web.security import LOGIN, UnknownHandler
+from rlhf_lab.dashboard.web.security import LOGIN
 from rlhf_lab.dashboard.web.signing_in import LoginHandler, LogoutHandler
 
 Route = tuple[str, type[RequestHandler]] | tuple[str, type[RequestHandler], dict[str, Any]]
@@ -26,8 +26,3 @@ def routes() -> list[Route]:
         (r"/account", AccountHandler),
         (r"/assets/(.*)", StaticFileHandler, {"path": str(STATIC)}),
     ]
-
-
-def last_routes() -> list[Route]:
-    """What is asked when nothing else answers."""
-    return [(r"/.*", UnknownHandler)]
