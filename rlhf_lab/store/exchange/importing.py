@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -14,12 +15,16 @@ from rlhf_lab.store.exchange.formats.kwise import MOST_CANDIDATES
 from rlhf_lab.store.exchange.formats.single import says_more
 from rlhf_lab.store.exchange.record import Record, Row, RowProblem
 from rlhf_lab.store.exchange.reports import ImportReport, Rejection
-from rlhf_lab.store.exchange.storing import Keeper, Settings
+from rlhf_lab.store.exchange.storing import Keeper, Looker, Settings
 from rlhf_lab.store.preference_store import PreferenceStore
 from rlhf_lab.types import Split, utc_now
 
 # Records that are stored at once, and rejections that are kept.
 _CHUNK, _KEPT = 1000, 1000
+# Records that are stored at once while others wait for the lock: some 50 ms.
+_PIECE = 100
+# Seconds that the lock is free in between: who waits for it looks as often.
+_PAUSE = 0.05
 _MORE_THAN_A_PROMPT = (
     "this row is more than a prompt, and the file was taken for one of prompts by an earlier row: "
     "repair that row, or name the format"
@@ -110,8 +115,18 @@ def prepare(
     split: Split | None = None,
     heldout_fraction: float = 0.2,
     annotator: str | None = None,
+    name: str | None = None,
 ) -> Job:
     """Check the arguments of `import_data` and find the source; nothing is read yet.
+
+    Args:
+        source: As for `import_data`, like the others.
+        format: One of those it knows.
+        columns: What fields are called.
+        split: Where prompts go.
+        heldout_fraction: Share of the hash that goes to "heldout".
+        annotator: Who judged.
+        name: What a file is called, if not as it is stored: ids and sources follow from it.
 
     Raises:
         ImportFileError, ConfigError: as for `import_data`.
@@ -119,7 +134,10 @@ def prepare(
     settings = _settings(split, heldout_fraction, annotator)
     names = _columns(columns)
     form = None if format is None else formats.named(format)
-    return Job(parts=sources.parts(source, names), form=form, columns=names, settings=settings)
+    parts = sources.parts(source, names)
+    if name is not None:
+        parts = [replace(part, name=name, place=name) for part in parts]
+    return Job(parts=parts, form=form, columns=names, settings=settings)
 
 
 def run(
@@ -132,17 +150,53 @@ def run(
     """
     with _bar(job.parts, progress) as bar, store.database.write() as session:
         done = _Progress(lambda n: None)
-        keeper = Keeper(session, job.settings)
-        before = 0
-        for part in job.parts:
-            done.seen = _mover(bar, before)
-            before += part.size
-            records = _records(part, job.form, job.columns, done)
-            while chunk := list(islice(records, _CHUNK)):
-                keeper.store(chunk, part, done.reject)
+        keeper = Keeper(job.settings)
+        for part, chunk in _chunks(job, done, bar=bar):
+            keeper.store(session, chunk, part, done.reject)
         report = _report(job.parts, keeper, done)
         _refuse(report, skip_bad)
     return report
+
+
+def run_in_pieces(store: PreferenceStore, job: Job, *, skip_bad: bool = False) -> ImportReport:
+    """Do what was prepared while others write: the lock is held for a moment at a time.
+
+    All of the source is looked at before anything is stored, so bad rows are found in time. Only
+    a process that dies meanwhile leaves a part of it; the same import adds the rest.
+
+    Raises:
+        ImportFileError, StoreError: as for `import_data`.
+    """
+    with store.database.read() as session:
+        looked, looker = _Progress(lambda n: None), Looker(job.settings)
+        for part, chunk in _chunks(job, looked):
+            looker.store(session, chunk, part, looked.reject)
+        _refuse(_report(job.parts, looker, looked), skip_bad)
+    done, keeper = _Progress(lambda n: None), Keeper(job.settings)
+    for part, chunk in _chunks(job, done, _PIECE):
+        start = time.monotonic()
+        with store.database.write() as session:
+            keeper.store(session, chunk, part, done.reject)
+        time.sleep(min(time.monotonic() - start, _PAUSE))
+    return _report(job.parts, keeper, done)
+
+
+def _chunks(
+    job: Job,
+    done: _Progress,
+    size: int = _CHUNK,
+    *,
+    bar: Any = None,  # noqa: ANN401
+) -> Iterator[tuple[sources.Part, list[tuple[int, Record]]]]:
+    """What the rows of all parts say, some at a time."""
+    before = 0
+    for part in job.parts:
+        if bar is not None:
+            done.seen = _mover(bar, before)
+        before += part.size
+        records = _records(part, job.form, job.columns, done)
+        while chunk := list(islice(records, size)):
+            yield part, chunk
 
 
 def _columns(columns: object) -> dict[str, str]:

@@ -35,41 +35,73 @@ class Settings:
 
 
 class Keeper:
-    """Stores records within one writing transaction.
+    """Stores records within writing transactions.
 
     Attributes:
         new: How many of what were not in the lab.
         known: How many were there when a row named them.
     """
 
-    def __init__(self, session: Session, settings: Settings) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.new = Counter(prompts=0, responses=0, judgments=0, demonstrations=0)
         self.known = Counter(self.new)
-        self._session = session
         self._settings = settings
 
     def store(
         self,
+        session: Session,
         records: Iterable[tuple[int, Record]],
         part: Part,
         reject: Callable[[int, RowProblem], None],
     ) -> None:
         """Store what fits together with what is stored; the rest is rejected."""
         found = [_identified(line, record, part, self._settings) for line, record in records]
-        batch = _Batch(
-            now=self._settings.now,
-            responses=_stored_responses(self._session, found),
-            acts=_stored_acts(self._session, found),
-            prompts=checks.existing(self._session, PromptRow.id, {f.prompt_id for f in found}),
-        )
+        batch = self._batch(session, found)
         for one in found:
             try:
                 batch.add(one)
             except RowProblem as problem:
                 reject(one.line, problem)
-        batch.write(self._session)
+        self._keep(session, batch)
         self.new.update(batch.new)
         self.known.update(batch.known)
+
+    def _batch(self, session: Session, found: list[_Identified]) -> _Batch:
+        return _Batch(
+            now=self._settings.now,
+            responses=_stored_responses(session, found),
+            acts=_stored_acts(session, found),
+            prompts=checks.existing(session, PromptRow.id, {f.prompt_id for f in found}),
+        )
+
+    def _keep(self, session: Session, batch: _Batch) -> None:
+        batch.write(session)
+
+
+class Looker(Keeper):
+    """Finds out what a `Keeper` would do, without writing: it remembers what would be new."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._responses: dict[str, _Same] = {}
+        self._acts: dict[tuple[type[Act], str], Act] = {}
+        self._prompts: set[str] = set()
+
+    def _batch(self, session: Session, found: list[_Identified]) -> _Batch:
+        batch = super()._batch(session, found)
+        responses, acts = _response_ids(found), {one.act_id for one in found}
+        batch.responses |= {i: self._responses[i] for i in responses if i in self._responses}
+        kinds: tuple[type[Act], ...] = (Judgment, Demonstration)
+        named = [(kind, act) for act in acts for kind in kinds]
+        batch.acts |= {key: self._acts[key] for key in named if key in self._acts}
+        batch.prompts |= self._prompts & {one.prompt_id for one in found}
+        return batch
+
+    def _keep(self, session: Session, batch: _Batch) -> None:
+        self._prompts.update(prompt.id for prompt in batch.new_prompts)
+        self._responses |= {r.id: _Same(r.prompt_id, r.text) for r in batch.new_responses}
+        self._acts |= {(Judgment, j.id): j for j in batch.new_judgments}
+        self._acts |= {(Demonstration, d.id): d for d in batch.new_demonstrations}
 
 
 class _Identified(NamedTuple):
@@ -271,11 +303,15 @@ def _digest(*content: object) -> str:
     return hashlib.sha256(json.dumps(content).encode("ascii")).hexdigest()[:32]
 
 
+def _response_ids(found: list[_Identified]) -> set[str]:
+    """Those that are named."""
+    named = {i for one in found for i in one.response_ids}
+    return named | {one.record.edited_from for one in found if one.record.edited_from}
+
+
 def _stored_responses(session: Session, found: list[_Identified]) -> dict[str, _Same]:
-    wanted = {i for one in found for i in one.response_ids}
-    wanted |= {one.record.edited_from for one in found if one.record.edited_from}
     columns = select(ResponseRow.id, ResponseRow.prompt_id, ResponseRow.text)
-    stored = checks.in_chunks(session, columns, ResponseRow.id, wanted)
+    stored = checks.in_chunks(session, columns, ResponseRow.id, _response_ids(found))
     return {row.id: _Same(row.prompt_id, row.text) for row in stored}
 
 

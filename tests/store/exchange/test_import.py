@@ -210,9 +210,9 @@ def test_a_thousand_rows_are_read_at_a_time(store, monkeypatch):
 
     original = storing.Keeper.store
 
-    def spy(self, records, part, reject):
+    def spy(self, session, records, part, reject):
         held.append(len(records))
-        return original(self, records, part, reject)
+        return original(self, session, records, part, reject)
 
     monkeypatch.setattr(storing.Keeper, "store", spy)
     import_data(store, ({"prompt": f"q{n}"} for n in range(2300)), progress=False)
