@@ -14,6 +14,7 @@ from rlhf_lab.evaluation.win_rate import EvalReport, compare_versions
 from rlhf_lab.models import RoleModel
 from rlhf_lab.models.collection import collect_responses
 from rlhf_lab.models.roles import RoleName
+from rlhf_lab.models.watching import Watch
 from rlhf_lab.store import PreferenceStore
 from rlhf_lab.types import Annotator, Evaluation, Prompt, Response, Sampling
 
@@ -32,6 +33,7 @@ def evaluate_policy(
     sampling: Sampling,
     seed: int,
     progress: bool = True,
+    watch: Watch | None = None,
 ) -> EvalReport:
     """One response of each version to each prompt, sampled if missing, and what a judge says.
 
@@ -48,11 +50,15 @@ def evaluate_policy(
         sampling: How responses are drawn.
         seed: Of the bootstrap.
         progress: Show bars.
+        watch: Is told how far it is, and may end it.
 
     Raises:
+        Stopped: the watch ended it; responses are kept, nothing was logged.
         JudgmentError: the judge did not rank the two responses it was shown; nothing was logged.
         NonFiniteError: scores that are NaN or infinite; nothing was logged.
     """
+    watch = watch or Watch()
+    watch.begin(2 * len(prompts))
 
     def responses(name: str) -> list[Response]:
         batch = collect_responses(
@@ -64,16 +70,20 @@ def evaluate_policy(
             sampling=sampling,
             purpose="evaluation",
             progress=progress,
+            watch=watch,
         )
         wanted = {r.prompt_id: r for r in batch.responses if r.sampling == sampling}
         return [wanted[p.id] for p in prompts]
 
+    watch.phase("sampling")
     with policy_as(model, baseline_state):
         before = responses(baseline)
     after = responses(version)
+    watch.phase("kl")
     kl = kl_per_response(model, prompts, after, progress=progress)
     report = compare_versions(prompts, before, after, judge, kl=kl, seed=seed)
     if reward_state is not None:
+        watch.phase("scoring")
         with weights_as(model, "reward", reward_state):
             gain = reward_gain(model, prompts, before, after, seed=seed, progress=progress)
         report = replace(report, reward=reward, reward_gain=gain)

@@ -6,15 +6,14 @@ one stopped. torch is imported when a model is first needed, not before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rlhf_lab.annotators import RubricAnnotator, check_candidates
 from rlhf_lab.errors import ConfigError, LabError
-from rlhf_lab.lab.exporting import LabExports
+from rlhf_lab.lab.holding import LabModel
 from rlhf_lab.lab.monitoring import NotebookMonitors, reward_monitor
 from rlhf_lab.store import (
     choose_prompts,
@@ -23,21 +22,16 @@ from rlhf_lab.store import (
     settle_identity,
 )
 from rlhf_lab.store.paths import as_folder
-from rlhf_lab.types import START, Annotator, LoraSpec, RankingItem, Sampling, Version
+from rlhf_lab.types import START, Annotator, LoraSpec, Sampling, TrainingListener
 
 if TYPE_CHECKING:
     from rlhf_lab.evaluation import EvalReport
-    from rlhf_lab.models import RoleModel
     from rlhf_lab.models.collection import Batch
     from rlhf_lab.training import PPOConfig, RewardConfig, RewardReport
-    from rlhf_lab.training.certify import Certificate
     from rlhf_lab.training.ppo_run import PPORun
-    from rlhf_lab.training.workbench import Workbench
-    from rlhf_lab.types import Prompt, Response
-    from rlhf_lab.widgets import TokenWidget, VersionTreeWidget
 
 
-class Lab(LabExports):
+class Lab(LabModel):
     """A directory with everything one RLHF project needs, and the model that learns in it.
 
     ```python
@@ -122,6 +116,8 @@ class Lab(LabExports):
         prompts: int = 32,
         heldout: float = 0.25,
         sampling: Sampling | None = None,
+        listener: TrainingListener | None = None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> Batch:
         """Sample k responses to each of some prompts with the present policy, ready for ranking.
 
@@ -134,33 +130,49 @@ class Lab(LabExports):
             heldout: Share of them taken from the held-out prompts. Their rankings never train
                 anything: they measure the reward model.
             sampling: Default: the lab's.
+            listener: Is told how many responses there are.
+            stopped: Asked between batches whether to end there.
 
         Raises:
+            Stopped: by `stopped`; finished batches are kept.
             NotEnoughData: the lab has no prompts, or k < 2.
             ConfigError: another number is out of its range.
             PromptError: a prompt does not fit into the model's context.
         """
         from rlhf_lab.models.collection import collect_responses
+        from rlhf_lab.models.watching import Watch
+        from rlhf_lab.training.listeners import told_how_it_ends
 
         check_candidates(k)
         self._bench.take()
         chosen = choose_prompts(
             self.store, prompts, heldout=heldout, version=self.version, seed=self.seed
         )
-        return collect_responses(
-            self._bench.model,
-            self.store,
-            chosen,
-            k=k,
-            version=self.version,
-            sampling=sampling or self.sampling,
-            progress=self.progress,
-        )
+        with told_how_it_ends(listener, otherwise="finished batches are kept.") as told:
+            watch = Watch(told, stopped)
+            watch.begin(len(chosen) * k)
+            batch = collect_responses(
+                self._bench.model,
+                self.store,
+                chosen,
+                k=k,
+                version=self.version,
+                sampling=sampling or self.sampling,
+                progress=self.progress,
+                watch=watch,
+            )
+            told.ended("finished", f"{batch}.")
+        return batch
 
     # Updates
 
     def update_reward(
-        self, config: RewardConfig | None = None, *, monitor: bool | None = None
+        self,
+        config: RewardConfig | None = None,
+        *,
+        monitor: bool | None = None,
+        listener: TrainingListener | None = None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> RewardReport:
         """Teach the reward role the judgments it has not seen, mixed with old ones.
 
@@ -170,6 +182,8 @@ class Lab(LabExports):
             config: Settings of the update.
             monitor: Show live curves in a notebook, in the place of bars; default: if it takes
                 more than two seconds.
+            listener: Is told what happens, in the place of a monitor.
+            stopped: Asked after each pass over the rankings whether to end there and keep it.
 
         Raises:
             NotEnoughData: there are no judgments on training prompts yet.
@@ -178,7 +192,8 @@ class Lab(LabExports):
         from rlhf_lab.training import RewardConfig
         from rlhf_lab.training.reward_update import update_reward
 
-        watching = reward_monitor(monitor if self.progress else monitor or False)
+        wanted = monitor if self.progress else monitor or False
+        watching = None if listener else reward_monitor(wanted)
         return update_reward(
             self._bench.model_to_train(),
             self._bench.tree,
@@ -186,12 +201,12 @@ class Lab(LabExports):
             config or RewardConfig(seed=self.seed),
             start=START,
             progress=self.progress,
-            listener=watching,
-            stopped=lambda: watching is not None and watching.stopping,
+            listener=listener or watching,
+            stopped=lambda: stopped() or (watching is not None and watching.stopping),
             shown=lambda: watching is not None and watching.shown,
         )
 
-    def ppo(self, steps: int = 8, config: PPOConfig | None = None) -> PPORun:
+    def ppo(self, steps: int = 8, config: PPOConfig | None = None, *, name: str = "") -> PPORun:
         """PPO steps from the present policy against the present reward model.
 
         An iterator: `for stats in lab.ppo(steps=8): ...`, or `lab.ppo(steps=8).run()`, which in
@@ -199,7 +214,14 @@ class Lab(LabExports):
         a loop of your own.
         Each whole step is kept, however the loop ends; the last becomes a new version.
 
+        Args:
+            steps: How many.
+            config: Settings of every step.
+            name: Of the run, for who starts it again after a crash: what is kept of it then
+                counts, and only the steps that are missing are made.
+
         Raises:
+            TrainingError: another version is present than the one that a run of this name left.
             NotEnoughData: there is no reward model yet, or no training prompts.
             ConfigError: steps is below 1, or the lab's sampling has a filter (top_k, top_p).
         """
@@ -222,6 +244,7 @@ class Lab(LabExports):
             earlier=[known] if known else [],
             progress=self.progress,
             monitors=NotebookMonitors(),
+            name=name,
         )
 
     def evaluate(
@@ -231,6 +254,8 @@ class Lab(LabExports):
         judge: Annotator | None = None,
         prompts: int = 64,
         sampling: Sampling | None = None,
+        listener: TrainingListener | None = None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> EvalReport:
         """Compare the present policy with a baseline on held-out prompts.
 
@@ -242,130 +267,42 @@ class Lab(LabExports):
             judge: Compares the two responses to each prompt; default: the rubric without noise.
             prompts: How many held-out prompts at most, in the order they were added.
             sampling: Default: the lab's.
+            listener: Is told how many responses there are.
+            stopped: Asked between batches whether to end there.
 
         Raises:
+            Stopped: by `stopped`; responses are kept, and nothing else.
             NotEnoughData: the lab has no held-out prompts.
             ConfigError: prompts is below 1, or the baseline is the present policy itself.
             UnknownVersion: no such baseline.
             JudgmentError: the judge did not rank the two responses it was shown.
         """
         from rlhf_lab.evaluation import evaluate_policy
+        from rlhf_lab.models.watching import Watch
+        from rlhf_lab.training.listeners import told_how_it_ends
 
         self._bench.take()
         chosen = heldout_prompts(self.store, prompts)
         baseline_state = self._bench.baseline(baseline)
         reward, reward_state = self._bench.reward_of_policy()
-        return evaluate_policy(
-            self._bench.model,
-            self.store,
-            chosen,
-            version=self.version,
-            baseline=baseline,
-            baseline_state=baseline_state,
-            reward=reward,
-            reward_state=reward_state,
-            judge=judge or RubricAnnotator(),
-            sampling=sampling or self.sampling,
-            seed=self.seed,
-            progress=self.progress,
-        )
-
-    def tokens(
-        self,
-        *answers: str | Response,
-        prompt: str | Prompt | None = None,
-        config: PPOConfig | None = None,
-    ) -> TokenWidget:
-        """Where the credit went: responses by token, as the next PPO step would see them.
-
-        Args:
-            answers: Ids of responses, or responses; with `prompt`, texts. None: its candidates.
-            prompt: A prompt, its id, or the text of one.
-            config: Settings of the step; default: those of `ppo`.
-
-        Raises:
-            NotEnoughData: no answers were given, or there are none to the prompt.
-            StoreError: there is no response of an id.
-            PromptError: an answer does not fit into the model's context.
-        """
-        from rlhf_lab.lab.looking import read_tokens
-        from rlhf_lab.widgets import TokenWidget
-
-        return TokenWidget(read_tokens(self._bench, self, answers, prompt, config))
-
-    # Versions
-
-    def checkout(self, name: str, *, with_reward: bool = True) -> Version:
-        """Continue from an earlier version; nothing is lost, the next update makes a branch.
-
-        Args:
-            name: As in "policy@1" or "reward@0".
-            with_reward: A policy brings back the reward model it was trained with.
-
-        Raises:
-            UnknownVersion: no such version.
-            CheckpointError: its files are missing or altered; nothing changed.
-        """
-        return self._bench.checkout(name, with_reward=with_reward)
-
-    def tree(self) -> VersionTreeWidget:
-        """The versions as a tree: look at them, compare two, check one out, undo.
-
-        It can do no more than `checkout` and `undo`, and says what they would raise.
-        """
-        from rlhf_lab.lab.versions import LabVersions
-        from rlhf_lab.widgets import VersionTreeWidget
-
-        source = LabVersions(self)
-        return VersionTreeWidget(source, source.compare)
-
-    def undo(self) -> Version:
-        """Check out the parent of the present policy; the reward model stays as it is.
-
-        Raises:
-            NotEnoughData: the present policy is the start.
-        """
-        return self._bench.undo()
-
-    def _export_policy(self, folder: Path) -> Path:
-        return self._bench.export(folder)
-
-    # The model
-
-    def certify(self) -> Certificate:
-        """Compare computations that must agree before the model may learn; changes nothing.
-
-        All but the comparison of gradients runs by itself before the first update of a session.
-        """
-        from rlhf_lab.training.certify import certify
-
-        return certify(self._bench.ready_model())
-
-    @property
-    def model(self) -> RoleModel:
-        """The base with its roles, at the present versions; loaded on first use.
-
-        Raises:
-            LabInUse: another process does model work in this lab; names it.
-        """
-        return self._bench.model
-
-    def _scorer(self) -> Callable[[RankingItem], Mapping[str, float]]:
-        from rlhf_lab.lab.revealing import reward_scorer
-
-        return reward_scorer(self._bench)
-
-    @cached_property
-    def _bench(self) -> Workbench:
-        from rlhf_lab.training.workbench import Workbench
-
-        return Workbench(self.path, self.store, self._identity, **self._bench_options)
-
-    def close(self) -> None:
-        """Give back the lock, the database and the model."""
-        if "_bench" in self.__dict__:
-            self._bench.let_go()
-        super().close()
+        with told_how_it_ends(listener, otherwise="finished batches are kept.") as told:
+            report = evaluate_policy(
+                self._bench.model,
+                self.store,
+                chosen,
+                version=self.version,
+                baseline=baseline,
+                baseline_state=baseline_state,
+                reward=reward,
+                reward_state=reward_state,
+                judge=judge or RubricAnnotator(),
+                sampling=sampling or self.sampling,
+                seed=self.seed,
+                progress=self.progress,
+                watch=Watch(told, stopped),
+            )
+            told.ended("finished", f"{report}.")
+        return report
 
     def __repr__(self) -> str:
         if self.store.closed:

@@ -14,12 +14,12 @@ from rlhf_lab.training.workbench import Workbench
 from rlhf_lab.types import Message, Prompt, Response, TokenReport
 
 if TYPE_CHECKING:
-    from rlhf_lab.lab.lab import Lab
+    from rlhf_lab.lab.holding import LabModel
 
 
 def read_tokens(
     bench: Workbench,
-    lab: Lab,
+    lab: LabModel,
     answers: Sequence[str | Response],
     prompt: str | Prompt | None,
     config: PPOConfig | None,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from rlhf_lab.types import Alarm, RunEnd, TrainingSample
 
 if TYPE_CHECKING:
-    from rlhf_lab.training.config import PPOConfig
     from rlhf_lab.training.ppo_run import PPORun
     from rlhf_lab.widgets import Chart, MonitorState, MonitorWidget
 
@@ -37,7 +36,7 @@ class NotebookMonitors:
         from rlhf_lab.widgets import MonitorState, MonitorWidget
 
         state = MonitorState(
-            ppo_charts(run.config),
+            ppo_charts(run.config.kl_target if run.config.kl == "adaptive" else None),
             title=f"PPO from {run.before}",
             on_stop=run.stop,
             stop_note="Ends after the present step; all whole steps are kept as a version.",
@@ -58,11 +57,14 @@ class NotebookMonitors:
         display(monitor)  # type: ignore[no-untyped-call]
 
 
-def ppo_charts(config: PPOConfig) -> tuple[Chart, ...]:
-    """What tells early whether a PPO run is worth going on with."""
+def ppo_charts(kl_target: float | None) -> tuple[Chart, ...]:
+    """What tells early whether a PPO run is worth going on with.
+
+    Args:
+        kl_target: What an adaptive price of KL aims at; None where it is fixed.
+    """
     from rlhf_lab.widgets import Chart, Curve
 
-    adaptive = config.kl == "adaptive"
     return (
         Chart(
             title="Reward score",
@@ -75,9 +77,9 @@ def ppo_charts(config: PPOConfig) -> tuple[Chart, ...]:
             title="KL to the reference",
             unit="nats per response",
             curves=(Curve(name="kl", label="KL"),),
-            target=config.kl_target if adaptive else None,
+            target=kl_target,
             about="How far the policy has moved"
-            + ("; its price changes until it meets the target." if adaptive else "."),
+            + ("." if kl_target is None else "; its price changes until it meets the target."),
         ),
         Chart(
             title="Entropy",

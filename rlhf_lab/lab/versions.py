@@ -8,13 +8,13 @@ from rlhf_lab.store import evaluation_between, version_records
 from rlhf_lab.types import Version, VersionRecord
 
 if TYPE_CHECKING:
-    from rlhf_lab.lab.lab import Lab
+    from rlhf_lab.lab.holding import LabModel
 
 
 class LabVersions:
     """A `VersionSource` over a lab."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: LabModel) -> None:
         """Look at nothing yet."""
         self._lab = lab
 

@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 
 from rlhf_lab.models.generation import BATCH_SIZE, generate_in_parts, sampling_parts
 from rlhf_lab.models.roles import RoleModel
+from rlhf_lab.models.watching import Watch
 from rlhf_lab.types import Prompt, Purpose, Response, Sampling
 
 
@@ -67,12 +68,14 @@ def collect_responses(
     sampling: Sampling,
     purpose: Purpose = "candidate",
     progress: bool = True,
+    watch: Watch | None = None,
 ) -> Batch:
     """Make sure that each prompt has `k` responses by the present policy, sampling what is missing.
 
     Running it twice samples nothing the second time; interrupted, it keeps every finished batch.
 
     Raises:
+        Stopped: the watch said so; finished batches are kept.
         PromptError: a prompt leaves no room for an answer; nothing was sampled.
         OutOfMemory: even one response at a time does not fit; finished batches are kept.
     """
@@ -82,6 +85,8 @@ def collect_responses(
     ]
     # Prompts of like length together: the batch is padded to its longest.
     wanted.sort(key=lambda w: len(w.token_ids))
+    watch = watch or Watch()
+    watch.count(len(prompts) * k - len(wanted))
     parts = sampling_parts(sampling)
     with (
         model.role("policy") as policy,
@@ -94,6 +99,7 @@ def collect_responses(
         ) as bar,
     ):
         for start in range(0, len(wanted), BATCH_SIZE):
+            watch.go_on()
             part = wanted[start : start + BATCH_SIZE]
             ids, seeds = [w.token_ids for w in part], [w.seed for w in part]
             texts = generate_in_parts(policy, ids, seeds, sampling, parts)
@@ -114,6 +120,7 @@ def collect_responses(
                 ]
             )
             bar.update(len(part))
+            watch.count(len(part))
     return _batch(store, prompts, version, purpose, len(wanted))
 
 

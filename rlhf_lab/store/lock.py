@@ -73,8 +73,11 @@ class TrainingLock:
         except (OSError, ValidationError):
             return None
 
-    def acquire(self) -> None:
+    def acquire(self, purpose: str | None = None) -> None:
         """Take the lab, without waiting.
+
+        Args:
+            purpose: What to tell others from now on; default: as before.
 
         Raises:
             LabInUse: another process has it; the message names who, since when and what to do.
@@ -82,6 +85,7 @@ class TrainingLock:
         """
         with self._guard:
             if self._depth == 0:
+                self._purpose = purpose or self._purpose
                 self._take()
             self._depth += 1
 

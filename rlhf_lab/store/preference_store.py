@@ -283,8 +283,12 @@ class PreferenceStore:
 
     # -- versions, metrics, settings
 
-    def add_version(self, version: Version) -> None:
+    def add_version(self, version: Version, *, present: bool = False) -> None:
         """Store a version; it can never be changed afterwards.
+
+        Args:
+            version: The new one.
+            present: Make it the present one of its role, in the same moment.
 
         Raises:
             StoreError: the name is taken, or is not ROLE@NUMBER.
@@ -302,6 +306,8 @@ class PreferenceStore:
                     raise checks.unknown_version(other, names)
             values["judged"] = str(chain.read_head(session))
             checks.insert_rows(session, VersionRow, [values])
+            if present:
+                session.merge(SettingRow(key=f"head.{version.role}", value=version.name))
 
     def versions(self) -> list[Version]:
         """All versions, in the order they were made."""

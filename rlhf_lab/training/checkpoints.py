@@ -87,6 +87,19 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     )
 
 
+def read_state(folder: Path) -> dict[str, Any]:
+    """The JSON state of a checkpoint alone, without reading its tensors.
+
+    Raises:
+        CheckpointError: it is missing, altered or unreadable.
+    """
+    expected, path = _manifest(folder), folder / "state.json"
+    if not path.is_file() or _digest(path) != expected[path.name]:
+        raise CheckpointError(f"{path} is not what was written: {_NEXT_STEP}")
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return found
+
+
 def thin_checkpoint(folder: Path, groups: Collection[str]) -> None:
     """Keep only these groups of tensors, and the state; a crash leaves the checkpoint readable.
 

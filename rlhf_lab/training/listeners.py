@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from tqdm.auto import tqdm
 
+from rlhf_lab.errors import Stopped
 from rlhf_lab.types import Alarm, RunEnd, TrainingListener, TrainingSample
 
 
@@ -92,6 +93,9 @@ def told_how_it_ends(listener: TrainingListener | None, *, otherwise: str) -> It
         yield told
     except KeyboardInterrupt:
         told.ended("stopped", f"Interrupted: {told.otherwise}")
+        raise
+    except Stopped as stopped:
+        told.ended("stopped", str(stopped))
         raise
     except BaseException as error:
         told.ended("failed", f"{type(error).__name__}: {error} Now {told.otherwise}")

@@ -19,7 +19,7 @@ from rlhf_lab.training.ppo_stats import PPOStats
 from rlhf_lab.training.rollout import RolloutPrompt
 from rlhf_lab.training.run_prompts import prompts_of_step
 from rlhf_lab.training.run_samples import RunSamples
-from rlhf_lab.training.versions import VersionNote, VersionTree
+from rlhf_lab.training.versions import RunSoFar, VersionNote, VersionTree
 from rlhf_lab.types import Alarm, Prompt, RunEnd, TrainingListener, Version
 
 
@@ -61,12 +61,29 @@ class PPORun:
         earlier: Sequence[Alarm] = (),
         progress: bool = True,
         monitors: MonitorHost | None = None,
+        name: str = "",
+        before: RunSoFar | None = None,
     ) -> None:
-        """Prepare a run; nothing is computed before the first step is asked for."""
+        """Prepare a run; nothing is computed before the first step is asked for.
+
+        Args:
+            trainer: At the version that the run starts from.
+            tree: Where versions come from and go.
+            store: Where figures go.
+            prompts: For training.
+            steps: How many, with those made before.
+            earlier: What is known to be alarming already.
+            progress: Show a bar, or in a notebook the monitor.
+            monitors: Who makes and shows that.
+            name: By which what is kept can be found after a crash.
+            before: What a run of this name came to before a crash.
+        """
         self.steps = steps
+        self.name = name
+        self._made = before.steps if before else 0
         self.history: list[PPOStats] = []
         self.alarms: list[Alarm] = list(earlier)
-        self.version: Version | None = None
+        self.version: Version | None = before.version if before else None
         self._trainer = trainer
         self._tree = tree
         self._store = store
@@ -95,6 +112,11 @@ class PPORun:
     def config(self) -> PPOConfig:
         """Settings of every step."""
         return self._trainer.config
+
+    @property
+    def done(self) -> int:
+        """Whole steps so far, with those that a run of this name made before a crash."""
+        return self._made + len(self.history)
 
     @property
     def seconds(self) -> float:
@@ -150,7 +172,7 @@ class PPORun:
             for _ in self:
                 pass
         except KeyboardInterrupt:
-            print(f"Stopped: {len(self.history)} of {self.steps} steps kept as {self._name()}.")  # noqa: T201
+            print(f"Stopped: {self.done} of {self.steps} steps kept as {self._name()}.")  # noqa: T201
         finally:
             self._monitor_shown = False
         return self
@@ -160,7 +182,7 @@ class PPORun:
         self._take_up()
         bar = tqdm(
             total=self.steps,
-            initial=len(self.history),
+            initial=self.done,
             desc="PPO",
             unit="step",
             disable=not self._progress or self._monitor_shown,
@@ -169,8 +191,8 @@ class PPORun:
         try:
             self._tree.ppo_is_running = True
             self._end = None
-            self._listeners.started(done=len(self.history), total=self.steps)
-            while len(self.history) < self.steps and not self._stop:
+            self._listeners.started(done=self.done, total=self.steps)
+            while self.done < self.steps and not self._stop:
                 stats = self._step()
                 if stats is None:
                     return
@@ -233,8 +255,8 @@ class PPORun:
 
     def _tell_so_far(self, listener: TrainingListener) -> None:
         if self.history or self._end or self._tree.ppo_is_running:
-            listener.started(done=0, total=self.steps)
-        for done, stats in enumerate(self.history, start=1):
+            listener.started(done=self._made, total=self.steps)
+        for done, stats in enumerate(self.history, start=self._made + 1):
             listener.add(stats.step, stats.as_metrics(), done=done)
         for step, alarm in self._told:
             listener.alarm(step, alarm)
@@ -244,7 +266,7 @@ class PPORun:
     def _tell_step(self, stats: PPOStats) -> None:
         if not self._listeners:
             return
-        self._listeners.add(stats.step, stats.as_metrics(), done=len(self.history))
+        self._listeners.add(stats.step, stats.as_metrics(), done=self.done)
         if sampled := self._trainer.latest:
             decode = self._trainer.model.chat.decode
             self._listeners.show_made(
@@ -262,7 +284,7 @@ class PPORun:
         end: tuple[RunEnd, str] = "stopped", what
         if error is not None and not isinstance(error, GeneratorExit | KeyboardInterrupt):
             end = "failed", f"{type(error).__name__}: {error} {what}"
-        elif len(self.history) == self.steps:
+        elif self.done == self.steps:
             end = "finished", what
         self._end = end
         self._listeners.ended(*end)
@@ -312,6 +334,8 @@ class PPORun:
             parent=self._start.name if self._start else None,
             trained_with=[self._reward.name] if self._reward else [],
             metrics={"steps": len(self.history) + 1, "score": stats.score, "kl": stats.kl},
+            run=self.name,
+            run_steps=self.done + 1,
         )
         # Noted first: an interrupt may come when the step is on disk and nobody has said so yet.
         self._saved.add(self._tree.step_folder(stats.step))
@@ -354,7 +378,7 @@ class PPORun:
         return self.version.name if self.version else "no new version"
 
     def __repr__(self) -> str:
-        state = f"{len(self.history)} of {self.steps} steps"
+        state = f"{self.done} of {self.steps} steps"
         told = f", alarms: {', '.join(a.name for a in self.alarms)}" if self.alarms else ""
         return f"PPORun({state}, {self._name()}{told})"
 

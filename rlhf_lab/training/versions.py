@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rlhf_lab.errors import CheckpointError, TrainingError, UnknownVersion
 from rlhf_lab.models import RoleModel
@@ -21,6 +21,7 @@ from rlhf_lab.store import PreferenceStore
 from rlhf_lab.training.checkpoints import (
     Checkpoint,
     read_checkpoint,
+    read_state,
     thin_checkpoint,
     write_checkpoint,
 )
@@ -31,11 +32,18 @@ STEP_FOLDER = re.compile(r"^(policy@\d+)\.step(\d+)$")
 
 @dataclass(frozen=True, kw_only=True)
 class VersionNote:
-    """What a checkpoint says of itself, so that it can become a version later."""
+    """What a checkpoint says of itself, so that it can become a version later.
+
+    Attributes:
+        run: Name of the run that made it, if that has one.
+        run_steps: How many steps that run had made by then, over all its versions.
+    """
 
     parent: str | None
     trained_with: Sequence[str] = ()
     metrics: Mapping[str, float] | None = None
+    run: str = ""
+    run_steps: int = 0
 
     def as_state(self) -> dict[str, Any]:
         """JSON form, kept inside the checkpoint."""
@@ -43,7 +51,15 @@ class VersionNote:
             "parent": self.parent,
             "trained_with": list(self.trained_with),
             "metrics": dict(self.metrics or {}),
+            **({"run": self.run, "run_steps": self.run_steps} if self.run else {}),
         }
+
+
+class RunSoFar(NamedTuple):
+    """What a run of PPO steps came to: its last version, and its steps by then."""
+
+    version: Version
+    steps: int
 
 
 class VersionTree:
@@ -160,6 +176,8 @@ class VersionTree:
         Called when a PPO run ends, and before other model work for what a run left behind that was
         killed or could not be kept.
         """
+        for half in self._folder.glob(".policy@*.writing"):
+            shutil.rmtree(half)
         for folder in self._steps():
             match = STEP_FOLDER.match(folder.name)
             assert match
@@ -182,6 +200,22 @@ class VersionTree:
         paths = {str(folder.relative_to(self._directory)) for folder in folders}
         return next((v for v in reversed(self.all()) if v.path in paths), None)
 
+    def run_so_far(self, run: str) -> RunSoFar | None:
+        """What the run of this name came to; None before it made anything.
+
+        What a killed process left is a version once `finish_steps` has made it one.
+        """
+        for version in reversed(self.all()):
+            if version.role != "policy":
+                continue
+            try:
+                note = read_state(self._directory / version.path).get("version", {})
+            except CheckpointError:
+                continue
+            if note.get("run") == run:
+                return RunSoFar(version, int(note["run_steps"]))
+        return None
+
     def _exists(self, name: str) -> bool:
         try:
             self._store.version(name)
@@ -201,9 +235,8 @@ class VersionTree:
             trained_with=tuple(note.trained_with),
             metrics=dict(note.metrics or {}),
         )
-        self._store.add_version(version)
+        self._store.add_version(version, present=True)
         version = self._store.version(name)  # with what the store noted of the judgments
-        self.set_head(version)
         self._thin(version.role)
         return version
 

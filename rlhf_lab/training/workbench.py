@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rlhf_lab.errors import ConfigError, NotEnoughData
 from rlhf_lab.models import RoleModel, load_base
+from rlhf_lab.models.memory import release_memory
 from rlhf_lab.store import Identity, PreferenceStore, TrainingLock, settle_weights
 from rlhf_lab.training.certify import certify
 from rlhf_lab.training.versions import VersionTree
@@ -72,11 +73,14 @@ class Workbench:
         self.tree.open_policy(model)
         return model
 
-    def take(self) -> None:
+    def take(self, purpose: str | None = None) -> None:
         """Take the lab for model work; an earlier workbench in this process hands it over.
 
         A notebook cell that opens the lab may be run twice, and the output history keeps the
         first object alive.
+
+        Args:
+            purpose: What others are told who ask for it meanwhile.
 
         Raises:
             LabInUse: another process does model work in this lab; names it.
@@ -87,7 +91,7 @@ class Workbench:
         if not self._lock.held:
             if (earlier := _holders.get(self._key)) is not None:
                 earlier.let_go()
-            self._lock.acquire()
+            self._lock.acquire(purpose)
             _holders[self._key] = self
         # What a PPO run left that was killed, or found no room to keep its steps, becomes a version
         # before anything asks for the present one.
@@ -113,10 +117,11 @@ class Workbench:
 
     def let_go(self) -> None:
         """Give back the lock and the model."""
-        if self._lock.held:
-            self._lock.release()
-        self.__dict__.pop("model", None)
         self._certified = None
+        if self.__dict__.pop("model", None) is not None:
+            release_memory()
+        if self._lock.held:  # last: whoever takes it next may need the memory
+            self._lock.release()
 
     def export(self, target: Path) -> Path:
         """Write the present policy as an adapter in peft's own format.

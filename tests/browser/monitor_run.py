@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 
 from rlhf_lab.lab.monitoring import PPO_PHASES, ppo_charts
 from rlhf_lab.types import Alarm, TrainingSample
@@ -19,7 +18,6 @@ from rlhf_lab.widgets import MonitorState
 from tests.browser.lab_source import hostile_texts
 
 # What the charts need of a PPOConfig, whose import would load torch into every kernel.
-SETTINGS = SimpleNamespace(kl="adaptive", kl_target=6.0)
 NOTE = "Ends after the present step; all whole steps are kept as a version."
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
 
@@ -32,7 +30,7 @@ class PretendedRun:
         self.done = 0
         self.stopped = False
         self.state = MonitorState(
-            ppo_charts(SETTINGS),
+            ppo_charts(6.0),
             title="PPO from policy@0",
             on_stop=self.stop,
             stop_note=NOTE,

@@ -22,7 +22,7 @@ from tests.tiny import same
 def no_room_for_versions() -> Iterator[None]:
     """Checkpoints can be written, and their rows cannot."""
 
-    def full(_store, version):
+    def full(_store, version, **_options):
         raise StoreError(f"no room left for {version.name}")
 
     with pytest.MonkeyPatch.context() as patch:
