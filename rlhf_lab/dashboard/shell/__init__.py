@@ -13,7 +13,7 @@ from rlhf_lab.dashboard.shell.acting import (
 from rlhf_lab.dashboard.shell.design import LabDesign
 from rlhf_lab.dashboard.shell.fragment import STATIC, Act, Fragment, html
 from rlhf_lab.dashboard.shell.frame import ASSETS, frame, lab_name, navigation
-from rlhf_lab.dashboard.shell.layout import card, page_of
+from rlhf_lab.dashboard.shell.layout import card, page_of, tool
 from rlhf_lab.dashboard.shell.pieces import (
     badge,
     button,
@@ -71,4 +71,5 @@ __all__ = [
     "stats",
     "tell",
     "time",
+    "tool",
 ]

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import param
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
-from panel.custom import JSComponent
+from panel.custom import AnyWidgetComponent
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -66,19 +66,23 @@ class Act:
         return self.values.get(name, "").strip()
 
 
-class Fragment(JSComponent):
+class Fragment(AnyWidgetComponent):
     """HTML that acts.
 
     A `button`, `form`, `select` or `input` with `data-act` calls `on_act` when it is clicked,
     submitted or changed. `data-confirm` asks first; `data-copy` copies the text of the element
     with that id; `time[datetime]` is shown in the reader's own time zone.
+
+    An `AnyWidgetComponent` as our widgets are, and no other kind of Panel's components: a page that
+    has two kinds renders those of the second as if they were of the first (Panel 1.9).
     """
 
     html = param.String(default="", doc="From Python: what is shown.")
     handled = param.Integer(default=0, doc="From Python: acts that were dealt with.")
     address = param.String(default="", doc="From Python: a page of ours to go to.")
+    acted = param.Dict(default={}, doc="From the page: what a person did last.")
 
-    _bundle: ClassVar[Path] = STATIC / "fragment.js"
+    _bundle: ClassVar[Path] = Path(__file__).with_suffix(".js")  # Panel serves nothing further up
 
     def __init__(
         self,
@@ -89,14 +93,21 @@ class Fragment(JSComponent):
         """Show HTML made by `html`; any other text is shown as text."""
         self._do = on_act
         super().__init__(  # type: ignore[no-untyped-call]
-            **{"sizing_mode": "stretch_width", "html": str(escape(markup)), **params}
+            **{
+                "sizing_mode": "stretch_width",
+                "html": str(escape(markup)),
+                "visible": bool(markup),
+                **params,
+            }
         )
+        self.param.watch(lambda change: self.act(Act.parse(change.new)), "acted")
 
     def put(self, markup: Markup | str) -> None:
         """Show this from now on, where something else was shown."""
         shown = str(escape(markup))
         if shown != self.html:
-            self.html = shown
+            # Without anything to show it takes no room among its neighbours either.
+            self.param.update(html=shown, visible=bool(shown))
 
     def on_act(self, do: Callable[[Act], None]) -> None:
         """Have this called from now on for what a person does."""
@@ -109,9 +120,6 @@ class Fragment(JSComponent):
                 self._do(act)
         finally:
             self.handled += 1
-
-    def _handle_msg(self, data: Any) -> None:  # noqa: ANN401 - as a page sent it
-        self.act(Act.parse(data))
 
 
 def _text(value: object) -> str:

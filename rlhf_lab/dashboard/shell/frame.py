@@ -34,11 +34,11 @@ def frame(context: Context, page_name: str, body: Viewable) -> pn.Template:
     framed = _LabTemplate(
         template=_template(),
         items={"messages": messages(context), "body": body},
-        title=PAGES[page_name].title,
         design=LabDesign,
     )
     for name, value in _variables(context, page_name, account).items():
         framed.add_variable(name, value)
+    _settle_document(f"{PAGES[page_name].title} · {lab_name(context)}")
     # So that a page that only shows things notices, too, when its person is signed out.
     live(context, lambda: None, seconds=_CHECK_SECONDS)
     return framed
@@ -63,6 +63,14 @@ def _variables(context: Context, page_name: str, account: Account) -> dict[str, 
         "page_title": PAGES[page_name].title,
         "pages": navigation(account),
     }
+
+
+def _settle_document(title: str) -> None:
+    document = pn.state.curdoc
+    if document is not None:
+        document.title = title  # Bokeh's script writes it over the one in the HTML
+        # The page finds its server again by itself, and tells so.
+        document.config.update(reconnect_session=False, notify_connection_status=False)
 
 
 class _LabTemplate(pn.Template):

@@ -18,6 +18,11 @@ def page_of(*children: Child) -> pn.Column:
     return _column("lab-page", children)
 
 
+def tool(pane: Viewable) -> pn.Column:
+    """A card around a widget that has a heading of its own; on a phone as wide as the page."""
+    return pn.Column(pane, css_classes=["lab-card", "lab-tool"], sizing_mode="stretch_width")
+
+
 def card(title: str, *children: Child, note: str = "") -> pn.Column:
     """A card around components; `section` is the same for HTML alone."""
     top = html(
@@ -28,7 +33,7 @@ def card(title: str, *children: Child, note: str = "") -> pn.Column:
         title=title,
         note=note,
     )
-    return _column("lab-card", [top, *children] if title else children)
+    return _column("lab-card", [top, *children])
 
 
 def _column(css_class: str, children: Sequence[Child]) -> pn.Column:

@@ -1,25 +1,32 @@
-// HTML from the server, shown as it is. Whatever is done to an element with `data-act` goes back as
-// a message; what changes is changed in place, so that focus, open details and half-typed words stay.
+// HTML from the server, shown as it is. What is done to an element with `data-act` goes back as the
+// value `acted`; what changes is changed in place, so that focus, open details and half-typed words
+// stay.
 
 const BUSY_MS = 15_000;
 const COPIED_MS = 2_000;
 
-export function render({ model }) {
+export function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "lab-fragment";
-  const update = () => show(root, model.html);
+  const update = () => show(root, model.get("html"));
   update();
-  model.on("html", update);
-  model.on("handled", () => setBusy(root, false));
-  model.on("address", () => {
-    if (model.address.startsWith("/") && !model.address.startsWith("//")) {
-      globalThis.location.assign(model.address);
-    }
+  model.on("change:html", update);
+  model.on("change:handled", () => setBusy(root, false));
+  model.on("change:address", () => goTo(model.get("address")));
+  let number = 0;
+  listen(root, (act) => {
+    number += 1;
+    // The number makes it another value when the same is done again.
+    model.set("acted", { ...act, number });
+    model.save_changes();
   });
+  el.append(root);
   const clock = setInterval(() => tellTimes(root), 30_000);
-  model.on("remove", () => clearInterval(clock));
-  listen(root, (act) => model.send_msg(act));
-  return root;
+  return () => clearInterval(clock);
+}
+
+function goTo(address) {
+  if (address.startsWith("/") && !address.startsWith("//")) globalThis.location.assign(address);
 }
 
 // --------------------------------------------------------------------------------------- showing
@@ -223,4 +230,3 @@ async function copy(root, button) {
   }, COPIED_MS);
 }
 
-export default { render };
