@@ -38,7 +38,7 @@ _LONGEST = 200
 _TOKEN_IN_PATH = re.compile(r"(/invite/)[^\s?#'\"]+")
 _QUERY = re.compile(r"(/[^\s?'\"]*)\?[^\s'\"]*")
 # Asked for by every page, many times: of no interest unless it fails.
-_QUIET = ("/static/", "/healthz", "/favicon.ico")
+_QUIET = ("/static/", "/assets/", "/healthz", "/favicon.ico")
 
 _log = logging.getLogger(OURS)
 

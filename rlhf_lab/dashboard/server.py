@@ -31,6 +31,7 @@ from rlhf_lab.dashboard.pages import PAGES
 from rlhf_lab.dashboard.settings import ServeSettings
 from rlhf_lab.dashboard.web.bokeh_pages import PATTERNS, applications
 from rlhf_lab.dashboard.web.headers import SecureHeaders, SecureHeadersOverTls
+from rlhf_lab.dashboard.web.health import Health
 from rlhf_lab.dashboard.web.routes import routes
 from rlhf_lab.dashboard.web.security import UnknownHandler
 from rlhf_lab.dashboard.web.site import Site
@@ -88,7 +89,8 @@ class Server:
             threads=self._threads,
         )
         self.admin_link = self._admin_link()
-        self._application = _application(self.site, lab_key(self._lab.path))
+        health = Health(self._lab.store, self._worker)
+        self._application = _application(self.site, lab_key(self._lab.path), health)
         self._http = HTTPServer(self._application, max_body_size=LARGEST_BODY)
         self._supervisor: Supervisor | None = None
         self._stopping: asyncio.Task[None] | None = None
@@ -115,6 +117,9 @@ class Server:
             self._server.stop(wait=False)
             self._threads.shutdown(wait=False, cancel_futures=True)
             self._lab.close()
+
+    def _worker(self) -> str:
+        return "none" if self._supervisor is None else self._supervisor.status
 
     def _admin_link(self) -> str | None:
         accounts = self.site.accounts
@@ -172,7 +177,7 @@ def serve(directory: str | Path, settings: ServeSettings | None = None) -> None:
     Server(directory, settings or ServeSettings()).run()
 
 
-def _application(site: Site, key: bytes) -> BokehTornado:
+def _application(site: Site, key: bytes, health: Health) -> BokehTornado:
     bokeh_settings.resources = "server"  # nothing is fetched from elsewhere
     panel_config.session_history = 0
     with _patterns():
@@ -199,6 +204,7 @@ def _application(site: Site, key: bytes) -> BokehTornado:
             default_handler_class=UnknownHandler,
             site=site,
             sockets=set(),
+            health=health,
         )
 
 

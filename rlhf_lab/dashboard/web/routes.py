@@ -8,9 +8,12 @@ from tornado.web import RedirectHandler, RequestHandler, StaticFileHandler
 
 from rlhf_lab.dashboard.shell.fragment import STATIC
 from rlhf_lab.dashboard.web.account import AccountHandler
+from rlhf_lab.dashboard.web.download import DownloadHandler
+from rlhf_lab.dashboard.web.health import HealthHandler
 from rlhf_lab.dashboard.web.invite import InviteHandler
 from rlhf_lab.dashboard.web.security import LOGIN
 from rlhf_lab.dashboard.web.signing_in import LoginHandler, LogoutHandler
+from rlhf_lab.dashboard.web.upload import UploadHandler
 
 Route = tuple[str, type[RequestHandler]] | tuple[str, type[RequestHandler], dict[str, Any]]
 START = "/rank"
@@ -24,5 +27,8 @@ def routes() -> list[Route]:
         (r"/logout", LogoutHandler),
         (r"/invite/([\w-]{20,100})", InviteHandler),
         (r"/account", AccountHandler),
+        (r"/upload", UploadHandler),
+        (r"/download", DownloadHandler),
+        (r"/healthz", HealthHandler),
         (r"/assets/(.*)", StaticFileHandler, {"path": str(STATIC)}),
     ]

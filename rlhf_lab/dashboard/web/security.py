@@ -138,7 +138,7 @@ class LabHandler(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401 - tornado's
         """A page for people, a line of text for scripts."""
         error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
-        words = str(error) if isinstance(error, LabError) else _in_words(status_code, self._reason)
+        words = self.words_of(error, status_code)
         if isinstance(error, Throttled):
             self.set_header("Retry-After", str(error.wait))
         if self._wants_html():
@@ -146,6 +146,10 @@ class LabHandler(RequestHandler):
         else:
             self.set_header("Content-Type", "text/plain; charset=UTF-8")
             self.write(words + "\n")
+
+    def words_of(self, error: BaseException | None, status: int) -> str:
+        """What to tell people of an error: its own words, if it is one of ours."""
+        return str(error) if isinstance(error, LabError) else _in_words(status, self._reason)
 
     def _wants_html(self) -> bool:
         return "text/html" in self.request.headers.get("Accept", "")
