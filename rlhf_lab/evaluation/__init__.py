@@ -1,7 +1,43 @@
-"""Did it get better? Win rates with intervals, and what changed beside them."""
+"""Did it get better, and do people agree on what better is?
 
-from rlhf_lab.evaluation.evaluate import evaluate_policy
-from rlhf_lab.evaluation.reward_gain import stored_alarm
-from rlhf_lab.evaluation.win_rate import EvalReport, Sample, compare_versions
+Names are loaded when they are first used: agreement needs no torch, and loads none.
+"""
 
-__all__ = ["EvalReport", "Sample", "compare_versions", "evaluate_policy", "stored_alarm"]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rlhf_lab.evaluation.agreement import AgreementReport, measure_agreement
+    from rlhf_lab.evaluation.evaluate import evaluate_policy
+    from rlhf_lab.evaluation.reward_gain import stored_alarm
+    from rlhf_lab.evaluation.win_rate import EvalReport, Sample, compare_versions
+
+_HOMES = {
+    "agreement": "AgreementReport measure_agreement",
+    "evaluate": "evaluate_policy",
+    "reward_gain": "stored_alarm",
+    "win_rate": "EvalReport Sample compare_versions",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "AgreementReport",
+    "EvalReport",
+    "Sample",
+    "compare_versions",
+    "evaluate_policy",
+    "measure_agreement",
+    "stored_alarm",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    if name in _HOME_OF:
+        return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

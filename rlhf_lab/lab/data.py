@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from rlhf_lab.annotators import ComparisonQueue, RankingQueue, RubricAnnotator, rank_all
 from rlhf_lab.errors import ConfigError
+from rlhf_lab.lab.team import LabTeam
 from rlhf_lab.store import (
-    AssignmentPlan,
     AuditReport,
     BackupReport,
     JudgmentTable,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rlhf_lab.widgets import ComparisonWidget, RankingWidget, TableWidget
 
 
-class LabData:
+class LabData(LabTeam):
     """The part of a lab that needs no model: prompts, ranking, versions as they are recorded.
 
     Attributes:
@@ -264,28 +264,6 @@ class LabData:
             split=split,
         )
 
-    # Sharing the work
-
-    @property
-    def plan(self) -> AssignmentPlan:
-        """How the work is shared out among annotators; `lab.plan = AssignmentPlan(overlap=3)`."""
-        return self.store.assignments.plan
-
-    @plan.setter
-    def plan(self, plan: AssignmentPlan) -> None:
-        self.store.assignments.plan = plan
-
-    def make_gold(self, judgment_ids: Iterable[str]) -> int:
-        """Take these rankings for known answers, handed out at the plan's `gold_rate`.
-
-        Returns:
-            How many there are.
-
-        Raises:
-            JudgmentError: one is no ranking that counts.
-        """
-        return self.store.assignments.make_gold(list(judgment_ids))
-
     # Looking at data
 
     @property
@@ -314,8 +292,7 @@ class LabData:
     ) -> TableWidget:
         """The table widget: search, filter and sort any number of rows, and read them whole.
 
-        A method of the lab and not of its tables, since those are the store's, which knows no
-        widgets.
+        A method of the lab, not of its tables: those are the store's, which knows no widgets.
 
         Args:
             what: A kind of rows, the one stored last first, or a table with filters of its own,
