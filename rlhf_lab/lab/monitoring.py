@@ -16,6 +16,9 @@ LONG_SECONDS = 2.0
 """A reward update that takes no longer than this shows its report alone."""
 
 PPO_PHASES = {"rollout": "sampling", "scoring": "scoring", "update": "learning"}
+PPO_STOP = "Ends after the present step; all whole steps are kept as a version."
+REWARD_PHASES = {"learning": "learning", "scoring": "scoring"}
+REWARD_STOP = "Ends after the present pass over the rankings, which is kept."
 
 
 def in_notebook() -> bool:
@@ -39,7 +42,7 @@ class NotebookMonitors:
             ppo_charts(run.config.kl_target if run.config.kl == "adaptive" else None),
             title=f"PPO from {run.before}",
             on_stop=run.stop,
-            stop_note="Ends after the present step; all whole steps are kept as a version.",
+            stop_note=PPO_STOP,
             phases=PPO_PHASES,
         )
         run.watch(state)
@@ -170,8 +173,8 @@ class RewardMonitor:
             reward_charts(),
             title="Reward update",
             on_stop=self.stop,
-            stop_note="Ends after the present pass over the rankings, which is kept.",
-            phases={"learning": "learning", "scoring": "scoring"},
+            stop_note=REWARD_STOP,
+            phases=REWARD_PHASES,
         )
         self._show = show
         self._clock = clock

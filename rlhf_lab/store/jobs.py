@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, cast
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from rlhf_lab.errors import ConfigError, StoreError
 from rlhf_lab.store import checks
 from rlhf_lab.store.database import Database
+from rlhf_lab.store.job_events import NewEvent
 from rlhf_lab.store.tables import JobEventRow, JobRow
 from rlhf_lab.types import Job, JobEvent, JobEventKind, JobKind, JobState, check_arguments
 from rlhf_lab.types.jobs import OVER
@@ -24,13 +25,6 @@ from rlhf_lab.types.jobs import OVER
 _COLUMNS = [column.name for column in JobRow.__table__.columns if column.name != "seq"]
 # Each of these says only what is so now: an earlier one of the same job is of no use any more.
 _PRESENT: tuple[JobEventKind, ...] = ("phase", "show")
-
-
-class NewEvent(NamedTuple):
-    """What a job tells, before it is stored."""
-
-    kind: JobEventKind
-    values: Mapping[str, Any]
 
 
 class Jobs:

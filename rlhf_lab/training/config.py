@@ -9,6 +9,7 @@ from rlhf_lab.algorithms import AdaptiveKL, FixedKL, KLController
 from rlhf_lab.errors import ConfigError
 from rlhf_lab.models.roles import LearnerName
 from rlhf_lab.types import Sampling, Strength
+from rlhf_lab.types.training import KL_TARGET
 
 OptimizerName = Literal["adamw", "paged_adamw_8bit"]
 
@@ -154,7 +155,7 @@ class PPOConfig:
     optimizer: OptimizerName = "adamw"
     kl: Literal["fixed", "adaptive"] = "adaptive"
     kl_coef: float = 0.05
-    kl_target: float = 6.0
+    kl_target: float = KL_TARGET
     kl_horizon: float = 1000.0
     clip: float = 0.2
     value_clip: float = 0.2

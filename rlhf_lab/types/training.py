@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 from rlhf_lab.types.models import Alarm
 
 RunEnd = Literal["finished", "stopped", "failed"]
+# Nats per response that an adaptive price of KL aims at, if nothing else is asked for.
+KL_TARGET = 6.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, TypedDict
 
@@ -198,6 +199,10 @@ class MonitorState(WidgetState):
             self.status, self.outcome, self._phase = status, text, ""
             self._samples_sent_at = float("-inf")
         self._pace.now()
+
+    def together(self) -> AbstractContextManager[None]:
+        """Publish once what is told inside, as when a run is told of that has been going on."""
+        return self._pace.held()
 
     # What a person wants
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 PER_SECOND = 10
@@ -43,11 +44,16 @@ class Pace:
         self._later = later
         self._next = float("-inf")
         self._waiting: Later | None = None
+        self._held = False
+        self._missed = False
         self._lock = threading.RLock()
 
     def ask(self) -> None:
         """Do it now, or as soon as it may be done; asked several times until then, it is once."""
         with self._lock:
+            if self._held:
+                self._missed = True
+                return
             if self._waiting is not None:
                 return
             wait = self._next - self._clock()
@@ -59,8 +65,24 @@ class Pace:
     def now(self) -> None:
         """Do it at once; what was put off is done with it."""
         with self._lock:
+            if self._held:
+                self._missed = True
+                return
             if self._waiting is not None:
                 self._waiting.cancel()
                 self._waiting = None
             self._next = self._clock() + self._gap
         self._action()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Do it once in the end, if it is asked for at all; for when much comes together."""
+        with self._lock:
+            self._held, self._missed = True, False
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held, missed = False, self._missed
+            if missed:
+                self.now()
