@@ -89,7 +89,12 @@ function morph(node, wanted) {
   for (const { name, value } of wanted.attributes) {
     if (node.getAttribute(name) !== value && !isPersons(node, name)) node.setAttribute(name, value);
   }
+  const chosen = node instanceof HTMLSelectElement ? selectedAtFirst(node) : 0;
   morphChildren(node, wanted);
+  // A select that somebody has used follows its options no more by itself.
+  if (node instanceof HTMLSelectElement && selectedAtFirst(node) !== chosen) {
+    node.selectedIndex = selectedAtFirst(node);
+  }
 }
 
 /** What a person set by clicking, which no update may take back. */
@@ -177,7 +182,8 @@ function ask(root, element, act) {
   const dialog = document.createElement("dialog");
   dialog.className = "lab-dialog";
   const question = document.createElement("p");
-  question.textContent = element.dataset.confirm;
+  const chosen = element instanceof HTMLSelectElement ? element.selectedOptions[0].text : "";
+  question.textContent = element.dataset.confirm.replace("%s", () => chosen);
   const buttons = document.createElement("div");
   buttons.className = "lab-row lab-end";
   const answer = (text, tone, onClick) => {
@@ -194,7 +200,7 @@ function ask(root, element, act) {
     return button;
   };
   const no = answer("Cancel", "plain");
-  answer(element.dataset.confirmed || element.textContent.trim(), "danger", act);
+  answer(element.dataset.confirmed || element.textContent.trim(), toneOf(element), act);
   dialog.append(question, buttons);
   dialog.addEventListener("close", () => {
     dialog.remove();
@@ -204,6 +210,10 @@ function ask(root, element, act) {
   root.append(dialog);
   dialog.showModal();
   no.focus();
+}
+
+function toneOf(element) {
+  return element.dataset.tone === "danger" ? "danger" : "primary";
 }
 
 function selectedAtFirst(select) {

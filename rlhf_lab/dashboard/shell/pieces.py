@@ -128,6 +128,7 @@ def data_table(
     caption: Text = "",
     figures: Collection[int] = (),
     keys: Sequence[str] | None = None,
+    is_stacked: bool = False,
 ) -> Markup:
     """A table whose first column names its rows; on a phone it scrolls within itself.
 
@@ -137,12 +138,14 @@ def data_table(
         caption: What it is a table of, for those who come to it by ear; shown above.
         figures: Columns, from 0, whose cells are numbers.
         keys: What stays the same of each row, so that an update leaves its buttons focused.
+        is_stacked: On a phone, show the cells of a row one below the other instead.
     """
     kept = [list(row) for row in rows]
     return html(
         """
         <div class="lab-table-box"{% if headers %} tabindex="0" role="region"
-        aria-label="{{ caption or headers[0] }}"{% endif %}><table class="lab-table">
+        aria-label="{{ caption or headers[0] }}"{% endif %}>
+        <table class="lab-table{{ ' lab-stacked' if is_stacked }}">
         {% if caption %}<caption>{{ caption }}</caption>{% endif %}
         <thead><tr>{% for text in headers %}
         <th scope="col"{% if loop.index0 in figures %} class="lab-figure"{% endif %}>
@@ -151,7 +154,8 @@ def data_table(
         <tbody>{% for row in rows %}<tr{% if keys %} data-row="{{ keys[loop.index0] }}"{% endif %}>
         {% for cell in row %}
         {% if loop.first %}<th scope="row">{{ cell }}</th>{% else %}
-        <td{% if loop.index0 in figures %} class="lab-figure"{% endif %}>{{ cell }}</td>
+        <td data-label="{{ headers[loop.index0] }}"
+        {%- if loop.index0 in figures %} class="lab-figure"{% endif %}>{{ cell }}</td>
         {% endif %}{% endfor %}</tr>{% endfor %}</tbody></table></div>
         """,
         headers=headers,
@@ -159,6 +163,7 @@ def data_table(
         caption=caption,
         figures=set(figures),
         keys=keys,
+        is_stacked=is_stacked,
     )
 
 
@@ -180,7 +185,7 @@ def button(
         act: Which act it is.
         key: What the act is about.
         tone: How much it asks to be pressed; "danger" for what cannot simply be taken back.
-        confirm: A question to answer before it acts.
+        confirm: A question to answer before it acts; of a select, %s is what was chosen.
         label: What it is called where its text alone does not say what it is about.
         small: For rows of tables.
         disabled: It cannot be pressed now.
@@ -204,7 +209,7 @@ def button(
     )
 
 
-def link(text: Text, address: str, *, tone: ButtonTone = "plain") -> Markup:
+def link(text: Text, address: str, *, tone: ButtonTone = "plain", small: bool = False) -> Markup:
     """A link to another page of the dashboard that looks like a button.
 
     Raises:
@@ -213,10 +218,14 @@ def link(text: Text, address: str, *, tone: ButtonTone = "plain") -> Markup:
     if not address.startswith("/") or address.startswith("//"):
         raise ValueError(f"{address!r}: a path of the dashboard begins with one slash.")
     return html(
-        '<a class="lab-button" data-tone="{{ tone }}" href="{{ address }}">{{ text }}</a>',
+        """
+        <a class="lab-button" data-tone="{{ tone }}"{% if small %} data-size="small"{% endif %}
+        href="{{ address }}">{{ text }}</a>
+        """,
         text=text,
         address=address,
         tone=tone,
+        small=small,
     )
 
 
@@ -264,7 +273,7 @@ def field(
 
 
 def choice(
-    label: Text, name: str, options: Mapping[str, Text], value: str = "", *, help: Text = ""
+    label: Text, name: str, options: Mapping[str, str], value: str = "", *, help: Text = ""
 ) -> Markup:
     """A labelled select of a `form`: what is sent, by what is shown."""
     return html(
