@@ -6,26 +6,26 @@ that sign-in's cookie as well, which no script can read.
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import panel as pn
 from bokeh.application.handlers import Handler
+from bokeh.io.doc import patch_curdoc
 from bokeh.protocol.exceptions import ProtocolError
 from bokeh.util.token import check_token_signature, get_session_id, get_token_payload
-from panel.io.application import build_applications
+from panel.io.application import Application
 from panel.io.server import DocHandler, WSHandler
+from panel.io.state import set_curdoc
 from tornado.web import HTTPError
 
 from rlhf_lab.dashboard.access import Actor, is_allowed
 from rlhf_lab.dashboard.pages import PAGES, Page
 from rlhf_lab.dashboard.shell.frame import frame
+from rlhf_lab.dashboard.web.policy import guard
 from rlhf_lab.dashboard.web.security import LabHandler, is_own_origin, sign_in_of
 
 if TYPE_CHECKING:
-    from bokeh.application import Application
     from bokeh.document import Document
     from bokeh.server.session import ServerSession
     from bokeh.server.tornado import BokehTornado
@@ -42,44 +42,43 @@ _FOREIGN_SESSION = ("bokeh-token", "bokeh-session-id")
 
 def applications(site: Site, pages: Iterable[Page]) -> dict[str, Application]:
     """One application for each page, by its path."""
-    made: dict[str, Application] = {}
-    for page in pages:
-        made |= build_applications({f"/{page.name}": _builder(site, page)}, title=page.title)
-    for application in made.values():
-        application.add(SignInNoter(site))
-    return made
+    return {f"/{page.name}": _application(site, page) for page in pages}
 
 
-def _builder(site: Site, page: Page) -> Any:  # noqa: ANN401 - a function, as Panel insists on
-    def build() -> pn.Template:
-        actor = Actor(site.accounts, _payload(pn.state.curdoc)[SIGN_IN])
-        actor.require(page.action)
-        context = site.context(actor)
-        return frame(context, page.name, page.build(context))
-
-    return build
+def _application(site: Site, page: Page) -> Application:
+    return Application(PageBuilder(site, page))  # type: ignore[no-untyped-call]
 
 
-def _payload(document: Document | None) -> Mapping[str, Any]:
-    context: Any = document.session_context if document else None
-    payload: Mapping[str, Any] = context.token_payload
-    return payload
+class PageBuilder(Handler):
+    """Makes a page for whoever its token names.
 
+    Panel's own handler shows the traceback to whoever asked when a page cannot be made, with
+    whatever texts are in it. Here the error goes up to `PageHandler`.
+    """
 
-class SignInNoter(Handler):
-    """Writes into a page's token for which sign-in it was made."""
-
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, page: Page) -> None:
         super().__init__()
         self._site = site
-
-    def modify_document(self, doc: Document) -> None:
-        """Nothing."""
+        self._page = page
 
     def process_request(self, request: HTTPServerRequest) -> dict[str, Any]:
         """What the token is to hold besides."""
         sign_in = sign_in_of(request, self._site)
         return {SIGN_IN: sign_in.id if sign_in else ""}
+
+    def modify_document(self, doc: Document) -> None:
+        """Fill it in.
+
+        Raises:
+            SignedOut, NotAllowed: whoever it is for may not see the page by now.
+        """
+        session: Any = doc.session_context
+        actor = Actor(self._site.accounts, session.token_payload[SIGN_IN])
+        actor.require(self._page.action)
+        context = self._site.context(actor)
+        with patch_curdoc(doc), set_curdoc(doc):
+            framed = frame(context, self._page.name, self._page.build(context))
+            framed.server_doc(doc, title=doc.title)
 
 
 class PageHandler(LabHandler, DocHandler):
@@ -105,9 +104,7 @@ class PageHandler(LabHandler, DocHandler):
     async def get_session(self) -> ServerSession:  # type: ignore[override]
         """A new one, whose page has a content security policy with a number used once."""
         session: ServerSession = await super().get_session()  # type: ignore[misc]
-        nonce = secrets.token_urlsafe(16)
-        session.document.template_variables["nonce"] = nonce
-        self.set_header("Content-Security-Policy", page_policy(nonce))
+        self.set_header("Content-Security-Policy", guard(session.document))
         return session
 
 
@@ -209,28 +206,6 @@ class ClosedHandler(LabHandler):
     def prepare(self) -> None:
         """There is nothing."""
         raise HTTPError(404)
-
-
-def page_policy(nonce: str) -> str:
-    """The content security policy of a page, whose own scripts carry the nonce.
-
-    Bokeh's models compile functions from text ("unsafe-eval"), Panel imports the modules of
-    components from blobs, and both write styles into the page. Scripts and handlers that some text
-    smuggles into it stay forbidden.
-    """
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"script-src 'self' 'nonce-{nonce}' 'unsafe-eval' blob:",
-            "style-src 'self' 'unsafe-inline'",
-            "img-src 'self' data: blob:",
-            "font-src 'self' data:",
-            "connect-src 'self'",
-            "form-action 'self'",
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-        )
-    )
 
 
 PATTERNS = [
