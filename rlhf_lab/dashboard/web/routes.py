@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tornado.web import RedirectHandler, RequestHandler, StaticFileHandler
+from tornado.web import RedirectHandler, RequestHandler
 
 from rlhf_lab.dashboard.shell.fragment import STATIC
 from rlhf_lab.dashboard.web.account import AccountHandler
 from rlhf_lab.dashboard.web.download import DownloadHandler
+from rlhf_lab.dashboard.web.files import AssetHandler, ComponentHandler
 from rlhf_lab.dashboard.web.health import HealthHandler
 from rlhf_lab.dashboard.web.invite import InviteHandler
 from rlhf_lab.dashboard.web.security import LOGIN
@@ -30,5 +31,6 @@ def routes() -> list[Route]:
         (r"/upload", UploadHandler),
         (r"/download", DownloadHandler),
         (r"/healthz", HealthHandler),
-        (r"/assets/(.*)", StaticFileHandler, {"path": str(STATIC)}),
+        (r"/assets/(.*)", AssetHandler, {"path": str(STATIC)}),
+        (r"/components/(.*)", ComponentHandler),
     ]
