@@ -30,7 +30,7 @@ Level = Literal["debug", "info", "warning", "error"]
 Fact = str | int | float | bool | None
 
 OURS = "rlhf_lab.dashboard"
-# What the server is made of. They say little of use at "info" and much that is not ours to keep.
+# What the server is made of. Below "warning" they say little of use, and much that is not ours.
 _FOREIGN = ("bokeh", "panel", "tornado", "asyncio")
 # The name of a person is a fact like any other, but only said at "debug".
 _OF_PEOPLE = frozenset({"account", "by"})
@@ -60,7 +60,7 @@ def configure(level: Level | str = "info", stream: TextIO | None = None) -> None
     handler.setFormatter(JsonLines(in_detail=number <= logging.DEBUG))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in _FOREIGN:
-        _bring_home(name, number if number == logging.DEBUG else max(number, logging.WARNING))
+        _bring_home(name, max(number, logging.WARNING))
     _bring_home(OURS, number)
     logging.captureWarnings(True)
 

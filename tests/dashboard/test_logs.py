@@ -125,10 +125,10 @@ def test_of_a_long_message_the_first_line_is_kept(lines):
     assert lines()[0]["event"] == "Task exception was never retrieved"
 
 
-def test_other_libraries_are_quiet_at_info(lines):
+def test_other_libraries_are_quiet_below_warning(all_lines):
     for name in ("tornado.access", "bokeh.server", "panel.io", "asyncio"):
         logging.getLogger(name).info("GET /invite/abc")
-    assert lines() == []
+    assert all_lines() == []
 
 
 def test_panel_speaks_through_the_same_handler(lines, capsys):
