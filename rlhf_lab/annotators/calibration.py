@@ -54,7 +54,7 @@ class CalibrationQueue:
     window brings, and there is nothing to take back. Holds no state of its own, as `RankingQueue`.
     """
 
-    version = None
+    version: str | None = None
 
     def __init__(self, store: KnownStore, *, annotator: str, seed: int = 0) -> None:
         """Make a queue.

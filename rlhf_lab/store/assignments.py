@@ -97,6 +97,11 @@ class Assignments:
         with self._database.read() as session:
             return calibrating.known_items(session, annotator, seed)
 
+    def rankings_to_know(self, annotator: str, *, most: int) -> list[KnownItem]:
+        """A researcher's own rankings that `make_gold` could take, the latest first."""
+        with self._database.read() as session:
+            return calibrating.rankings_to_know(session, annotator, most)
+
     def next_item(
         self,
         annotator: str,

@@ -6,7 +6,7 @@ its occasion: what somebody says who is about to be told the answer is no measur
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from rlhf_lab.errors import ConfigError
 from rlhf_lab.store import checks, judging, rows
 from rlhf_lab.store.handing_out import blind_order
-from rlhf_lab.store.tables import ItemRow, JudgmentRow, PromptRow, SettingRow
-from rlhf_lab.types import Judgment, KnownItem, Prompt, Ranking, RankingItem, Response
+from rlhf_lab.store.tables import ActiveRow, ItemRow, JudgmentRow, PromptRow, SettingRow
+from rlhf_lab.types import Judgment, KnownItem, Ranking, RankingItem
 
 SETTING: Final = "calibration"
 _MOST: Final = 200
@@ -70,19 +70,45 @@ def known_items(session: Session, annotator: str, seed: int) -> list[KnownItem]:
     gold = select(ItemRow).where(ItemRow.state == "gold").order_by(ItemRow.seq)
     found = {row.id: row for row in session.scalars(gold.limit(plan.items))}
     said = _first_said(session, annotator, found)
-    asked = [
-        row for i, row in found.items() if i not in said or (said[i].occasion or "") in _UNTOLD
+    asked = [row for i, row in found.items() if i not in said or said[i].occasion in _UNTOLD]
+    orders = [
+        said[row.id].shown_order if row.id in said else blind_order(seed, annotator, row.candidates)
+        for row in asked
     ]
-    prompts, responses = _texts(session, asked)
-    judgments = {i: rows.to_judgment(row) for i, row in said.items()}
     return [
-        _known(row, annotator, seed, judgments.get(row.id), prompts, responses) for row in asked
+        KnownItem(item=item, answer=_answer(row), said=said.get(row.id))
+        for row, item in zip(asked, _shown(session, asked, orders), strict=True)
+    ]
+
+
+def rankings_to_know(session: Session, annotator: str, most: int) -> list[KnownItem]:
+    """Their rankings that `items.make_gold` could take for known answers, the latest first.
+
+    Args:
+        session: To read with.
+        annotator: A researcher.
+        most: How many at most.
+    """
+    query = (
+        select(ItemRow, JudgmentRow)
+        .join(ActiveRow, ActiveRow.item_id == ItemRow.id)
+        .join(JudgmentRow, JudgmentRow.id == ActiveRow.judgment_id)
+        .where(ActiveRow.annotator == annotator, ActiveRow.kind == "ranking")
+        .where(ItemRow.state.in_(("open", "full")))
+        .order_by(ActiveRow.seq.desc())
+    )
+    found = [(item, rows.to_judgment(said)) for item, said in session.execute(query.limit(most))]
+    shown = _shown(session, [item for item, _ in found], [said.shown_order for _, said in found])
+    return [
+        KnownItem(item=item, answer=said.ranking, said=said)
+        for item, (_, said) in zip(shown, found, strict=True)
+        if said.ranking
     ]
 
 
 def _first_said(
     session: Session, annotator: str, items: Mapping[str, ItemRow]
-) -> dict[str, JudgmentRow]:
+) -> dict[str, Judgment]:
     """Their first ranking or skip of each item, also one that was replaced or taken back."""
     theirs = select(JudgmentRow).where(
         JudgmentRow.annotator == annotator, JudgmentRow.kind.in_(("ranking", "skip"))
@@ -92,29 +118,25 @@ def _first_said(
     first: dict[str, JudgmentRow] = {}
     for event in sorted(events, key=lambda row: row.seq):
         item = judging.item_id(event.prompt_id, event.shown_order)
-        if item in items:
-            first.setdefault(str(item), event)
-    return first
+        if item is not None:
+            first.setdefault(item, event)
+    return {i: rows.to_judgment(event) for i, event in first.items() if i in items}
 
 
-def _texts(session: Session, items: list[ItemRow]) -> tuple[dict[str, Prompt], dict[str, Response]]:
-    ids = [row.prompt_id for row in items]
+def _shown(
+    session: Session, items: Sequence[ItemRow], orders: Sequence[Sequence[str]]
+) -> list[RankingItem]:
+    """The items with their candidates in these orders."""
+    ids = {row.prompt_id for row in items}
     found = checks.in_chunks(session, select(PromptRow), PromptRow.id, ids)
     prompts = {row.id: rows.to_prompt(row) for (row,) in found}
-    candidates = (i for row in items for i in row.candidates)
-    return prompts, {r.id: r for r in checks.by_ids(session, dict.fromkeys(candidates))}
+    wanted = dict.fromkeys(i for order in orders for i in order)
+    responses = {response.id: response for response in checks.by_ids(session, wanted)}
+    return [
+        RankingItem(prompt=prompts[row.prompt_id], candidates=tuple(responses[i] for i in order))
+        for row, order in zip(items, orders, strict=True)
+    ]
 
 
-def _known(
-    row: ItemRow,
-    annotator: str,
-    seed: int,
-    said: Judgment | None,
-    prompts: Mapping[str, Prompt],
-    responses: Mapping[str, Response],
-) -> KnownItem:
-    order = said.shown_order if said else blind_order(seed, annotator, row.candidates)
-    candidates = tuple(responses[i] for i in order)
-    item = RankingItem(prompt=prompts[row.prompt_id], candidates=candidates)
-    tiers = tuple(tuple(tier) for tier in row.answer or ())
-    return KnownItem(item=item, answer=Ranking(tiers=tiers), said=said)
+def _answer(item: ItemRow) -> Ranking:
+    return Ranking(tiers=tuple(tuple(tier) for tier in item.answer or ()))

@@ -13,6 +13,8 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 from panel.custom import AnyWidgetComponent
 
+from rlhf_lab.widgets import sendable
+
 STATIC = Path(__file__).parent.parent / "static"
 
 _templates = Environment(
@@ -95,7 +97,7 @@ class Fragment(AnyWidgetComponent):
         super().__init__(  # type: ignore[no-untyped-call]
             **{
                 "sizing_mode": "stretch_width",
-                "html": str(escape(markup)),
+                "html": _sendable(markup),
                 "visible": bool(markup),
                 **params,
             }
@@ -104,7 +106,7 @@ class Fragment(AnyWidgetComponent):
 
     def put(self, markup: Markup | str) -> None:
         """Show this from now on, where something else was shown."""
-        shown = str(escape(markup))
+        shown = _sendable(markup)
         if shown != self.html:
             # Without anything to show it takes no room among its neighbours either.
             self.param.update(html=shown, visible=bool(shown))
@@ -120,6 +122,10 @@ class Fragment(AnyWidgetComponent):
                 self._do(act)
         finally:
             self.handled += 1
+
+
+def _sendable(markup: Markup | str) -> str:
+    return sendable.text(str(escape(markup)))
 
 
 def _text(value: object) -> str:

@@ -151,3 +151,19 @@ def test_the_plan_is_kept_for_every_process(store, database):
 def test_a_set_of_no_size_is_refused(items):
     with pytest.raises(ConfigError, match=rf"items={items}: from 1 to 200"):
         CalibrationPlan(items=items)
+
+
+def test_a_researcher_is_offered_their_own_rankings_the_latest_first(store):
+    offer(store, *"abcde")
+    said = {name: judge(store, "ada", take(store, "ada")) for name in "abc"}
+    judge(store, "bob", take(store, "bob"))
+    judge(store, "ada", take(store, "ada"), kind="skip")
+    offered = store.assignments.rankings_to_know("ada", most=10)
+    assert texts(offered) == "cba"
+    assert [one.said for one in offered] == [said[name] for name in "cba"]
+    assert [one.answer for one in offered] == [said[name].ranking for name in "cba"]
+    assert texts(store.assignments.rankings_to_know("ada", most=1)) == "c"
+    assert store.assignments.make_gold([said["b"].id]) == 1
+    assert texts(store.assignments.rankings_to_know("ada", most=10)) == "ca"
+    store.submit(undo("taken back", said["c"], annotator="ada"))
+    assert texts(store.assignments.rankings_to_know("ada", most=10)) == "a"
