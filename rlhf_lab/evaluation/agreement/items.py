@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 from sqlalchemy import select
@@ -15,8 +15,17 @@ from rlhf_lab.store.tables import JudgmentRow, PromptRow
 from rlhf_lab.types import Judgment
 
 
-def disputed_items(session: Session, table: Rankings, most: int) -> tuple[DisputedItem, ...]:
-    """Up to so many, the most disputed first; of equals those with more people."""
+def disputed_items(
+    session: Session, table: Rankings, most: int, known: Container[str] = ()
+) -> tuple[DisputedItem, ...]:
+    """Up to so many, the most disputed first; of equals those with more people.
+
+    Args:
+        session: To read texts.
+        table: Of what was said.
+        most: How many.
+        known: Ids of the items whose answer is known.
+    """
     found = disagreement(table)
     work = table.rows(WORK)
     people = np.bincount(table.item[work], minlength=len(found))
@@ -25,7 +34,10 @@ def disputed_items(session: Session, table: Rankings, most: int) -> tuple[Disput
     ids = {i: [table.ids[row] for row in work[table.item[work] == i]] for i in chosen}
     judgments = _judgments(session, [judgment for of in ids.values() for judgment in of])
     said = {i: [judgments[judgment] for judgment in of] for i, of in ids.items()}
-    return tuple(_item(session, table.items[i], float(found[i]), of) for i, of in said.items())
+    return tuple(
+        _item(session, table.items[i], float(found[i]), of, table.items[i] in known)
+        for i, of in said.items()
+    )
 
 
 def disagreement(table: Rankings) -> Floats:
@@ -51,7 +63,9 @@ def _judgments(session: Session, ids: Sequence[str]) -> dict[str, Judgment]:
     return {row.id: rows.to_judgment(row) for (row,) in found}
 
 
-def _item(session: Session, item: str, share: float, said: Sequence[Judgment]) -> DisputedItem:
+def _item(
+    session: Session, item: str, share: float, said: Sequence[Judgment], is_known: bool
+) -> DisputedItem:
     prompt = session.scalars(select(PromptRow).where(PromptRow.id == said[0].prompt_id)).one()
     candidates = sorted(said[0].shown_order)
     texts = {response.id: response for response in checks.by_ids(session, candidates)}
@@ -61,4 +75,5 @@ def _item(session: Session, item: str, share: float, said: Sequence[Judgment]) -
         candidates=tuple(texts[i] for i in candidates),
         judgments=tuple(said),
         disagreement=share,
+        is_known=is_known,
     )

@@ -54,7 +54,7 @@ def measure_agreement(
             one for one in opinions(session) if annotators is None or one.annotator in annotators
         )
         table = tabulate(said, answers)
-        found = disputed_items(session, table, disputed)
+        found = disputed_items(session, table, disputed, answers)
     work = table.rows(WORK)
     pairs, places = table.pairs(work), table.places(work)
     ranked = np.bincount(table.item[work], minlength=len(table.items))

@@ -41,6 +41,7 @@ def annotator_reports(table: Rankings, researchers: Set[str]) -> tuple[Annotator
         "with_themself": _with_themself(work, table.pairs(table.rows(AGAIN)), people),
         "with_answers": _with_answers(table, people),
         "left": left_rates(table),
+        "tied": _ties(table, people),
     }
     paces = _paces(table)
     ranked = np.bincount(table.who[table.who >= 0], minlength=people)
@@ -123,11 +124,16 @@ def _with_themself(first: Ratings, again: Ratings, people: int) -> list[Share | 
 
 
 def _with_answers(table: Rankings, people: int) -> list[Share | None]:
-    """Pairs that the known answer puts in order; a tie is half right, as a coin would be."""
-    answers = table.pairs(table.rows(ANSWER))
-    said, wanted = _beside(table.pairs(table.rows(KNOWN)), answers.where(answers.value != TIED))
-    right = np.where(said.value == TIED, 0.5, said.value == wanted)
-    return clustered_shares(said.rater, said.cluster, right, people)
+    """Pairs that both they and the known answer put in order."""
+    known, answers = (table.pairs(table.rows(purpose)) for purpose in (KNOWN, ANSWER))
+    said, wanted = _beside(known.where(known.value != TIED), answers.where(answers.value != TIED))
+    return clustered_shares(said.rater, said.cluster, said.value == wanted, people)
+
+
+def _ties(table: Rankings, people: int) -> list[Share | None]:
+    """Pairs that they did not put in order."""
+    pairs = table.pairs(np.flatnonzero(table.who >= 0))
+    return clustered_shares(pairs.rater, pairs.cluster, pairs.value == TIED, people)
 
 
 def _beside(ratings: Ratings, standard: Ratings) -> tuple[Ratings, Ints]:

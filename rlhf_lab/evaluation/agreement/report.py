@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from rlhf_lab.evaluation.agreement.shares import Share
 from rlhf_lab.store.showing import as_html, counted, head_cell, in_frame, text_cell
-from rlhf_lab.types import Interval, Judgment, Prompt, Response
+from rlhf_lab.types import HUMAN_AGREEMENT, Interval, Judgment, Prompt, Response
 
 
 class Band(NamedTuple):
@@ -18,9 +18,8 @@ class Band(NamedTuple):
     high: float
 
 
-# How often people and researchers put two answers in the same order: 63% of pairs (crowd workers,
-# Bai et al. 2022, section 2.1) to 77% (labelers, Stiennon et al. 2020).
-LITERATURE: Final = Band(0.63, 0.77)
+# How often people and researchers put two answers in the same order.
+LITERATURE: Final = Band(*HUMAN_AGREEMENT)
 # The same as alpha, where neither answer is the better one more often: two times the share less 1.
 LITERATURE_ALPHA: Final = Band(2 * LITERATURE.low - 1, 2 * LITERATURE.high - 1)
 # Krippendorff (2004): from here on conclusions may be drawn, from there on also hard ones.
@@ -70,8 +69,9 @@ class AnnotatorReport:
         with_researchers: Share in the same order as a researcher put them; their own if others did.
         with_others: Share in the same order as anybody else put them.
         with_themself: Share in the same order when they were shown the item again.
-        with_answers: Share in the order of the known answer; here their own ties are half right.
+        with_answers: Share in the order of the known answer.
         left: Share of rankings with what was shown first above what was shown last.
+        tied: Share of pairs that they tied.
     """
 
     name: str
@@ -83,6 +83,7 @@ class AnnotatorReport:
     with_themself: Share | None
     with_answers: Share | None
     left: Share | None
+    tied: Share | None
     pace: Pace
 
 
@@ -110,6 +111,7 @@ class DisputedItem:
         judgments: The last ranking of each annotator, in the order they were made.
         disagreement: How far two of them are apart on average: 0 for the same order, 1 for the
             opposite one.
+        is_known: Whether its answer is known by now.
     """
 
     id: str
@@ -117,6 +119,7 @@ class DisputedItem:
     candidates: tuple[Response, ...]
     judgments: tuple[Judgment, ...]
     disagreement: float
+    is_known: bool
 
 
 @dataclass(frozen=True, kw_only=True)
