@@ -1,0 +1,155 @@
+"""The strip that tells where a round stands, and which of its steps comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from markupsafe import Markup
+
+from rlhf_lab.dashboard.pages.rounds_words import many
+from rlhf_lab.dashboard.shell import html, link
+from rlhf_lab.store.standing import Standing
+from rlhf_lab.types import START, Job
+
+StepName = Literal["generate", "rank", "reward", "ppo", "evaluate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of a round.
+
+    Attributes:
+        name: A kind of job, or "rank" for what people do.
+        title: What it is called.
+        figure: What there is of it.
+    """
+
+    name: StepName
+    title: str
+    figure: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Next:
+    """What to do now.
+
+    Attributes:
+        step: Which step it is; None before the first prompt.
+        text: Why, in a sentence.
+        page: Where it is done, if on another page.
+        page_title: What that is called.
+    """
+
+    step: StepName | None
+    text: str
+    page: str = ""
+    page_title: str = ""
+
+
+def steps(standing: Standing) -> list[Step]:
+    """The round, step by step, with what there is of each."""
+    with_reward = f" with {standing.reward}" if standing.reward else ""
+    since = f" since {standing.reward}" if standing.reward else ""
+    return [
+        Step(
+            name="generate",
+            title="Generate",
+            figure=many(standing.responses, "response") + f" of {standing.policy}",
+        ),
+        Step(
+            name="rank",
+            title="People rank",
+            figure=f"{standing.ranked} of {many(standing.items, 'item')} ranked",
+        ),
+        Step(
+            name="reward",
+            title="Reward update",
+            figure=many(standing.rankings, "new ranking") + since,
+        ),
+        Step(name="ppo", title="PPO", figure=f"from {standing.policy}{with_reward}"),
+        Step(name="evaluate", title="Evaluate", figure=_evaluated(standing)),
+    ]
+
+
+def next_step(standing: Standing) -> Next:
+    """Which step comes next, and why."""
+    policy = standing.policy
+    if standing.prompts == 0:
+        text = "The lab has no prompts yet: everything begins with some."
+        return Next(step=None, text=text, page="/data", page_title="Add prompts")
+    if standing.responses == 0:
+        return _of_a_silent_policy(standing)
+    if standing.rankings == 0 and _is_unused(standing):
+        text = f"{standing.reward} has learned all that was ranked: let {policy} learn from it."
+        return Next(step="ppo", text=text)
+    if standing.ranked < standing.items:
+        return _ranking(standing)
+    if standing.rankings:
+        text = f"Everything is ranked: {many(standing.rankings, 'ranking')} to learn from."
+        return Next(step="reward", text=text)
+    text = "All that was ranked has been learned from: generate responses to more prompts."
+    return Next(step="generate", text=text)
+
+
+def strip(standing: Standing, open_jobs: Sequence[Job]) -> Markup:
+    """The round as people see it."""
+    running = {job.kind for job in open_jobs if job.state == "running"}
+    asked = {job.kind for job in open_jobs} - running
+    ahead = next_step(standing)
+    return html(
+        """
+        <section class="lab-card" aria-label="Where the round stands">
+        <div class="lab-heading"><h2>{{ standing.policy }}
+        {%- if standing.reward %} with {{ standing.reward }}{% endif %}</h2>
+        <span class="lab-muted">{{ prompts }} in the lab</span></div>
+        <ol class="rounds-steps">
+        {% for step in steps %}
+        <li data-row="{{ step.name }}" data-state="
+        {%- if step.name in running %}running{% elif step.name in asked %}asked
+        {%- elif step.name == ahead.step %}next{% endif %}"
+        {% if step.name == ahead.step %}aria-current="step"{% endif %}>
+        <span class="rounds-title">{{ step.title }}
+        {% if step.name in running %}<span class="lab-badge" data-tone="ok">running</span>
+        {% elif step.name in asked %}<span class="lab-badge" data-tone="info">asked for</span>
+        {% elif step.name == ahead.step %}<span class="lab-badge" data-tone="info">next</span>
+        {% endif %}</span>
+        <span class="lab-muted lab-small lab-number">{{ step.figure }}</span></li>
+        {% endfor %}</ol>
+        <div class="lab-row lab-spread"><p class="rounds-next"><strong>Next:</strong>
+        {{ ahead.text }}</p>{% if page %}{{ page }}{% endif %}</div></section>
+        """,
+        standing=standing,
+        prompts=many(standing.prompts, "prompt"),
+        steps=steps(standing),
+        running=running,
+        asked=asked,
+        ahead=ahead,
+        page=link(ahead.page_title, ahead.page, tone="primary") if ahead.page else None,
+    )
+
+
+def _of_a_silent_policy(standing: Standing) -> Next:
+    policy = standing.policy
+    if policy != START and not standing.is_evaluated:
+        text = f"{policy} is new: see whether it is better than the one before."
+        return Next(step="evaluate", text=text)
+    return Next(step="generate", text=f"{policy} has written nothing yet: generate responses.")
+
+
+def _ranking(standing: Standing) -> Next:
+    left = standing.items - standing.ranked
+    text = f"{many(left, 'item')} of {standing.policy} {'has' if left == 1 else 'have'} no ranking"
+    if standing.rankings:
+        text += f" yet; {many(standing.rankings, 'ranking')} can be learned from at any time"
+    return Next(step="rank", text=f"{text}.", page="/rank", page_title="Rank")
+
+
+def _is_unused(standing: Standing) -> bool:
+    """Whether there is a reward model that the present policy has not learned from."""
+    return standing.reward is not None and standing.reward not in standing.trained_with
+
+
+def _evaluated(standing: Standing) -> str:
+    return f"{standing.policy} {'was' if standing.is_evaluated else 'was not'} evaluated"
