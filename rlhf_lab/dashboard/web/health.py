@@ -13,7 +13,7 @@ from rlhf_lab.store import PreferenceStore
 # Seconds: who watches gives up soon after, and a database that hangs is as good as gone.
 LONGEST_WAIT = 2.0
 # What a worker is when all is well; the last for a server that was told to have none.
-_WELL = ("idle", "working", "none")
+_WELL = ("running", "none")
 
 
 class Health:
