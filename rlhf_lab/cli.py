@@ -215,7 +215,6 @@ def serve(
     with _errors_in_words() as console:
         server = _server(
             directory,
-            log_level,
             port=port,
             address=address,
             allow_websocket_origin=tuple(allow_websocket_origin or ()),
@@ -223,6 +222,7 @@ def serve(
             trusted_proxy=tuple(trusted_proxy or ()),
             workers=workers,
             worker=worker,
+            log_level=log_level,
             ready_file=ready_file,
             admin_link=admin_link,
             end_with_input=end_with_input,
@@ -233,7 +233,7 @@ def serve(
         server.run()
 
 
-def _server(directory: Path, log_level: str, **settings: Any) -> Server:  # noqa: ANN401
+def _server(directory: Path, **settings: Any) -> Server:  # noqa: ANN401
     """A server that listens; its logs go to standard error."""
     try:
         from rlhf_lab.dashboard import logs
@@ -245,7 +245,7 @@ def _server(directory: Path, log_level: str, **settings: Any) -> Server:  # noqa
             "'rlhf-lab[dashboard]'"
         ) from error
     checked = ServeSettings(**settings)
-    logs.configure(log_level)
+    logs.configure(checked.log_level)
     return Server(directory, checked)
 
 

@@ -108,7 +108,7 @@ class Server:
         if self._settings.end_with_input:
             threading.Thread(target=self._await_end_of_input, daemon=True).start()
         if self._settings.worker:
-            self._supervisor = _supervisor(self._lab)
+            self._supervisor = _supervisor(self._lab.path, self._settings.log_level)
         self._loop.add_callback(self._tell_ready)
         try:
             self._loop.start()
@@ -229,10 +229,10 @@ def _listen(settings: ServeSettings) -> list[socket.socket]:
         ) from error
 
 
-def _supervisor(lab: Lab) -> Supervisor:
+def _supervisor(directory: Path, log_level: str) -> Supervisor:
     from rlhf_lab.dashboard.supervisor import Supervisor
 
-    supervisor = Supervisor(lab.path)
+    supervisor = Supervisor(directory, log_level=log_level)
     supervisor.start()
     return supervisor
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import get_args
 from urllib.parse import SplitResult, urlsplit
 
+from rlhf_lab.dashboard.logs import Level
 from rlhf_lab.errors import ConfigError
 
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
@@ -26,6 +28,7 @@ class ServeSettings:
         trusted_proxy: Addresses of reverse proxies, whose X-Forwarded-For counts.
         workers: Processes that answer requests; only 1 works.
         worker: Whether to run the process that does the model work.
+        log_level: Of this process and of that one.
         ready_file: Written once the server listens.
         admin_link: Make a link for a new admin although there is one.
         end_with_input: Stop once standard input is closed, as it is when the process ends that
@@ -39,6 +42,7 @@ class ServeSettings:
     trusted_proxy: tuple[str, ...] = ()
     workers: int = 1
     worker: bool = True
+    log_level: Level = "info"
     ready_file: Path | None = None
     admin_link: bool = False
     end_with_input: bool = False
@@ -53,6 +57,10 @@ class ServeSettings:
                 "made it, and its connection would reach another one at random; and two servers "
                 "would each start a process for the model. One process answers a team: model "
                 "work is not done in it."
+            )
+        if self.log_level not in get_args(Level):
+            raise ConfigError(
+                f"--log-level {self.log_level!r:.40}: use one of {', '.join(get_args(Level))}."
             )
         for host in self.allow_websocket_origin:
             _host(host)

@@ -25,8 +25,8 @@ _SCRIPT = re.compile(r"((?:^|</script>)\s*<script)(?= type=|>)", re.MULTILINE)
 def guard(document: Document) -> str:
     """Have a page's scripts carry a number used once; returns the policy that asks for it.
 
-    Bokeh's models compile functions from text ("unsafe-eval"), Panel imports the modules of
-    components from blobs, and both write styles into the page. Scripts and handlers that some text
+    Bokeh's models compile functions from text ("unsafe-eval"), Panel fetches and imports the
+    modules of components from blobs, and both write styles into the page. Scripts and handlers that some text
     would smuggle into it stay forbidden.
     """
     nonce = secrets.token_urlsafe(16)
@@ -40,7 +40,7 @@ def guard(document: Document) -> str:
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
             "font-src 'self' data:",
-            "connect-src 'self'",
+            "connect-src 'self' blob:",
             "form-action 'self'",
             "base-uri 'none'",
             "frame-ancestors 'none'",
