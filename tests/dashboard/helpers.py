@@ -70,8 +70,8 @@ class Client(requests.Session):
         self.headers["Accept"] = "text/html"
 
     def request(self, method: str, url: str, **options: Any) -> requests.Response:
-        """Ask for a path; redirects are answers, and are followed by `follow` alone."""
-        options.setdefault("allow_redirects", False)
+        """Ask for a path; redirects are answers, and not followed."""
+        options["allow_redirects"] = False
         options.setdefault("timeout", 60)
         where = url if "://" in url else self.served.url + url
         return super().request(method, where, **options)
