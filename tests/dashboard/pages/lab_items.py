@@ -53,6 +53,6 @@ def answer(state: RankingState, number: int, **more: Any) -> None:
     state.apply([event])
 
 
-def act(name: str, key: str = "", **values: str) -> Act:
+def act(name: str, key: str = "", /, **values: str) -> Act:
     """What a page sends when somebody does something in a fragment."""
     return Act.parse({"act": name, "key": key, "values": values})
