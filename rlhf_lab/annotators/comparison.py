@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import islice, product
 from typing import Protocol
 
@@ -250,6 +251,38 @@ class ComparisonQueue:
             f"{counts}, and none of them both: answer the same held-out prompts with both, "
             f"{_how(first, second)}."
         )
+
+
+def comparison_reports(
+    store: ComparisonStore,
+    versions: tuple[str, str],
+    annotators: Iterable[str],
+    *,
+    seed: int = 0,
+    split: Split | None = "heldout",
+) -> list[ComparisonReport]:
+    """What each of these people said of two versions so far, without those who said nothing.
+
+    Raises:
+        ConfigError, UnknownVersion, NotEnoughData: as for a `ComparisonQueue` of each.
+    """
+    once = _ReadOnce(store)
+    reports = (
+        ComparisonQueue(once, versions, annotator=name, seed=seed, split=split).report()
+        for name in annotators
+    )
+    return [report for report in reports if report.done]
+
+
+class _ReadOnce:
+    """A store for several queues at one moment: what they all read, it reads once."""
+
+    def __init__(self, store: ComparisonStore) -> None:
+        self.assignments = store.assignments
+        self.version = store.version
+        self.submit = store.submit
+        self.prompts = cache(store.prompts)
+        self.responses = cache(store.responses)
 
 
 def _how(first: str, second: str) -> str:

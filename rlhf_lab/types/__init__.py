@@ -9,7 +9,7 @@ from rlhf_lab.types.annotators import (
 )
 from rlhf_lab.types.calibration import HUMAN_AGREEMENT, CalibrationReport, KnownItem
 from rlhf_lab.types.clock import utc_now
-from rlhf_lab.types.comparisons import ComparisonReport, ComparisonVerdict
+from rlhf_lab.types.comparisons import ComparisonReport, ComparisonVerdict, joint_win_rate
 from rlhf_lab.types.intervals import values_to_tell, wilson_interval
 from rlhf_lab.types.jobs import (
     JOB_KINDS,
@@ -127,6 +127,7 @@ __all__ = [
     "VersionSource",
     "as_path",
     "check_arguments",
+    "joint_win_rate",
     "utc_now",
     "values_to_tell",
     "wilson_interval",

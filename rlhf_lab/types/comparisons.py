@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -108,3 +109,19 @@ class ComparisonReport:
         )
 
     __repr__ = __str__
+
+
+def joint_win_rate(reports: Sequence[ComparisonReport]) -> Interval | None:
+    """The win rate of the first version over everybody's comparisons; None where there are none.
+
+    People compare the same prompts, and what two of them say of one is not independent: the
+    interval counts prompts, as many as whoever compared most.
+
+    Args:
+        reports: All of the same two versions, in the same order.
+    """
+    compared = sum(report.compared for report in reports)
+    if not compared:
+        return None
+    points = sum(report.wins + report.ties / 2 for report in reports)
+    return wilson_interval(points / compared, max(report.compared for report in reports))
