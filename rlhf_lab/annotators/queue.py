@@ -217,16 +217,20 @@ def rank_all(source: RankingSource, annotator: Annotator) -> int:
     while items := source.upcoming(1):
         [item] = items
         shown = tuple(c.id for c in item.candidates)
+        asked = tuple(sorted(shown))  # whatever the order: an item that comes again has another
+        submission = submission_id(source.annotator, *asked, str(times[asked]))
+        times[asked] += 1
+        if source.known([submission]):
+            continue  # said in an earlier run, and asked for once more
         source.submit(
             Judgment(
-                id=submission_id(source.annotator, *sorted(shown), str(times[shown])),
+                id=submission,
                 prompt_id=item.prompt.id,
                 annotator=source.annotator,
                 shown_order=shown,
                 ranking=annotator.rank(item.prompt, item.candidates),
             )
         )
-        times[shown] += 1
     return len(times)
 
 

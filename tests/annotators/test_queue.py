@@ -8,7 +8,7 @@ import pytest
 
 from rlhf_lab.annotators import RankingQueue, rank_all
 from rlhf_lab.annotators.queue import submission_id
-from rlhf_lab.store import PreferenceStore
+from rlhf_lab.store import AssignmentPlan, PreferenceStore
 from rlhf_lab.types import (
     Judgment,
     Message,
@@ -221,3 +221,16 @@ def test_submission_ids_tell_their_parts_apart():
     assert submission_id("a", "b") == submission_id("a", "b")
     assert submission_id("a", "b") != submission_id("ab") != submission_id("a", "", "b")
     assert len(submission_id("a")) == 32
+
+
+def test_items_that_come_again_in_another_order_are_ranked_again(store: PreferenceStore):
+    store.assignments.plan = AssignmentPlan(repeat_rate=0.9, repeat_after=1)
+    assert rank_all(queue(store, "ann"), ByNumber()) == 3
+    said = store.judgments()
+    orders = {judgment.occasion: set() for judgment in said}
+    for judgment in said:
+        orders[judgment.occasion].add(judgment.shown_order)
+    assert orders["repeat"] - orders["regular"]
+    assert {frozenset(order) for order in orders["repeat"]} <= {
+        frozenset(order) for order in orders["regular"]
+    }

@@ -14,6 +14,7 @@ from rlhf_lab.dashboard.pages.agreement_figures import (
     alpha_scale,
     between,
     percent,
+    two_digits,
 )
 from rlhf_lab.dashboard.pages.agreement_items import items_card
 from rlhf_lab.dashboard.pages.agreement_people import annotators_card, pairs_card
@@ -44,15 +45,15 @@ from rlhf_lab.store.showing import counted
 from rlhf_lab.types import Interval
 
 _CSS = (STATIC / "agreement.css").read_text("utf-8")
-_SECONDS = 0.5
 _AT_ONCE = 5
+_A_MOMENT = 0.1
 
 
 def page(context: Context) -> Viewable:
     """Follows what is judged while it is open."""
     context.actor.require("see_agreement")
     view = AgreementView(context)
-    live(context, view.update, seconds=_SECONDS)
+    live(context, view.update)
     return view.shown
 
 
@@ -79,6 +80,8 @@ class AgreementView:
         self.figures = Fragment("", act, stylesheets=[_CSS])
         self.items = Fragment("", act, stylesheets=[_CSS])
         self.shown = page_of(self.title, self.figures, self.items)
+        self._counting.look(context.store)
+        self._counting.wait(_A_MOMENT)  # most labs are counted by then, and show at once
         self.update()
 
     def update(self) -> None:
@@ -214,8 +217,8 @@ def _together(report: AgreementReport) -> Markup:
 def _alpha(name: str, value: Interval | None) -> Markup:
     if value is None:
         return stat(name, "–", "everybody always said the same")
-    note = f"{value.low:.2f} to {value.high:.2f}, {counted(value.n, 'prompts')}"
-    return stat(name, f"{value.estimate:.2f}", note)
+    note = f"{two_digits(value.low)} to {two_digits(value.high)}, {counted(value.n, 'prompts')}"
+    return stat(name, two_digits(value.estimate), note)
 
 
 def _share(name: str, value: Interval | None) -> Markup:

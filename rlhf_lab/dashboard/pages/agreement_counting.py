@@ -56,10 +56,10 @@ class Counting:
             )
             self._thread.start()
 
-    def wait(self) -> None:
-        """Until the count that is going on is done, if one is."""
+    def wait(self, seconds: float | None = None) -> None:
+        """Until the count that is going on is done, if one is, and no longer than this."""
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(seconds)
 
     def _count(self, store: PreferenceStore) -> None:
         start = self._clock()

@@ -103,7 +103,13 @@ _TICKS = (("0 chance", 0.0), ("0.5", 0.5), ("0.8", 0.8), ("1", 1.0))
 
 def told_alpha(value: Interval) -> str:
     """As in "0.41, 0.35 to 0.47"."""
-    return f"{value.estimate:.2f}, {value.low:.2f} to {value.high:.2f}"
+    estimate, low, high = map(two_digits, (value.estimate, value.low, value.high))
+    return f"{estimate}, {low} to {high}"
+
+
+def two_digits(number: float) -> str:
+    """As in "0.41" and "−0.10"; zero has no sign."""
+    return f"{round(number, 2) + 0.0:.2f}".replace("-", "−")
 
 
 def percent(share: float) -> str:

@@ -37,7 +37,9 @@ def items_card(report: AgreementReport, most: int, *, may_make_gold: bool) -> Ma
     more = button(f"Show {left} more", "show-more", small=True) if left else Markup()
     note = "Read them together: they show what the instructions leave open."
     body = html(
-        '<div class="agree-items">{{ items }}</div>{{ more }}', items=join(*shown), more=more
+        '<div class="agree-items">{{ items }}</div><div class="lab-row">{{ more }}</div>',
+        items=join(*shown),
+        more=more,
     )
     return section("Most disagreed on", body, note=note)
 
@@ -54,7 +56,7 @@ def _item(item: DisputedItem, researchers: frozenset[str]) -> Markup:
 def _summary(item: DisputedItem) -> Markup:
     return html(
         """<bdi>{{ prompt }}</bdi> {{ apart }} {{ people }}{% if known %} {{ badge }}{% endif %}""",
-        prompt=printable(item.prompt.text, _BEGINNING),
+        prompt=printable(" ".join(item.prompt.text.split()), _BEGINNING),
         apart=badge(f"{item.disagreement:.0%} apart", "warn"),
         people=badge(f"{len(item.judgments)} people"),
         known=item.is_known,

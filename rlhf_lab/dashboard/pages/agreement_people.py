@@ -7,8 +7,14 @@ from itertools import chain
 
 from markupsafe import Markup
 
-from rlhf_lab.dashboard.pages.agreement_figures import between, percent, share_bar
-from rlhf_lab.dashboard.shell import badge, data_table, html, join, section, time
+from rlhf_lab.dashboard.pages.agreement_figures import (
+    between,
+    percent,
+    share_bar,
+    told_alpha,
+    two_digits,
+)
+from rlhf_lab.dashboard.shell import badge, html, join, section, time
 from rlhf_lab.evaluation.agreement import (
     LITERATURE,
     AgreementReport,
@@ -19,28 +25,42 @@ from rlhf_lab.evaluation.agreement import (
 from rlhf_lab.store import AssignmentPlan
 from rlhf_lab.store.showing import counted
 
-_SURE = 0.05  # the first shown is preferred so much more or less often than a coin would
+_COLUMNS = (
+    "Annotator",
+    "As researchers",
+    "As others",
+    "As themself",
+    "As known answers",
+    "First shown preferred",
+    "Pace",
+)
 
 
 def annotators_card(report: AgreementReport, plan: AssignmentPlan) -> Markup:
     """How each one works, and what has to be done to know more of it."""
-    table = data_table(
-        [
-            "Annotator",
-            "As researchers",
-            "As others",
-            "As themself",
-            "As known answers",
-            "First shown preferred",
-            "Pace",
-        ],
-        [_row(one) for one in report.annotators],
-        caption=f"Share of pairs put in the same order, of those that both put in order. The band "
-        f"is published agreement with researchers, {LITERATURE.low:.0%} to {LITERATURE.high:.0%}.",
-        keys=[f"annotator-{number}" for number, _ in enumerate(report.annotators)],
+    return section("Annotators", _table(report.annotators), *_missing(report, plan))
+
+
+def _table(people: Sequence[AnnotatorReport]) -> Markup:
+    """A table that on a phone is a list: its roles are written out, since its look is not one's."""
+    return html(
+        """
+        <div class="lab-table-box" tabindex="0" role="region" aria-label="Annotators">
+        <table class="lab-table agree-people" role="table"><caption>Share of pairs put in the same
+        order, of those that both put in order. The band is where published figures lie,
+        {{ low }} to {{ high }}.</caption>
+        <thead role="rowgroup"><tr role="row">{% for name in columns %}
+        <th scope="col" role="columnheader">{{ name }}</th>{% endfor %}</tr></thead>
+        <tbody role="rowgroup">{% for cells in rows %}<tr role="row">
+        <th scope="row" role="rowheader">{{ cells[0] }}</th>{% for cell in cells[1:] %}
+        <td role="cell" data-name="{{ columns[loop.index] }}">{{ cell }}</td>{% endfor %}</tr>
+        {% endfor %}</tbody></table></div>
+        """,
+        low=f"{LITERATURE.low:.0%}",
+        high=f"{LITERATURE.high:.0%}",
+        columns=_COLUMNS,
+        rows=[_row(one) for one in people],
     )
-    missing = _missing(report, plan)
-    return section("Annotators", html('<div class="agree-people">{{ t }}</div>', t=table), *missing)
 
 
 def pairs_card(report: AgreementReport) -> Markup:
@@ -156,9 +176,9 @@ def _cell(pair: PairReport | None) -> Markup:
         """<td data-level="{{ level }}" title="{{ told }}">{{ value }}
         <small>{{ pairs }}</small></td>""",
         level=min(max(int(kappa.estimate * 5), 0), 4),
-        told=f"{pair.first} and {pair.second}: {kappa.estimate:.2f}, {kappa.low:.2f} to "
-        f"{kappa.high:.2f}, from {counted(kappa.n, 'prompts')}",
-        value=f"{kappa.estimate:.2f}",
+        told=f"{pair.first} and {pair.second}: {told_alpha(kappa)}, "
+        f"from {counted(kappa.n, 'prompts')}",
+        value=two_digits(kappa.estimate),
         pairs=f"{pair.pairs:,}",
     )
 
