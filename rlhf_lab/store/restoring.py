@@ -15,19 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from rlhf_lab.errors import StoreError
 from rlhf_lab.store.audit import AuditReport, audit
 from rlhf_lab.store.backup import FORMAT, MANIFEST, is_inside
 from rlhf_lab.store.database import Database
+from rlhf_lab.store.jobs import cancel_open
 from rlhf_lab.store.paths import as_file, as_folder, flush
 from rlhf_lab.store.place import DEFAULT
 from rlhf_lab.store.showing import printable
-from rlhf_lab.store.tables import VersionRow
+from rlhf_lab.store.tables import SignInRow, TicketRow, VersionRow
+from rlhf_lab.types import utc_now
 
 _CHUNK = 1 << 20
 _LONGEST_MANIFEST = 64 << 20
+_NOT_DONE = "Cancelled: it was not done when the backup was made that this lab comes from."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,9 @@ def restore_lab(
 ) -> RestoreReport:
     """Make a lab directory out of a backup; its data is then in that directory.
 
+    Jobs that were waiting or running are cancelled, everybody is signed out, and links that
+    nobody had used have expired: all of them may have been used since, in the lab that was saved.
+
     Args:
         file: As `backup_lab` wrote it.
         directory: Absent or empty.
@@ -83,6 +89,7 @@ def restore_lab(
                 manifest = _manifest(tar, members, file)
                 _extract(tar, members, manifest["files"], aside, file, progress)
             report = _audit(aside / DEFAULT, manifest["files"], file, progress)
+            _end_what_went_on(aside / DEFAULT)
             _flush_all(aside)
             if folder.exists():
                 folder.rmdir()
@@ -199,6 +206,19 @@ def _audit(database: Path, files: Iterable[str], file: Path, progress: bool) -> 
             if name != DEFAULT and not any(place.is_relative_to(folder) for folder in folders):
                 raise _refused(file, f"{printable(repr(name), 80)} in it belongs to no version")
         return audit(opened, progress=progress)
+    finally:
+        opened.close()
+
+
+def _end_what_went_on(database: Path) -> None:
+    opened, now = Database(database), utc_now()
+    try:
+        with opened.write() as session:
+            cancel_open(session, _NOT_DONE, now)
+            signed_in = SignInRow.ended_at.is_(None)
+            session.execute(update(SignInRow).where(signed_in).values(ended_at=now))
+            unused = (TicketRow.used_at.is_(None), TicketRow.expires_at > now)
+            session.execute(update(TicketRow).where(*unused).values(expires_at=now))
     finally:
         opened.close()
 

@@ -18,13 +18,23 @@ from sqlalchemy.orm import Session
 from rlhf_lab.store import chain
 from rlhf_lab.store.sealing import is_sealed, is_sealed_file
 from rlhf_lab.store.showing import printable
-from rlhf_lab.store.tables import ActiveRow, AssignmentRow, Base, SettingRow
+from rlhf_lab.store.tables import (
+    ActiveRow,
+    AssignmentRow,
+    Base,
+    FailedSignInRow,
+    JobEventRow,
+    SettingRow,
+)
 
 SETTING = "unfinished_move"
 _OURS = frozenset(Base.metadata.tables)
 _OF_LIBRARIES = {"alembic_version", "sqlite_sequence"}
-# Rows that go again while people judge: what these say is in the record or was only a lease.
-_COME_AND_GO = {ActiveRow.__tablename__, AssignmentRow.__tablename__}
+# Rows that go again while people work: what these say is in the record, was only a lease, or how
+# it stood with a job or with somebody's password for a while.
+_COME_AND_GO = {
+    row.__tablename__ for row in (ActiveRow, AssignmentRow, JobEventRow, FailedSignInRow)
+}
 # Columns that tell a row from another with its number, and that nothing changes.
 _LASTING = {"seq", "id", "name", "hash", "kind", "version", "step", "created_at"}
 

@@ -155,7 +155,7 @@ class VersionName:
         Raises:
             ConfigError: no version is called that.
         """
-        match = VERSION_NAME.match(value) if isinstance(value, str) else None
+        match = VERSION_NAME.fullmatch(value) if isinstance(value, str) else None
         if match is None or match[1] not in self.roles:
             named = " or ".join(f"{role}@NUMBER" for role in self.roles)
             raise ConfigError(f"{name}={value!r:.40}: name a version, as {named}.")
@@ -217,7 +217,7 @@ def check_arguments(kind: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     for name in arguments:
         if name not in known:
             raise ConfigError(
-                f"{name!r:.40} is no setting of a {kind} job: it takes "
+                f"{name!r:.40} is no setting of {kind} jobs: they take "
                 f"{', '.join(known) or 'none'}."
             )
     found = {}

@@ -8,7 +8,8 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from rlhf_lab.store import AssignmentPlan, PreferenceStore
-from rlhf_lab.store.tables import Base
+from rlhf_lab.store.job_events import NewEvent
+from rlhf_lab.store.tables import AccountRow, Base, FailedSignInRow, SignInRow, TicketRow
 from rlhf_lab.types import Demonstration, Message, Prompt, Version
 from tests.store.helpers import NOON, fill, prompt, ranking, response, skip, undo
 
@@ -63,6 +64,40 @@ def fill_with_everything(store: PreferenceStore) -> None:
     store.log_metrics("ppo", "policy@1", 3, {"kl": 0.1, "nan": math.nan})
     store.set_setting("odd", {"text": "ü \ud800 \0", "none": None, "list": [1, 2.5, True]})
     store.set_setting("nothing", None)
+    fill_with_a_team(store)
+
+
+def fill_with_a_team(store: PreferenceStore) -> None:
+    """Jobs that are over and sign-ins that have ended: a restored lab has them as they were."""
+    made = store.jobs.ask("ppo", {"steps": 2, "kl_coef": 0.1}, "ada \0", id="job 1")
+    store.jobs.take("pid 1")
+    figures = {"step": 1, "figures": {"kl": "nan", "score": 1e-17}, "done": 1}
+    told = [NewEvent("add", figures), NewEvent("show", {"samples": [{"now": "half \ud800"}]})]
+    store.jobs.tell(made.id, "pid 1", told, done=1, total=2, kept=True)
+    store.jobs.note_resume(made.id, "pid 1", {"present": "policy@0"})
+    store.jobs.finish(made.id, "pid 1", "failed", "ü: ended")
+    store.jobs.cancel(store.jobs.ask("undo", {}, "bob").id, "ada \0")
+    with store.database.write() as session:
+        session.add(
+            AccountRow(
+                name="Ada", key="ada", role="admin", password="$argon2id$v=19$", subject=None,
+                disabled=False, created_by="", created_at=NOON,
+            )
+        )  # fmt: skip
+        session.flush()
+        session.add_all(
+            [
+                TicketRow(
+                    hash="h1", purpose="invite", name="Ada", role="admin", created_by="",
+                    created_at=NOON, expires_at=NOON + timedelta(days=7), used_at=NOON,
+                ),
+                SignInRow(
+                    id="s1", hash="h2", name="Ada", created_at=NOON, seen_at=NOON,
+                    expires_at=NOON + timedelta(days=30), ended_at=NOON,
+                ),
+                FailedSignInRow(about="account:ada", failed_at=NOON),
+            ]
+        )  # fmt: skip
 
 
 def all_rows(store: PreferenceStore) -> dict[str, list[tuple]]:

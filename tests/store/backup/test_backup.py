@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import tarfile
 import threading
+from datetime import timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -16,10 +17,11 @@ from rlhf_lab.cli import app
 from rlhf_lab.errors import StoreError
 from rlhf_lab.store import PreferenceStore, audit, backup_lab, open_store, restore_lab
 from rlhf_lab.store.place import NOTE, open_or_make_store
-from rlhf_lab.types import Version
+from rlhf_lab.store.tables import SignInRow, TicketRow
+from rlhf_lab.types import Version, utc_now
 from tests.store.backup.checkpoints import checkpoint, files_of
 from tests.store.everything import all_rows, as_multiset, fill_with_everything
-from tests.store.helpers import fill, ranking
+from tests.store.helpers import NOON, fill, ranking
 
 
 def test_a_restored_lab_is_the_one_that_was_backed_up(directory, tmp_path):
@@ -60,6 +62,44 @@ def test_a_lab_in_postgresql_is_restored_into_a_file(tmp_path, postgres_url):
     assert not (tmp_path / "again" / NOTE).exists()
     with open_store(tmp_path / "again") as store:
         assert as_multiset(all_rows(store)) == before
+
+
+def test_what_went_on_in_the_saved_lab_does_not_go_on_in_the_restored_one(directory, tmp_path):
+    with open_store(directory) as store:
+        running = store.jobs.ask("reward", {}, "ada", id="r")
+        store.jobs.take("pid 7")
+        waiting = store.jobs.ask("ppo", {"steps": 8}, "ada", id="p")
+        tomorrow = utc_now() + timedelta(days=1)
+        with store.database.write() as session:
+            session.add(
+                SignInRow(
+                    id="s9", hash="h9", name="Ada", created_at=NOON, seen_at=NOON,
+                    expires_at=tomorrow,
+                )
+            )  # fmt: skip
+            session.add(
+                TicketRow(
+                    hash="t9", purpose="reset", name="Ada", role="admin", created_by="Ada",
+                    created_at=NOON, expires_at=tomorrow,
+                )
+            )  # fmt: skip
+        backup_lab(store, directory, tmp_path / "lab.tar")
+    restore_lab(tmp_path / "lab.tar", tmp_path / "again")
+    with open_store(tmp_path / "again") as store:
+        assert store.jobs.open() == []
+        for job in (running, waiting):
+            found = store.jobs.get(job.id)
+            assert (found.state, found.arguments) == ("cancelled", job.arguments)
+            assert found.ended_at is not None
+            assert "when the backup was made" in found.note
+        with store.database.read() as session:
+            signed_in = session.get(SignInRow, "s9")
+            assert signed_in is not None
+            assert signed_in.ended_at is not None
+            assert session.get(SignInRow, "s1").ended_at == NOON
+            assert session.get(TicketRow, "t9").expires_at <= utc_now()
+    with open_store(directory) as store:  # the saved lab goes on
+        assert [job.state for job in store.jobs.open()] == ["running", "queued"]
 
 
 def test_a_backup_while_four_people_judge_holds_all_that_was_acknowledged(tmp_path):
