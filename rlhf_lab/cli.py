@@ -13,6 +13,7 @@ from rich.console import Console
 from rlhf_lab.errors import ConfigError, LabError
 
 if TYPE_CHECKING:
+    from rlhf_lab.dashboard.providers import OAuthSettings
     from rlhf_lab.dashboard.server import Server
 
 app = typer.Typer(
@@ -209,6 +210,22 @@ def serve(
     admin_link: Annotated[
         bool, typer.Option("--admin-link", help="Print a link for a new admin in any case.")
     ] = False,
+    oauth_provider: Annotated[
+        str | None,
+        typer.Option(help="To sign in through, beside passwords: generic, github, google ..."),
+    ] = None,
+    oauth_key: Annotated[str, typer.Option(help="The client id that the provider gave.")] = "",
+    oauth_secret: Annotated[
+        str,
+        typer.Option(
+            envvar="RLHF_LAB_OAUTH_SECRET",
+            help="Its secret; set the variable, since others may see command lines.",
+        ),
+    ] = "",
+    oauth_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Where it is: AUTHORIZE_URL, tenant, url ..."),
+    ] = None,
     end_with_input: Annotated[bool, typer.Option("--end-with-input", hidden=True)] = False,
 ) -> None:
     """Serve a lab to a team: ranking, rounds, agreement, data, evaluation and people."""
@@ -225,6 +242,7 @@ def serve(
             log_level=log_level,
             ready_file=ready_file,
             admin_link=admin_link,
+            oauth=_oauth(oauth_provider, oauth_key, oauth_secret, oauth_option or []),
             end_with_input=end_with_input,
         )
         _say(console, f"{server.site.lab.path} is served at {server.site.base_url}")
@@ -247,6 +265,15 @@ def _server(directory: Path, **settings: Any) -> Server:  # noqa: ANN401
     checked = ServeSettings(**settings)
     logs.configure(checked.log_level)
     return Server(directory, checked)
+
+
+def _oauth(provider: str | None, key: str, secret: str, options: list[str]) -> OAuthSettings | None:
+    from rlhf_lab.dashboard.providers import OAuthSettings
+
+    if provider is None:
+        return None
+    found = _mapping(options, "--oauth-option", "TOKEN_URL=https://id.example.org/token")
+    return OAuthSettings(provider=provider, key=key, secret=secret, options=found)
 
 
 @contextmanager
@@ -272,10 +299,12 @@ def _say(console: Console, what: object) -> None:
     console.print(str(what), markup=False, highlight=False, soft_wrap=True)
 
 
-def _mapping(pairs: list[str]) -> dict[str, str]:
+def _mapping(
+    pairs: list[str], option: str = "--column", example: str = "chosen=better"
+) -> dict[str, str]:
     wrong = [p for p in pairs if not all(p.partition("=")[::2])]
     if wrong:
-        raise ConfigError(f"--column {wrong[0]!r}: write FIELD=NAME, as in chosen=better.")
+        raise ConfigError(f"{option} {wrong[0]!r}: write NAME=VALUE, as in {example}.")
     return {field: name for field, _, name in (p.partition("=") for p in pairs)}
 
 

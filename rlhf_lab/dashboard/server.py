@@ -32,7 +32,8 @@ from rlhf_lab.dashboard.settings import ServeSettings
 from rlhf_lab.dashboard.web.bokeh_pages import PATTERNS, applications
 from rlhf_lab.dashboard.web.headers import SecureHeaders, SecureHeadersOverTls
 from rlhf_lab.dashboard.web.health import Health
-from rlhf_lab.dashboard.web.routes import routes
+from rlhf_lab.dashboard.web.oauth import provider_of, provider_routes
+from rlhf_lab.dashboard.web.routes import Route, routes
 from rlhf_lab.dashboard.web.security import UnknownHandler
 from rlhf_lab.dashboard.web.site import Site
 from rlhf_lab.errors import ConfigError
@@ -87,10 +88,12 @@ class Server:
             origins=settings.origins(port),
             proxies=frozenset(settings.trusted_proxy),
             threads=self._threads,
+            provider=provider_of(settings.oauth),
         )
         self.admin_link = self._admin_link()
         health = Health(self._lab.store, self._worker)
-        self._application = _application(self.site, lab_key(self._lab.path), health)
+        extra = [*routes(), *provider_routes(settings.oauth)]
+        self._application = _application(self.site, lab_key(self._lab.path), health, extra)
         self._http = HTTPServer(self._application, max_body_size=LARGEST_BODY)
         self._supervisor: Supervisor | None = None
         self._stopping: asyncio.Task[None] | None = None
@@ -177,13 +180,15 @@ def serve(directory: str | Path, settings: ServeSettings | None = None) -> None:
     Server(directory, settings or ServeSettings()).run()
 
 
-def _application(site: Site, key: bytes, health: Health) -> BokehTornado:
+def _application(
+    site: Site, key: bytes, health: Health, extra_patterns: list[Route]
+) -> BokehTornado:
     bokeh_settings.resources = "server"  # nothing is fetched from elsewhere
     panel_config.session_history = 0
     with _patterns():
         return BokehTornado(
             applications(site, PAGES.values()),
-            extra_patterns=routes(),
+            extra_patterns=extra_patterns,
             use_index=False,
             secret_key=derived(key, "pages").encode(),
             sign_sessions=True,

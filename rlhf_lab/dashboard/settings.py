@@ -9,6 +9,7 @@ from typing import get_args
 from urllib.parse import SplitResult, urlsplit
 
 from rlhf_lab.dashboard.logs import Level
+from rlhf_lab.dashboard.providers import OAuthSettings
 from rlhf_lab.errors import ConfigError
 
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
@@ -31,6 +32,7 @@ class ServeSettings:
         log_level: Of this process and of that one.
         ready_file: Written once the server listens.
         admin_link: Make a link for a new admin although there is one.
+        oauth: A provider through which people may sign in, beside passwords.
         end_with_input: Stop once standard input is closed, as it is when the process ends that
             started this one.
     """
@@ -45,6 +47,7 @@ class ServeSettings:
     log_level: Level = "info"
     ready_file: Path | None = None
     admin_link: bool = False
+    oauth: OAuthSettings | None = None
     end_with_input: bool = False
 
     def __post_init__(self) -> None:

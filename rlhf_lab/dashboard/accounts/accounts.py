@@ -191,21 +191,23 @@ class Accounts(SigningIn):
     def redeem_with(self, token: str, subject: str, *, name: str = "") -> Account:
         """Use a link for an account that signs in through a provider, which names it `subject`.
 
+        A password that it had is of no use from here on.
+
         Raises:
             TicketError: as for `ticket`.
             ConfigError: another account has this subject, or a name that cannot be one.
         """
-        return self._redeem(token, self._name_for(token, name), subject=subject)
+        return self._redeem(token, self._name_for(token, name), subject=subject, password=None)
 
     def _name_for(self, token: str, name: str) -> str:
         return self.ticket(token).name or checked_name(name)
 
-    def _redeem(self, token: str, name: str, **credentials: str) -> Account:
+    def _redeem(self, token: str, name: str, **credentials: str | None) -> Account:
         now = self._clock()
         with self._database.write() as session:
             ticket = tickets.use(session, token, now)
-            if "subject" in credentials:
-                rows.require_free_subject(session, credentials["subject"], name)
+            if subject := credentials.get("subject"):
+                rows.require_free_subject(session, subject, name)
             if ticket.purpose == "invite":
                 row = rows.new_account(session, name, ticket, now)
             else:

@@ -23,6 +23,7 @@ from tornado.web import HTTPError, RequestHandler
 from rlhf_lab.dashboard.logs import tell
 from rlhf_lab.dashboard.providers import OAuthSettings
 from rlhf_lab.dashboard.web.security import LabHandler, own_path
+from rlhf_lab.dashboard.web.site import Provider
 from rlhf_lab.errors import NotAllowed, WrongPassword
 
 PATH = "/oauth"
@@ -35,7 +36,7 @@ _NAMES = ("preferred_username", "login", "username", "nickname", "name", "email"
 class OAuthHandler(LabHandler):
     """Sends a browser to the provider, and takes it in when it comes back.
 
-    To be mixed with a handler of Panel's, see `oauth_handler`. A signed cookie waits here for the
+    To be mixed with a handler of Panel's, see `provider_routes`. A signed cookie waits here for the
     browser that set out: an answer that another one asked for is refused.
     """
 
@@ -193,14 +194,22 @@ class OAuthHandler(LabHandler):
         self.clear_cookie(self._cookie, path="/", secure=self.site.is_secure)
 
 
-def oauth_handler(settings: OAuthSettings) -> type[RequestHandler]:
-    """The handler for a provider; Panel's configuration, one for the process, says where it is."""
+def provider_of(settings: OAuthSettings | None) -> Provider | None:
+    """What pages offer beside a password."""
+    return None if settings is None else Provider(title=settings.kind.title, path=PATH)
+
+
+def provider_routes(settings: OAuthSettings | None) -> list[tuple[str, type[RequestHandler]]]:
+    """Where a provider is met; Panel's configuration, one for the process, says where it is."""
+    if settings is None:
+        return []
     config.oauth_extra_params = {  # type: ignore[misc]
         **settings.options,
         "scope": settings.scope,
     }
     made = {"settings_of_provider": settings, "_USER_KEY": settings.kind.subject}
-    return type("ProviderHandler", (OAuthHandler, AUTH_PROVIDERS[settings.provider]), made)
+    bases = (OAuthHandler, AUTH_PROVIDERS[settings.provider])
+    return [(PATH, type("ProviderHandler", bases, made))]
 
 
 def _digest(secret: str) -> str:

@@ -17,6 +17,7 @@ from rlhf_lab.dashboard.received import import_received, told_of
 from rlhf_lab.dashboard.web.security import LabHandler
 from rlhf_lab.errors import ImportFileError
 from rlhf_lab.store.exchange.sources import KNOWN_FILES
+from rlhf_lab.store.showing import printable
 
 MOST_BYTES = 64 * 2**20
 # Seconds for which the rest of what is too large is read and dropped. A connection that is closed
@@ -24,6 +25,7 @@ MOST_BYTES = 64 * 2**20
 _LINGER = 5.0
 # Seconds for the whole of a body: who sends more slowly would hold a file here for ever.
 _PATIENCE = 600.0
+_LONGEST_NAME = 120
 _TOO_LARGE = (
     f"more than {MOST_BYTES // 2**20} MiB: divide the file, or import it where the lab is, "
     "with: rlhf-lab import DIRECTORY FILE"
@@ -103,7 +105,7 @@ class UploadHandler(LabHandler):
     def _name(self) -> str:
         """What the sender calls the file, for people: it becomes part of no path."""
         sent = self.get_query_argument("name", "").replace("\\", "/")
-        return PurePosixPath(sent).name[-120:]
+        return printable(PurePosixPath(sent).name[-_LONGEST_NAME:])
 
     def _suffix(self) -> str:
         for suffix in sorted(KNOWN_FILES, key=len, reverse=True):
