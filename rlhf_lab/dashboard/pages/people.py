@@ -220,7 +220,7 @@ def _role_of(me: Account, account: Account) -> Markup:
         """
         <select class="lab-input" data-size="small" data-act="role" data-key="{{ name }}"
         aria-label="Role of {{ name }}" data-confirmed="Change the role"
-        data-confirm="Make {{ name }} %s? It counts from their next click on.">
+        data-confirm="Give {{ name }} the role %s? It counts from their next click on.">
         {% for role in roles %}
         <option value="{{ role }}"{% if role == own %} selected{% endif %}>{{ role }}</option>
         {% endfor %}</select>

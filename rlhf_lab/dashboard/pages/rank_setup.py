@@ -8,7 +8,7 @@ from typing import Any, Self
 from markupsafe import Markup
 
 from rlhf_lab.dashboard.context import Context
-from rlhf_lab.dashboard.shell import Act, details, field, form
+from rlhf_lab.dashboard.shell import Act, details, field, form, section
 from rlhf_lab.errors import ConfigError
 from rlhf_lab.store import AssignmentPlan, PreferenceStore
 from rlhf_lab.types import FLAGS
@@ -109,7 +109,7 @@ def setup_form(setup: RankingSetup, plan: AssignmentPlan) -> Markup:
             )
         ),
     )
-    return details("Set up ranking", form("set-up", *fields, submit="Save"))
+    return details("Set up ranking", section("", form("set-up", *fields, submit="Save")))
 
 
 _ENDS = {"repeat": "agree with themselves.", "gold": "come to answers that you marked as known."}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable
 from typing import ParamSpec
@@ -19,6 +20,7 @@ P = ParamSpec("P")
 SIGN_IN_AGAIN = "/login?ended=1"
 
 _log = logging.getLogger(__name__)
+_numbers = itertools.count()
 _messages: WeakKeyDictionary[Context, Fragment] = WeakKeyDictionary()
 
 
@@ -32,9 +34,20 @@ def messages(context: Context) -> Fragment:
 
 
 def tell(context: Context, tone: Tone, text: Text) -> None:
-    """Tell the person something, until they close it or something else is told."""
+    """Tell the person something, until they close it or something else is told.
+
+    What went well goes by itself after a few seconds.
+    """
     close = button("Close", "close", tone="quiet", small=True)
-    told = notice(tone, text, close)
+    told = html(
+        """
+        <div class="lab-told" data-row="{{ row }}"{% if fades %} data-fades{% endif %}>
+        {{ t }}</div>
+        """,
+        row=f"told-{next(_numbers)}",  # the same text again is told again
+        fades=tone in ("ok", "info"),
+        t=notice(tone, text, close),
+    )
     messages(context).put(_region(told))
 
 

@@ -2,7 +2,7 @@
 
 const THEME = "rlhf-lab.theme";
 const SHOWN_AFTER_MS = 800;
-const SLOWEST_MS = 8_000;
+const SLOWEST_MS = 4_000;
 const NEVER_CAME_MS = 30_000;
 
 followTheme(document.getElementById("lab-themes"));
