@@ -1,6 +1,7 @@
 // Every word the front end shows, in one place; one object for each widget, so that a bundle holds
 // its own words alone.
 
+import { hosted } from "./shared/host";
 import { percent, signed } from "./shared/numbers";
 import type { Interval } from "./shared/protocol";
 
@@ -18,10 +19,10 @@ export const shared = {
   saving: "Saving …",
   /** @param count How many answers wait; 0 where all that waits takes answers back. */
   waiting: (count: number) =>
-    (count === 0
-      ? "The kernel is busy. "
-      : `The kernel is busy: ${answers(count)} ${count === 1 ? "waits" : "wait"} to be saved. `) +
-    "Keep this page open. If the kernel was restarted, run the cell again.",
+    hosted("The kernel is busy", "The server does not answer") +
+    (count === 0 ? ". " : `: ${answers(count)} ${count === 1 ? "waits" : "wait"} to be saved. `) +
+    "Keep this page open." +
+    hosted(" If the kernel was restarted, run the cell again.", ""),
   resent: (count: number) =>
     count === 0
       ? "An undo from before the restart is sent again."
@@ -230,19 +231,39 @@ export const ranker = {
   reveal: (order: string, agrees: number | null) =>
     `Reward model: ${order}.${agrees === null ? "" : ` You agree on ${Math.round(agrees * 100)}% of the pairs.`}`,
   revealTitle: "Last answer:",
-  empty: { title: "Nothing to rank", text: "Generate responses first:", code: "lab.generate()" },
+  empty: {
+    title: "Nothing to rank",
+    get text(): string {
+      return hosted("Generate responses first:", "Responses come here once some are generated.");
+    },
+    get code(): string {
+      return hosted("lab.generate()", "");
+    },
+  },
   finished: {
     title: (done: number, total: number) => `All ranked: ${done} of ${total}`,
-    text: "Next:",
-    code: "lab.update_reward()",
+    get text(): string {
+      return hosted("Next:", "Thank you. More comes here by itself.");
+    },
+    get code(): string {
+      return hosted("lab.update_reward()", "");
+    },
   },
   waiting: {
     title: "All items at hand are answered",
-    text: "The kernel is busy. It goes on here as soon as the kernel hands out more.",
+    get text(): string {
+      return hosted(
+        "The kernel is busy. It goes on here as soon as the kernel hands out more.",
+        "It goes on here as soon as the server hands out more.",
+      );
+    },
   },
   last: {
     title: "That was the last one",
-    text: "Keep this page open until the kernel has saved the answers.",
+    get text(): string {
+      const host = hosted("kernel", "server");
+      return `Keep this page open until the ${host} has saved the answers.`;
+    },
   },
   others: {
     title: "Nothing to rank at the moment",
@@ -307,11 +328,25 @@ export const comparer = {
   newPair: (position: number, total: number) => `Pair ${position} of ${total}.`,
   diffTitle: "From A to B",
   diffHidden: "Both responses.",
-  waiting: { title: "One moment", text: "Waiting for Python.", code: "", button: "" },
+  waiting: {
+    title: "One moment",
+    get text(): string {
+      return hosted("Waiting for Python.", "Waiting for the server.");
+    },
+    code: "",
+    button: "",
+  },
   empty: {
     title: "Nothing to compare",
-    text: "Have both versions answer the same prompts first:",
-    code: 'lab.evaluate(baseline="policy@0")',
+    get text(): string {
+      return hosted(
+        "Have both versions answer the same prompts first:",
+        "Both versions must have answered the same prompts: an evaluation has them do so.",
+      );
+    },
+    get code(): string {
+      return hosted('lab.evaluate(baseline="policy@0")', "");
+    },
     button: "Check again",
   },
   error: {
@@ -672,11 +707,14 @@ export const tables = {
   keysDescription:
     "Keys: arrows move over rows, Enter opens details, Escape closes them, Page Up and Page Down " +
     "turn pages, slash goes to the search, Control C copies the id.",
-  busy: "The kernel is busy. The rows come as soon as it is free.",
-  empty: (name: string) => ({
-    title: `No ${name} yet`,
-    ...(emptyTables[name] ?? { text: "", code: "" }),
-  }),
+  get busy(): string {
+    const host = hosted("The kernel is busy", "The server does not answer yet");
+    return `${host}. The rows come as soon as it ${hosted("is free", "does")}.`;
+  },
+  empty: (name: string) => {
+    const { text, code } = emptyTables[name] ?? { text: "", code: "" };
+    return { title: `No ${name} yet`, text: hosted(text, ""), code: hosted(code, "") };
+  },
   noMatch: {
     title: (name: string) => `No ${name} found`,
     text: "Try fewer words or filters.",
