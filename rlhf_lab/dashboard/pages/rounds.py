@@ -12,7 +12,7 @@ from rlhf_lab.dashboard.pages.rounds_forms import FORMS, Starting
 from rlhf_lab.dashboard.pages.rounds_monitor import Monitor
 from rlhf_lab.dashboard.pages.rounds_plan import PlanForm
 from rlhf_lab.dashboard.pages.rounds_queue import Queue
-from rlhf_lab.dashboard.pages.rounds_standing import next_step, strip
+from rlhf_lab.dashboard.pages.rounds_standing import next_step, strip, working_on
 from rlhf_lab.dashboard.pages.rounds_style import ROUNDS_CSS, rounds_fragment
 from rlhf_lab.dashboard.pages.rounds_versions import Versions
 from rlhf_lab.dashboard.pages.rounds_worker import WorkerWatch
@@ -55,7 +55,7 @@ class Rounds:
         self._queue.update(open_jobs, latest)
         self._monitor.update(latest)
         self._versions.update(open_jobs)
-        ahead = next_step(standing).step
+        ahead = None if working_on(open_jobs) else next_step(standing).step
         for kind, form in self._forms.items():
             form.update(self._versions.policies, is_next=kind == ahead)
 
@@ -70,8 +70,8 @@ class Rounds:
             self._top,
             card("Start a step", _side_by_side(form.shown for form in self._forms.values())),
             card("Queue", self._queue.shown),
-            card("Live", self._monitor.shown),
-            card("", self._versions.shown),
+            self._monitor.shown,
+            self._versions.shown,
             card("Sharing the work", self._plan.shown),
         )
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import panel as pn
-
 from rlhf_lab.dashboard.context import Context
 from rlhf_lab.dashboard.following import JobFollower
-from rlhf_lab.dashboard.shell import Fragment, empty_state
+from rlhf_lab.dashboard.shell import Fragment, tool
 from rlhf_lab.types import Job
 from rlhf_lab.widgets.panel import MonitorPane
 
@@ -17,17 +15,19 @@ MONITORED = ("reward", "ppo")
 
 
 class Monitor:
-    """Follows one job after the other; its stop button cancels the job."""
+    """Follows one job after the other; its stop button cancels the job.
+
+    Attributes:
+        shown: A card, which is not there before the first update.
+    """
 
     def __init__(self, context: Context) -> None:
         """Follow nothing yet."""
         self._context = context
         self._follower: JobFollower | None = None
         self._job_id = ""
-        none = empty_state(
-            "No update yet", "A reward update or a PPO run shows its curves here while it runs."
-        )
-        self.shown = pn.Column(Fragment(none), sizing_mode="stretch_width")
+        self.shown = tool(Fragment())
+        self.shown.visible = False
 
     def update(self, latest: Sequence[Job]) -> None:
         """Turn to the job that runs, if there is another one now, and show what is new of it."""
@@ -42,6 +42,7 @@ class Monitor:
         self._follower = JobFollower(self._context.jobs, job.id, on_stop=self._stop)
         self._follower.poll()
         self.shown[:] = [MonitorPane(self._follower.state)]
+        self.shown.visible = True
 
     def _stop(self) -> None:
         account = self._context.actor.require("cancel_job")

@@ -17,7 +17,6 @@ from rlhf_lab.dashboard.shell import (
     button,
     details,
     each,
-    empty_state,
     html,
     join,
     progress,
@@ -68,7 +67,7 @@ class Queue:
 
 def _queue(open_jobs: Sequence[Job], over: Sequence[Job]) -> Markup:
     if not open_jobs and not over:
-        return empty_state("Nothing was asked for yet", "Start a step, and follow it here.")
+        return html('<p class="lab-muted">Nothing was asked for yet: start a step above.</p>')
     parts = [_open_list(open_jobs)]
     if over:
         parts += [html("<h3>Latest</h3>"), _over_list(over[:SHOWN], open_jobs)]

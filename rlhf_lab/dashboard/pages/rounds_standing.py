@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from markupsafe import Markup
 
-from rlhf_lab.dashboard.pages.rounds_words import many
-from rlhf_lab.dashboard.shell import html, link
+from rlhf_lab.dashboard.pages.rounds_words import job_title, many
+from rlhf_lab.dashboard.shell import badge, html, join, link
 from rlhf_lab.store.standing import Standing
 from rlhf_lab.types import START, Job
 
 StepName = Literal["generate", "rank", "reward", "ppo", "evaluate"]
+_STEPS: tuple[str, ...] = get_args(StepName)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,41 +94,62 @@ def next_step(standing: Standing) -> Next:
     return Next(step="generate", text=text)
 
 
+def working_on(open_jobs: Sequence[Job]) -> Job | None:
+    """The step of the round that is being made; until it is over, no other one comes next."""
+    return next((job for job in open_jobs if job.state == "running" and job.kind in _STEPS), None)
+
+
 def strip(standing: Standing, open_jobs: Sequence[Job]) -> Markup:
     """The round as people see it."""
-    running = {job.kind for job in open_jobs if job.state == "running"}
-    asked = {job.kind for job in open_jobs} - running
-    ahead = next_step(standing)
+    now, ahead = working_on(open_jobs), next_step(standing)
     return html(
         """
         <section class="lab-card" aria-label="Where the round stands">
         <div class="lab-heading"><h2>{{ standing.policy }}
         {%- if standing.reward %} with {{ standing.reward }}{% endif %}</h2>
         <span class="lab-muted">{{ prompts }} in the lab</span></div>
-        <ol class="rounds-steps">
-        {% for step in steps %}
-        <li data-row="{{ step.name }}" data-state="
-        {%- if step.name in running %}running{% elif step.name in asked %}asked
-        {%- elif step.name == ahead.step %}next{% endif %}"
-        {% if step.name == ahead.step %}aria-current="step"{% endif %}>
-        <span class="rounds-title">{{ step.title }}
-        {% if step.name in running %}<span class="lab-badge" data-tone="ok">running</span>
-        {% elif step.name in asked %}<span class="lab-badge" data-tone="info">asked for</span>
-        {% elif step.name == ahead.step %}<span class="lab-badge" data-tone="info">next</span>
-        {% endif %}</span>
-        <span class="lab-muted lab-small lab-number">{{ step.figure }}</span></li>
-        {% endfor %}</ol>
-        <div class="lab-row lab-spread"><p class="rounds-next"><strong>Next:</strong>
-        {{ ahead.text }}</p>{% if page %}{{ page }}{% endif %}</div></section>
+        <ol class="rounds-steps">{{ steps }}</ol>
+        <div class="lab-row lab-spread"><p class="rounds-next">{{ words }}</p>
+        {% if page %}{{ page }}{% endif %}</div></section>
         """,
         standing=standing,
         prompts=many(standing.prompts, "prompt"),
-        steps=steps(standing),
-        running=running,
-        asked=asked,
-        ahead=ahead,
-        page=link(ahead.page_title, ahead.page, tone="primary") if ahead.page else None,
+        steps=join(*(_step(step, _state(step, ahead, open_jobs)) for step in steps(standing))),
+        words=_in_words("Next", ahead.text) if now is None else _in_words("Now", _progress(now)),
+        page=link(ahead.page_title, ahead.page, tone="primary") if ahead.page and not now else "",
     )
+
+
+def _state(step: Step, ahead: Next, open_jobs: Sequence[Job]) -> str:
+    now = working_on(open_jobs)
+    if now is not None and now.kind == step.name:
+        return "running"
+    if any(job.kind == step.name for job in open_jobs):
+        return "asked for"
+    return "next" if now is None and step.name == ahead.step else ""
+
+
+def _step(step: Step, state: str) -> Markup:
+    return html(
+        """
+        <li data-row="{{ step.name }}" data-state="{{ state }}"
+        {% if state in ("next", "running") %}aria-current="step"{% endif %}>
+        <span class="rounds-title">{{ step.title }}{% if state %} {{ badge }}{% endif %}</span>
+        <span class="lab-muted lab-small lab-number">{{ step.figure }}</span></li>
+        """,
+        step=step,
+        state=state,
+        badge=badge(state, "ok" if state == "running" else "info"),
+    )
+
+
+def _in_words(when: str, text: str) -> Markup:
+    return html("<strong>{{ when }}:</strong> {{ text }}", when=when, text=text)
+
+
+def _progress(job: Job) -> str:
+    made = f", {job.done:,} of {job.total:,}" if job.total else ""
+    return f"{job_title(job)}{made}, asked for by {job.asked_by}. Ranking goes on meanwhile."
 
 
 def _of_a_silent_policy(standing: Standing) -> Next:
@@ -152,4 +174,4 @@ def _is_unused(standing: Standing) -> bool:
 
 
 def _evaluated(standing: Standing) -> str:
-    return f"{standing.policy} {'was' if standing.is_evaluated else 'was not'} evaluated"
+    return f"{standing.policy}: {'done' if standing.is_evaluated else 'not yet'}"

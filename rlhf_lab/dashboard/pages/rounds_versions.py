@@ -6,10 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import panel as pn
-
 from rlhf_lab.dashboard.context import Context
-from rlhf_lab.dashboard.shell import Fragment, empty_state
+from rlhf_lab.dashboard.shell import Fragment, empty_state, tool
 from rlhf_lab.errors import NotAllowed, NotEnoughData
 from rlhf_lab.store import evaluation_between, version_records
 from rlhf_lab.store.standing import tree_mark
@@ -104,7 +102,7 @@ class Versions:
             )
         )
         self.policies: list[str] = []
-        self.shown = pn.Column(sizing_mode="stretch_width")
+        self.shown = tool(self._none)
 
     def update(self, open_jobs: Sequence[Job]) -> None:
         """Read the tree again, if it has changed."""

@@ -71,7 +71,7 @@ def test_what_is_typed_becomes_the_settings(forms, jobs):
         ("generate", {"k": "1"}, "Responses per prompt = 1: a whole number at least 2"),
         ("generate", {"k": "2.5"}, "Responses per prompt = 2.5: a whole number"),
         ("evaluate", {"baseline": "reward@0"}, "name a version, as policy@NUMBER"),
-        ("reward", {"<script>": "1"}, "is no setting of a reward job"),
+        ("reward", {"<script>": "1"}, "is no setting of"),
     ],
 )
 def test_what_cannot_be_is_told_at_the_form_and_asks_for_nothing(forms, jobs, kind, typed, told):

@@ -30,7 +30,7 @@ def act(queue: Queue, name: str, key: str) -> None:
 
 
 def test_an_empty_queue_says_what_to_do(queue, jobs):
-    assert look(queue, jobs) == "Nothing was asked for yet Start a step, and follow it here."
+    assert look(queue, jobs) == "Nothing was asked for yet: start a step above."
 
 
 def test_who_asked_what_runs_and_what_waits(queue, jobs):
