@@ -47,7 +47,7 @@ def in_chunks(
     session: Session,
     query: Select[*tuple[Any, ...]],
     column: InstrumentedAttribute[Any],
-    ids: Iterable[str],
+    ids: Iterable[str | int],
 ) -> Iterator[Row[*tuple[Any, ...]]]:
     """The rows of a query whose column holds one of the ids."""
     for batch in batches(list(ids)):

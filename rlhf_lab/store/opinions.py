@@ -22,13 +22,14 @@ class Opinion(NamedTuple):
     """A ranking or skip that counts.
 
     Attributes:
+        seq: Number of the judgment in the record.
         item: What was judged: a prompt with these candidates.
         shown: Response ids, left to right.
         tiers: Response ids, best tier first; None for a skip.
         at: When, in whole seconds since 1970.
     """
 
-    id: str
+    seq: int
     item: str | None
     prompt: str
     annotator: str
@@ -46,7 +47,7 @@ def opinions(session: Session) -> Iterator[Opinion]:
     twice as long as all the rest.
     """
     columns = (
-        _raw(JudgmentRow.id),
+        ActiveRow.seq,
         _raw(ActiveRow.item_id),
         _raw(JudgmentRow.prompt_id),
         _raw(JudgmentRow.annotator),
@@ -64,13 +65,11 @@ def opinions(session: Session) -> Iterator[Opinion]:
     )
     names: dict[str, str] = {}
     for row in session.execute(query.execution_options(yield_per=2_000)):
-        judgment, item, prompt, raw_name, occasion, shown, tiers, seconds, at = row
+        seq, item, prompt, raw_name, occasion, shown, tiers, seconds, at = row
         if raw_name not in names:
             names[raw_name] = unescaped(raw_name)
         in_order, ranked = json.loads(f"[{shown},{tiers or 'null'}]")
-        yield Opinion(
-            judgment, item, prompt, names[raw_name], occasion, in_order, ranked, seconds, at
-        )
+        yield Opinion(seq, item, prompt, names[raw_name], occasion, in_order, ranked, seconds, at)
 
 
 def known_answers(session: Session) -> dict[str, Tiers]:

@@ -31,9 +31,9 @@ def disputed_items(
     people = np.bincount(table.item[work], minlength=len(found))
     order = np.lexsort((np.arange(len(found)), -people, -found))
     chosen = [int(i) for i in order[: max(most, 0)] if found[i] > 0]
-    ids = {i: [table.ids[row] for row in work[table.item[work] == i]] for i in chosen}
-    judgments = _judgments(session, [judgment for of in ids.values() for judgment in of])
-    said = {i: [judgments[judgment] for judgment in of] for i, of in ids.items()}
+    seqs = {i: table.seq[work[table.item[work] == i]].tolist() for i in chosen}
+    judgments = _judgments(session, [seq for of in seqs.values() for seq in of])
+    said = {i: [judgments[seq] for seq in of] for i, of in seqs.items()}
     return tuple(
         _item(session, table.items[i], float(found[i]), of, table.items[i] in known)
         for i, of in said.items()
@@ -58,9 +58,9 @@ def disagreement(table: Rankings) -> Floats:
     return np.bincount(item_of, share, minlength=items) / np.maximum(pairs, 1)
 
 
-def _judgments(session: Session, ids: Sequence[str]) -> dict[str, Judgment]:
-    found = checks.in_chunks(session, select(JudgmentRow), JudgmentRow.id, ids)
-    return {row.id: rows.to_judgment(row) for (row,) in found}
+def _judgments(session: Session, seqs: Sequence[int]) -> dict[int, Judgment]:
+    found = checks.in_chunks(session, select(JudgmentRow), JudgmentRow.seq, seqs)
+    return {row.seq: rows.to_judgment(row) for (row,) in found}
 
 
 def _item(

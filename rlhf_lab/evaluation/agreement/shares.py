@@ -88,9 +88,9 @@ def _independent(deviations: Floats, share: float, total: float) -> float:
 def _student(freedom: int) -> float:
     if freedom <= len(_T):
         return _T[freedom - 1]
-    terms = (
+    terms: tuple[float, ...] = (
         (_Z**3 + _Z) / 4,
         (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / 96,
         (3 * _Z**7 + 19 * _Z**5 + 17 * _Z**3 - 15 * _Z) / 384,
     )
-    return _Z + sum(term / freedom**power for power, term in enumerate(terms, start=1))
+    return _Z + sum(term / float(freedom) ** power for power, term in enumerate(terms, start=1))

@@ -73,7 +73,7 @@ class Rankings:
     Attributes:
         names: Of annotators, by their numbers.
         items: Ids of items, by their numbers.
-        ids: Of the judgments; of the item for a known answer.
+        seq: Number of the judgment in the record; 0 for a known answer.
         who: Number of the annotator; -1 for a known answer.
         item: Number of the item.
         prompt: Number of the prompt.
@@ -86,7 +86,7 @@ class Rankings:
 
     names: tuple[str, ...]
     items: tuple[str, ...]
-    ids: tuple[str, ...]
+    seq: Ints
     who: Ints
     item: Ints
     prompt: Ints
@@ -188,8 +188,7 @@ class _Rows:
     names: dict[str, int] = field(default_factory=dict)
     items: dict[str, tuple[int, int]] = field(default_factory=dict)  # and number of the prompt
     prompts: dict[str, int] = field(default_factory=dict)
-    ids: list[str] = field(default_factory=list)
-    numbers: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
+    numbers: list[tuple[int, int, int, int, int, int, int]] = field(default_factory=list)
     times: list[tuple[float, float]] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     skips: Counter[str] = field(default_factory=Counter)
@@ -207,29 +206,26 @@ class _Rows:
         first, last = places[said.shown[0]], places[said.shown[-1]]
         lean = (last > first) - (last < first)
         purpose = _PURPOSES.get(said.occasion, WORK)
-        self._add(said.id, (who, item, prompt, purpose, lean), places)
+        self._add((said.seq, who, item, prompt, purpose, lean), places)
         self.times.append((said.seconds, said.at))
 
     def add_answer(self, item: str, tiers: Tiers) -> None:
         if item in self.items:
-            self._add(item, (-1, *self.items[item], ANSWER, 0), _places(tiers))
+            self._add((0, -1, *self.items[item], ANSWER, 0), _places(tiers))
             self.times.append((0.0, 0.0))
 
-    def _add(
-        self, row: str, numbers: tuple[int, int, int, int, int], places: dict[str, int]
-    ) -> None:
-        self.ids.append(row)
+    def _add(self, numbers: tuple[int, int, int, int, int, int], places: dict[str, int]) -> None:
         self.numbers.append((*numbers, len(places)))
         self.places += [place for _, place in sorted(places.items())]
 
     def table(self) -> Rankings:
-        columns = np.array(self.numbers, dtype=np.int64).reshape(-1, 6).T
-        who, item, prompt, purpose, lean, size = columns
+        columns = np.array(self.numbers, dtype=np.int64).reshape(-1, 7).T
+        seq, who, item, prompt, purpose, lean, size = columns
         seconds, at = np.array(self.times, dtype=np.float64).reshape(-1, 2).T
         return Rankings(
             names=tuple(self.names),
             items=tuple(self.items),
-            ids=tuple(self.ids),
+            seq=seq,
             who=who,
             item=item,
             prompt=prompt,

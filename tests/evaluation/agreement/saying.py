@@ -32,32 +32,32 @@ class Team:
         self._numbers = itertools.count()
         self._answered: set[str] = set()
 
-    def answer(self, word: str, letters: str, version: str = "policy@0") -> Prompt:
-        asked = prompt(word)
-        self.store.add_prompts([asked])
+    def answer(self, *words: str, letters: str) -> None:
+        asked = [prompt(word) for word in words]
+        self.store.add_prompts(asked)
         self.store.add_responses(
             Response(
-                id=f"{word}-{letter}",
-                prompt_id=asked.id,
-                text=f"{letter} to {word}",
+                id=f"{to.text}-{letter}",
+                prompt_id=to.id,
+                text=f"{letter} to {to.text}",
                 token_ids=(1, 2),
-                version=version,
+                version="policy@0",
                 sampling=Sampling(),
                 seed=number,
                 end_reason="stop",
                 created_at=NOON,
             )
+            for to in asked
             for number, letter in enumerate(letters)
         )
-        return asked
+        self._answered.update(words)
 
     def judgment(
         self, who: str, word: str, order: str, *, shown: str = "", minutes: float = 0, **changes
     ) -> Judgment:
         letters = sorted(letter for tier in tiers(order) for letter in tier)
         if word not in self._answered:
-            self.answer(word, "".join(letters))
-            self._answered.add(word)
+            self.answer(word, letters="".join(letters))
         return Judgment(
             **{
                 "id": f"{who}-{next(self._numbers)}",

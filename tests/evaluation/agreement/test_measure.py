@@ -196,6 +196,8 @@ def crowd(team: Team) -> Team:
     """Six people, forty items of two to five candidates, each ranked by some, with ties."""
     draw = np.random.default_rng(11)
     said = []
+    for size in range(4):
+        team.answer(*(f"word {n}" for n in range(size, 40, 4)), letters="ABCDE"[: 2 + size])
     for number in range(40):
         letters = "ABCDE"[: 2 + number % 4]
         for who in draw.choice(["ann", "bob", "cat", "dan", "eve", "me"], 3, replace=False):
@@ -316,8 +318,7 @@ class Alphabet:
 def test_a_lab_reports_and_its_work_handed_out_by_the_plan_is_understood(tmp_path):
     with Lab(tmp_path / "lab", progress=False) as lab:
         team = Team(lab.store)
-        for number in range(6):
-            team.answer(f"word {number}", "AB")
+        team.answer(*(f"word {number}" for number in range(6)), letters="AB")
         lab.plan = AssignmentPlan(overlap=2, repeat_rate=0.4, repeat_after=1)
         for who in ("me", "ann"):
             rank_all(lab.queue(who), Alphabet(who))

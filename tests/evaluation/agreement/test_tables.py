@@ -15,7 +15,7 @@ from rlhf_lab.store.opinions import Opinion
 def opinion(who: str, item: str, tiers: list[list[str]] | None, **changes) -> Opinion:
     ids = [i for tier in tiers or [] for i in tier]
     values = {
-        "id": f"{who} of {item}",
+        "seq": 1,
         "item": item if tiers else None,
         "prompt": f"prompt of {item}",
         "annotator": who,
@@ -63,7 +63,7 @@ def test_every_pair_of_every_last_ranking_is_there_once(said):
             [f"{name}-{i}" for i, rank in enumerate(ranks) if rank == level]
             for level in sorted(set(ranks))
         ]
-        opinions.append(opinion(f"who {who}", name, tiers, id=str(number)))
+        opinions.append(opinion(f"who {who}", name, tiers, seq=number))
         last[f"who {who}", name] = ranks
     table = tabulate(opinions, {})
     rows = table.rows(WORK)
