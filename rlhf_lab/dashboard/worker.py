@@ -53,17 +53,22 @@ PURPOSE = "the jobs of the dashboard"
 class Worker:
     """Does jobs until it is told to leave, or has had nothing to do for long."""
 
-    def __init__(self, lab: Lab, *, after: str = "") -> None:
+    def __init__(
+        self, lab: Lab, *, after: str = "", hold: float = HOLD, stay: float = STAY
+    ) -> None:
         """Do nothing yet.
 
         Args:
             lab: Where; opened for this worker alone.
             after: How the worker before this one ended, if that is known.
+            hold: Seconds without a job after which the lock is given back.
+            stay: Seconds without a job after which a worker that has had one ends.
         """
         self.name = f"pid {os.getpid()} on {socket.gethostname()}"
         self._lab = lab
         self._jobs = lab.store.jobs
         self._after = after
+        self._hold_for, self._stay_for = hold, stay
         self._is_leaving = False  # no lock or event: a signal's handler sets it
         self._holds = False
         self._has_worked = False
@@ -92,10 +97,10 @@ class Worker:
 
     def _is_bored(self) -> bool:
         idle = time.monotonic() - self._idle_since
-        if self._holds and idle >= HOLD:
+        if self._holds and idle >= self._hold_for:
             self._lab.let_go()
             self._holds = False
-        return self._has_worked and idle >= STAY
+        return self._has_worked and idle >= self._stay_for
 
     def _turn_to(self, job: Job) -> None:
         try:
