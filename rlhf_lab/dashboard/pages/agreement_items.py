@@ -6,15 +6,11 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
+from rlhf_lab.dashboard.pages.reading import Answer, asked, beginning, side_by_side
 from rlhf_lab.dashboard.shell import badge, button, data_table, details, html, join, section
 from rlhf_lab.evaluation.agreement import AgreementReport, DisputedItem
-from rlhf_lab.store.showing import letter, printable
-from rlhf_lab.types import Judgment, Prompt, Response
-from rlhf_lab.widgets.rendering import render_markdown
-
-# Of a text; the whole of it is on Data. Ten items with all of their answers are one message.
-_LONGEST = 4_000
-_BEGINNING = 110
+from rlhf_lab.store.showing import letter
+from rlhf_lab.types import Judgment, Response
 
 
 def items_card(report: AgreementReport, most: int, *, may_make_gold: bool) -> Markup:
@@ -56,7 +52,7 @@ def _item(item: DisputedItem, researchers: frozenset[str]) -> Markup:
 def _summary(item: DisputedItem) -> Markup:
     return html(
         """<bdi>{{ prompt }}</bdi> {{ apart }} {{ people }}{% if known %} {{ badge }}{% endif %}""",
-        prompt=printable(" ".join(item.prompt.text.split()), _BEGINNING),
+        prompt=beginning(item.prompt.text),
         apart=badge(f"{item.disagreement:.0%} apart", "warn"),
         people=badge(f"{len(item.judgments)} people"),
         known=item.is_known,
@@ -67,29 +63,12 @@ def _summary(item: DisputedItem) -> Markup:
 def _body(
     item: DisputedItem, candidates: Sequence[Response], researchers: frozenset[str]
 ) -> Markup:
+    answers = (Answer(letter(place), response.text) for place, response in enumerate(candidates))
     return html(
-        """
-        <div class="agree-item"><div class="agree-prompt">{{ prompt }}</div>
-        <div class="agree-candidates">{% for name, text in candidates %}
-        <article aria-label="Answer {{ name }}"><h3>{{ name }}</h3>
-        <div class="agree-text" dir="auto">{{ text }}</div></article>{% endfor %}</div>
-        {{ rankings }}</div>
-        """,
-        prompt=_prompt(item.prompt),
-        candidates=[
-            (letter(place), _rendered(response.text)) for place, response in enumerate(candidates)
-        ],
+        '<div class="agree-item">{{ prompt }}{{ answers }}{{ rankings }}</div>',
+        prompt=asked(item.prompt),
+        answers=side_by_side(answers),
         rankings=_rankings(item, candidates, researchers),
-    )
-
-
-def _prompt(prompt: Prompt) -> Markup:
-    """The messages, each with who says it where there are several."""
-    return html(
-        """{% for who, text in messages %}{% if messages | length > 1 %}
-        <p class="lab-muted lab-small">{{ who }}</p>{% endif %}
-        <div class="agree-text" dir="auto">{{ text }}</div>{% endfor %}""",
-        messages=[(message.role, _rendered(message.content)) for message in prompt.messages],
     )
 
 
@@ -148,11 +127,3 @@ def _by_place(item: DisputedItem) -> list[Response]:
 def _mean_place(item: DisputedItem) -> Callable[[Response], float]:
     ranks = [judgment.ranking.ranks() for judgment in item.judgments if judgment.ranking]
     return lambda response: sum(of[response.id] for of in ranks) / len(ranks)
-
-
-def _rendered(text: str) -> Markup:
-    """A text of a model or a stranger, safe to show."""
-    shown = Markup(render_markdown(text[:_LONGEST]))
-    if len(text) <= _LONGEST:
-        return shown
-    return shown + html('<p class="lab-muted">Cut here; the whole text is on Data.</p>')

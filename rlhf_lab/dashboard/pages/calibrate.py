@@ -72,6 +72,7 @@ def _ranking(
         told_by="the researcher",
     )
     ranker = card("", pane)
+    ranker.css_classes = ["lab-card", "lab-tool"]
 
     def follow() -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from rlhf_lab.dashboard.pages.reading import Answer, asked, beginning, side_by_side
 from rlhf_lab.dashboard.shell import (
     badge,
     details,
@@ -15,6 +16,7 @@ from rlhf_lab.dashboard.shell import (
     stat,
     stats,
 )
+from rlhf_lab.store.showing import letter
 from rlhf_lab.types import (
     HUMAN_AGREEMENT,
     CalibrationReport,
@@ -24,8 +26,6 @@ from rlhf_lab.types import (
     Ranking,
 )
 
-_LETTERS = "ABCDEFGHI"
-_LONGEST = 80
 BAND = f"{HUMAN_AGREEMENT[0]:.0%} to {HUMAN_AGREEMENT[1]:.0%}"
 
 
@@ -48,7 +48,7 @@ def summary(report: CalibrationReport, last: str = "") -> Markup:
         told,
         figures,
         html('<p class="lab-prose">{{ words }}</p>', words=verdict(report.agreement)),
-        html('<div class="lab-row">{{ go }}</div>', go=link("Rank", "/rank", tone="primary")),
+        html('<div class="lab-row">{{ go }}</div>', go=link("Go to Rank", "/rank", tone="primary")),
     )
     return join(done, _items(report))
 
@@ -90,8 +90,8 @@ def verdict(agreement: Interval | None) -> str:
     if agreement.estimate >= low:
         return f"That is what people and researchers reach elsewhere ({BAND})."
     return (
-        f"That is a little below what people and researchers reach elsewhere ({BAND}), and with so "
-        "few items it may be chance: read the items below."
+        f"That is below what people and researchers reach elsewhere ({BAND}), though with so few "
+        "items it may be chance: read the items below."
     )
 
 
@@ -99,14 +99,8 @@ def in_letters(ranking: Ranking | None, shown_order: tuple[str, ...]) -> str:
     """A ranking by the letters on the screen, as in "B > A = C"."""
     if ranking is None:
         return "skipped"
-    letters = dict(zip(shown_order, _LETTERS, strict=False))
+    letters = {i: letter(place) for place, i in enumerate(shown_order)}
     return " > ".join(" = ".join(sorted(letters[i] for i in tier)) for tier in ranking.tiers)
-
-
-def beginning(text: str) -> str:
-    """How a text begins, in one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1].rstrip() + "…"
 
 
 def _items(report: CalibrationReport) -> Markup:
@@ -123,7 +117,7 @@ def _item(known: KnownItem) -> Markup:
     if not compared:
         mark = badge("tied" if said.ranking else "skipped")
     line = html(
-        '<span class="lab-wrap">{{ text }}</span> {{ mark }}',
+        '<bdi class="lab-wrap">{{ text }}</bdi> {{ mark }}',
         text=beginning(known.item.prompt.text),
         mark=mark,
     )
@@ -132,36 +126,22 @@ def _item(known: KnownItem) -> Markup:
 
 def _side_by_side(known: KnownItem, said: Judgment) -> Markup:
     theirs, own = known.answer.ranks(), said.ranking.ranks() if said.ranking else {}
-    order = said.shown_order
-    cards = (
-        _response(_LETTERS[place], response.text, own.get(response.id), theirs[response.id])
+    answers = (
+        Answer(letter(place), response.text, _ranks(own.get(response.id), theirs[response.id]))
         for place, response in enumerate(known.item.candidates)
     )
     return html(
         """
-        <div class="lab-stack">
+        <div class="lab-stack">{{ prompt }}{{ answers }}
         <p><span class="lab-muted">You:</span> <strong>{{ own }}</strong>
-        <span class="lab-muted">Researcher:</span> <strong>{{ theirs }}</strong></p>
-        <blockquote class="lab-text">{{ prompt }}</blockquote>
-        <div class="lab-grid">{{ cards }}</div></div>
+        <span class="lab-muted">Researcher:</span> <strong>{{ theirs }}</strong></p></div>
         """,
-        own=in_letters(said.ranking, order),
-        theirs=in_letters(known.answer, order),
-        prompt=known.item.prompt.text,
-        cards=join(*cards),
+        prompt=asked(known.item.prompt),
+        answers=side_by_side(answers),
+        own=in_letters(said.ranking, said.shown_order),
+        theirs=in_letters(known.answer, said.shown_order),
     )
 
 
-def _response(letter: str, text: str, own: int | None, theirs: int) -> Markup:
-    ranks = f"you {own}, researcher {theirs}" if own else f"researcher {theirs}"
-    return html(
-        """
-        <figure class="lab-card">
-        <figcaption class="lab-row lab-spread"><strong>{{ letter }}</strong>
-        <span class="lab-muted lab-small">{{ ranks }}</span></figcaption>
-        <div class="lab-text">{{ text }}</div></figure>
-        """,
-        letter=letter,
-        ranks=ranks,
-        text=text,
-    )
+def _ranks(own: int | None, theirs: int) -> str:
+    return f"you {own}, researcher {theirs}" if own else f"researcher {theirs}"

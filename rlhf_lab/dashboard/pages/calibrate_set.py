@@ -5,12 +5,8 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from rlhf_lab.dashboard.context import Context
-from rlhf_lab.dashboard.pages.calibrate_results import (
-    BAND,
-    beginning,
-    in_letters,
-    percent_and_interval,
-)
+from rlhf_lab.dashboard.pages.calibrate_results import BAND, in_letters, percent_and_interval
+from rlhf_lab.dashboard.pages.reading import beginning
 from rlhf_lab.dashboard.shell import (
     Act,
     Fragment,
@@ -23,6 +19,7 @@ from rlhf_lab.dashboard.shell import (
     empty_state,
     field,
     form,
+    html,
     link,
     section,
     time,
@@ -100,7 +97,7 @@ def _settings(context: Context) -> Markup:
             choice(
                 "Before they rank",
                 "enabled",
-                {_ON: "Newcomers are led to the calibration set", _OFF: "Nothing is asked"},
+                {_ON: "Newcomers calibrate", _OFF: "Nothing is asked"},
                 _ON if plan.enabled else _OFF,
             ),
             field(
@@ -139,6 +136,7 @@ def _known_answers(context: Context) -> Markup:
         caption=f"Your latest rankings, {_OFFERED} at most. What others say of an item whose "
         "answer is known measures them, and trains nothing.",
         keys=[one.said.id for one in offered if one.said],
+        is_stacked=True,
     )
     return section("Known answers", table, note=note)
 
@@ -147,7 +145,7 @@ def _offer(known: KnownItem) -> list[str | Markup]:
     assert known.said is not None  # it is a ranking
     about = beginning(known.item.prompt.text)
     return [
-        about,
+        html("<bdi>{{ about }}</bdi>", about=about),
         in_letters(known.answer, known.said.shown_order),
         time(known.said.created_at),
         button(
@@ -168,11 +166,11 @@ def _people(context: Context) -> Markup:
     ]
     rows = [
         [
-            account.name,
+            html("<bdi>{{ name }}</bdi>", name=account.name),
             badge(account.role),
             f"{len(report.answered)} of {report.total}",
-            *percent_and_interval(report.agreement),
-            str(len(report.differing)),
+            *(percent_and_interval(report.agreement) if report.answered else ("", "")),
+            str(len(report.differing)) if report.answered else "",
         ]
         for account, report in reports
         if report.total
@@ -191,6 +189,7 @@ def _people(context: Context) -> Markup:
         caption="First answers against the known ones, over the pairs that both put in an order. "
         f"In the literature: {BAND}.",
         figures=(3, 5),
+        is_stacked=True,
     )
     return section("How people did", table, actions=[again])
 

@@ -11,7 +11,7 @@ from panel.viewable import Viewable
 from rlhf_lab.dashboard.context import Context
 from rlhf_lab.dashboard.pages.data_export import ExportCard
 from rlhf_lab.dashboard.pages.data_import import import_card, prompts_card
-from rlhf_lab.dashboard.pages.data_trace import trace_card
+from rlhf_lab.dashboard.pages.data_trace import asked_for, trace_card
 from rlhf_lab.dashboard.shell import (
     Act,
     Fragment,
@@ -55,13 +55,14 @@ class _DataPage:
         self._panes = {title: self._pane(table) for title, table in self._tables().items()}
         tabs = pn.Tabs(*self._panes.items(), sizing_mode="stretch_width")  # type: ignore[no-untyped-call]
         self._browser = card("", tabs)
+        self._browser.css_classes = ["lab-card", "lab-tool"]
         self._nothing = Fragment()
         self._export = ExportCard(context)
+        trace = trace_card(context)
+        parts = [self._nothing, self._browser]
         self.view = page_of(
             self._top,
-            trace_card(context),
-            self._nothing,
-            self._browser,
+            *([trace, *parts] if asked_for("judgment") else [*parts, trace]),
             prompts_card(context, self.look_again),
             import_card(context, self.look_again),
             self._export.view,

@@ -29,16 +29,16 @@ from rlhf_lab.store.exchange.formats import FORMATS
 PURPOSES: Final[Mapping[str, str]] = {
     "kwise": "Another lab: whole rankings with all that is known of them",
     "trl": "TRL's preference trainers (DPO, reward): prompt, chosen and rejected as chats",
-    "trl-implicit": "The same with the prompt inside both chats",
-    "trl-text": "TRL's preference trainers, as plain text",
-    "trl-text-implicit": "The same with the prompt inside both texts",
+    "trl-implicit": "As trl, with the prompt inside both chats",
+    "trl-text": "TRL's preference trainers, with plain texts",
+    "trl-text-implicit": "As trl-text, with the prompt inside both texts",
     "hh": "Tools made for Anthropic's HH dataset: two transcripts",
     "argilla": "Argilla: records with each annotator's ranking",
     "trl-sft": "TRL's SFT trainer: prompt and completion as chats",
-    "trl-sft-text": "TRL's SFT trainer, as plain text",
+    "trl-sft-text": "TRL's SFT trainer: prompt and completion as plain text",
     "trl-sft-messages": "SFT tools that take whole chats",
     "trl-prompt": "Trainers that generate (PPO, GRPO): prompts as chats",
-    "trl-prompt-text": "The same, as plain text",
+    "trl-prompt-text": "Trainers that generate, with prompts as plain text",
 }
 """What each format is for, the most useful first."""
 
@@ -49,11 +49,6 @@ KINDS: Final[Mapping[str, str]] = {
 }
 _SPLITS = {"": "All prompts", "train": "Training prompts alone", "heldout": "Held-out ones alone"}
 _TIES = {"both": "A tie is two rows, one each way", "drop": "Ties are left out"}
-_WHATS = {
-    "judgments": "Judgments that count, corrections and undone ones left out.",
-    "demonstrations": "Answers that people wrote or edited.",
-    "prompts": "Prompts without answers.",
-}
 
 
 class ExportCard:
@@ -94,18 +89,17 @@ class ExportCard:
             submit="Apply to the links",
             tone="plain",
         )
-        for what, text in _WHATS.items():
-            yield self._table(what, text)
-
-    def _table(self, what: str, text: str) -> Markup:
-        known = {form.name for form in FORMATS if form.what == what}
-        rows = [
-            [name, purpose, self._links(what, name)]
-            for name, purpose in PURPOSES.items()
-            if name in known
-        ]
-        title = html("<strong>{{ what }}</strong>. {{ text }}", what=what.capitalize(), text=text)
-        return data_table(["Format", "For", "Download"], rows, caption=title)
+        what_of = {form.name: form.what for form in FORMATS}
+        yield data_table(
+            ["Format", "Holds", "For", "Download"],
+            [
+                [name, what_of[name], purpose, self._links(what_of[name], name)]
+                for name, purpose in PURPOSES.items()
+            ],
+            caption="Judgments are those that count: what was corrected or undone stays here. "
+            "Demonstrations are answers that people wrote or edited.",
+            is_stacked=True,
+        )
 
     def _links(self, what: str, name: str) -> Markup:
         links = (

@@ -105,16 +105,17 @@ _WHAT_FILES = html(
 
 def _typing(number: int) -> Markup:
     """The form; after each time with a new key, so that it is empty again."""
+    prompts = field(
+        "Prompts",
+        "prompts",
+        kind="area",
+        required=True,
+        maxlength=MOST_TYPED,
+        placeholder="One prompt in a line",
+        help="A prompt that is there already stays as it is.",
+    )
     fields = (
-        field(
-            "Prompts",
-            "prompts",
-            kind="area",
-            required=True,
-            maxlength=MOST_TYPED,
-            placeholder="One prompt in a line",
-            help="A prompt that is there already stays as it is.",
-        ),
+        html('<div class="lab-wide">{{ prompts }}</div>', prompts=prompts),
         choice("Split", "split", _SPLITS, help="Held-out prompts measure, and never train."),
     )
     return section("Add prompts", form("add", *fields, submit="Add prompts", key=str(number)))
@@ -193,4 +194,5 @@ def _rejections(reply: Mapping[str, Any]) -> Markup:
         ["Line", "Field", "Why"],
         [[str(row.get(name) or "") for name in ("line", "field", "reason")] for row in rows],
         caption=f"{count:,} rejected row{'' if count == 1 else 's'}{more}",
+        is_stacked=True,
     )

@@ -6,6 +6,7 @@ import panel as pn
 from markupsafe import Markup
 
 from rlhf_lab.dashboard.context import Context
+from rlhf_lab.dashboard.pages.reading import Answer, asked, side_by_side
 from rlhf_lab.dashboard.shell import (
     Act,
     Fragment,
@@ -48,17 +49,19 @@ def _closed() -> Markup:
 
 
 def _shown(trace: Trace) -> Markup:
-    facts = data_table(["What", "Value"], [list(fact) for fact in trace.record()])
-    texts = [
-        details(f"{message.role.capitalize()} message", _text(message.content))
-        for message in trace.prompt.messages
-    ]
-    texts += [
-        details(f"{letter}. {rank or 'not ranked'}, {about}", _text(text))
-        for letter, rank, about, text in trace.shown()
-    ]
+    facts = data_table(
+        ["What", "Value"],
+        [
+            [name, html('<bdi class="lab-wrap">{{ value }}</bdi>', value=value)]
+            for name, value in trace.record()
+        ],
+    )
+    shown = trace.shown()
+    answers = [Answer(name, text, f"{rank} {about}".strip()) for name, rank, about, text in shown]
+    about = join(asked(trace.prompt), side_by_side(answers))
+    texts = details("What it was about", about, is_open=True)
     ask = details("Trace another judgment", _ask(trace.judgment.id))
-    return section("Trace of a judgment", facts, join(*texts), ask)
+    return section("Trace of a judgment", facts, texts, ask)
 
 
 def _ask(judgment: str) -> Markup:
@@ -76,7 +79,3 @@ def _ask(judgment: str) -> Markup:
         submit="Trace",
         tone="plain",
     )
-
-
-def _text(text: str) -> Markup:
-    return html('<div class="lab-text">{{ text }}</div>', text=text)

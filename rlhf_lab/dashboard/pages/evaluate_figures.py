@@ -39,7 +39,8 @@ def evaluations(context: Context) -> Markup:
         [_row(record, evaluation) for record, evaluation in reversed(found)],
         caption="On held-out prompts, with 95% intervals. KL is that of policy and reference, in "
         "nats per response; the reward gain is in standard deviations of the start's scores.",
-        figures=(2, 3, 4),
+        figures=(3,),
+        is_stacked=True,
     )
     return section("By the rubric and the reward model", table)
 
@@ -55,6 +56,7 @@ def figures_of_responses(context: Context) -> Markup:
         caption="Means over all responses. Ended: before the longest length allowed. Different: "
         "texts to a prompt that are not the same, as a share; low where a policy repeats itself.",
         figures=(1, 2, 3, 4, 5),
+        is_stacked=True,
     )
     return section("What they write", table)
 
@@ -84,7 +86,7 @@ def _win_rate(rate: Interval) -> Markup:
     tone = "ok" if rate.low > 0.5 else "error" if rate.high < 0.5 else "plain"
     word = {"ok": "better", "error": "worse", "plain": "unclear"}[tone]
     return html(
-        "{{ text }}, {{ n }} prompts {{ mark }}",
+        '<span class="lab-number">{{ text }}, {{ n }} prompts</span> {{ mark }}',
         text=percent(rate),
         n=rate.n,
         mark=badge(word, tone),  # type: ignore[arg-type]

@@ -81,7 +81,7 @@ def _how_sure(rate: Interval) -> str:
 
 def _by(finished: Sequence[ComparisonReport]) -> str:
     people = len(finished)
-    return f"by {people} {'person' if people == 1 else 'people'} who are done"
+    return "by the one person who is done" if people == 1 else f"by {people} people who are done"
 
 
 def _verdict(rate: Interval, report: ComparisonReport) -> tuple[str, str]:
@@ -89,7 +89,7 @@ def _verdict(rate: Interval, report: ComparisonReport) -> tuple[str, str]:
         return f"{report.first} is preferred", "all of the interval lies above one half"
     if rate.high < 0.5:
         return f"{report.second} is preferred", "all of the interval lies below one half"
-    return "no difference shown", "the interval holds one half"
+    return "No difference shown", "the interval holds one half"
 
 
 def _people(reports: Sequence[ComparisonReport]) -> Markup:
@@ -98,13 +98,15 @@ def _people(reports: Sequence[ComparisonReport]) -> Markup:
         [_person(report) for report in sorted(reports, key=is_finished, reverse=True)],
         caption=f"Win rate of {reports[0].first} by each person, with its 95% interval.",
         figures=(2, 3, 4, 5, 6),
+        is_stacked=True,
     )
 
 
 def _person(report: ComparisonReport) -> list[str | Markup]:
+    name = html("<bdi>{{ name }}</bdi>", name=report.annotator)
     done = f"{report.done} of {report.total}"
     if not is_finished(report):
-        return [report.annotator, done, badge("still comparing"), "", "", "", ""]
+        return [name, done, badge("still comparing"), "", "", "", ""]
     rate = report.win_rate
     counts = (report.wins, report.losses, report.ties, report.skipped)
-    return [report.annotator, done, percent(rate) if rate else "", *map(str, counts)]
+    return [name, done, percent(rate) if rate else "", *map(str, counts)]

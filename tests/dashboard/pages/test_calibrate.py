@@ -12,7 +12,7 @@ from rlhf_lab.store import CalibrationPlan
 from rlhf_lab.store.tables import has_lone_surrogate
 from rlhf_lab.types import Interval, Judgment, Message, Prompt, Ranking, Response
 from rlhf_lab.widgets.panel import RankingPane
-from tests.dashboard.pages.html_of import elements, fragments, text_of
+from tests.dashboard.pages.html_of import fragments, hostile, text_of
 from tests.widgets.xss_corpus import NAMED
 
 ANSWERS = ("best", "middling", "worst")
@@ -148,7 +148,7 @@ def test_researchers_see_how_everybody_did(known, context, context_of):
     context_of("cat", "annotator")
     shown = text(calibrate.page(context))
     assert "bob annotator 1 of 2 0% 95% interval 0% to 79%, 1 item 1" in shown
-    assert "cat annotator 0 of 2 none yet" in shown
+    assert "cat annotator 0 of 2" in shown
     assert "ada researcher" not in shown  # the answers are theirs
     assert "2 in the lab, 2 of them in the calibration set" in shown
 
@@ -234,7 +234,8 @@ def test_only_a_ranking_of_the_lab_becomes_a_known_answer(known, context):
 
 
 def test_no_prompt_or_answer_becomes_an_element(lab, context, context_of):
-    whole = [t for t in NAMED.values() if not has_lone_surrogate(t)][::4]
+    short = [text for name, text in NAMED.items() if not name.startswith("long")]
+    whole = [text for text in short if not has_lone_surrogate(text)][::8]
     prompts = [Prompt(messages=(Message(role="user", content=t),)) for t in whole]
     lab.store.add_prompts(prompts)
     lab.store.add_responses(
@@ -256,7 +257,7 @@ def test_no_prompt_or_answer_becomes_an_element(lab, context, context_of):
         )  # fmt: skip
     html = "".join(f.html for f in fragments(calibrate.page(context_of("bob", "annotator"))))
     assert html.count("<details") == len(whole)
-    assert not elements(html) & {"script", "img", "svg", "iframe", "style", "onerror", "onload"}
+    assert not hostile(html)
     html.encode("utf-8")
 
 

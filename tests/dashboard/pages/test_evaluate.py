@@ -10,7 +10,7 @@ from rlhf_lab.dashboard.pages.evaluate_team import Pair, team_pair
 from rlhf_lab.dashboard.shell import Act, Fragment, messages
 from rlhf_lab.types import Evaluation, Interval, Message, Prompt, Response, Sampling, Version
 from rlhf_lab.widgets.panel import ComparisonPane
-from tests.dashboard.pages.html_of import elements, fragments, text_of
+from tests.dashboard.pages.html_of import fragments, hostile, text_of
 from tests.widgets.xss_corpus import NAMED
 
 PROMPTS = 6
@@ -125,7 +125,7 @@ def test_win_rates_show_when_somebody_is_done_and_not_before(answered, context, 
     text = text_of(page._results.html)
     # Six wins and six losses over the same six prompts; Wilson's interval of one half at n = 6.
     assert "Win rate over everybody 50% 95% interval 19% to 81% over 6 prompts" in text
-    assert "no difference shown" in text
+    assert "No difference shown" in text
     assert "12 by 2 people who are done" in text
     assert "bob 6 of 6 100% (61% to 100%) 6 0 0 0" in text
     assert "cat 6 of 6 0% (0% to 39%) 0 6 0 0" in text
@@ -229,10 +229,10 @@ def test_a_hostile_source_of_answers_is_a_name_like_any_other(answered, context)
             [Response(id=f"evil-{number}", prompt_id=asked.id, text=evil, version=f"import:{evil}")]
         )
     page = EvaluatePage(context)
-    assert not elements(html(page)) & {"script", "img", "svg", "onload", "onerror", "onclick"}
+    assert not hostile(html(page))
     choose(page, f"import:{NAMED['tags-1']}", "policy@0")
     assert NAMED["tags-1"] in text_of(page._results.html)
-    assert not elements(html(page)) & {"script", "img", "svg", "onload", "onerror", "onclick"}
+    assert not hostile(html(page))
 
 
 def test_the_page_is_for_everybody_who_is_signed_in(context_of, accounts):
