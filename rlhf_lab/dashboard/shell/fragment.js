@@ -26,7 +26,11 @@ export function render({ model, el }) {
 }
 
 function goTo(address) {
-  if (address.startsWith("/") && !address.startsWith("//")) globalThis.location.assign(address);
+  if (!address.startsWith("/") || address.startsWith("//")) return;
+  const { pathname, search } = globalThis.location;
+  const next = encodeURIComponent(pathname + search);
+  // Whoever has to sign in again comes back to where they were.
+  globalThis.location.assign(address.startsWith("/login?") ? `${address}&next=${next}` : address);
 }
 
 // --------------------------------------------------------------------------------------- showing

@@ -76,14 +76,31 @@ function watchConnection(banner) {
     isLost = true;
     setTimeout(() => {
       if (isLeaving) return;
-      banner.textContent = "Connection lost, trying again\u2026 What you have done is kept.";
+      banner.textContent = "Connection lost, trying again\u2026 Answers that are not saved yet are kept.";
       banner.hidden = false;
     }, SHOWN_AFTER_MS);
-    void untilServed().then(() => {
-      if (!isLeaving) globalThis.location.reload();
+    void untilServed().then(isSignedIn).then((isIn) => {
+      if (isLeaving) return;
+      if (isIn) globalThis.location.reload();
+      else globalThis.location.assign(signInAgain());
     });
   };
   onceConnected((page) => page.on_event("connection_lost", lost), lost);
+}
+
+/** Whether somebody is signed in here; a page that costs the server little says so. */
+async function isSignedIn() {
+  try {
+    const reply = await fetch("/account", { redirect: "manual", cache: "no-store" });
+    return reply.type !== "opaqueredirect" && reply.status !== 401;
+  } catch {
+    return true; // the page will tell when it is loaded
+  }
+}
+
+function signInAgain() {
+  const { pathname, search } = globalThis.location;
+  return `/login?ended=1&next=${encodeURIComponent(pathname + search)}`;
 }
 
 /** Bokeh tells nobody when its document is there, nor when it never comes. */
