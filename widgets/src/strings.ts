@@ -573,7 +573,10 @@ export const versions = {
   unmark: "Unmark",
   undo: "Undo",
   undoTo: (name: string) => `Undo to ${name}`,
-  undoHint: "Go back to the parent of the present policy; the reward model stays. As lab.undo().",
+  get undoHint(): string {
+    const hint = "Go back to the parent of the present policy; the reward model stays.";
+    return hint + hosted(" As lab.undo().", "");
+  },
   back: (names: readonly string[]) => `Back to ${names.join(" with ")}`,
   backHint: "Take the last checkout back.",
   refresh: "Refresh",
@@ -591,8 +594,11 @@ export const versions = {
     "checkout, digits find a version by its number.",
   saving: "Working …",
   waiting: () =>
-    "Still working: weights are being loaded, or the kernel is busy with a cell. Nothing is lost " +
-    "by waiting. If the kernel was restarted, run the cell again.",
+    hosted(
+      "Still working: weights are being loaded, or the kernel is busy with a cell. Nothing is " +
+        "lost by waiting. If the kernel was restarted, run the cell again.",
+      "The server does not answer yet. Nothing is lost by waiting.",
+    ),
   working: "loading …",
   stillWorking: "Still working on the last step.",
   alreadyPresent: (name: string) => `${name} is present already.`,
@@ -619,7 +625,9 @@ export const versions = {
     verdicts: { better: "better", unclear: "unclear", worse: "worse" },
     n: (n: number) => `n=${n}`,
     noEvaluation: "Not evaluated yet",
-    evaluateCode: "lab.evaluate()",
+    get evaluateCode(): string {
+      return hosted("lab.evaluate()", "");
+    },
   },
   spark: {
     score: "Score from the start to here",

@@ -1,7 +1,7 @@
 // A page of the dashboard has no kernel, and nobody there types commands.
 
 import { afterEach, describe, expect, it } from "vitest";
-import { comparer, ranker, shared, tables } from "../src/strings";
+import { comparer, ranker, shared, tables, versions } from "../src/strings";
 
 const shown = (): string =>
   [
@@ -14,6 +14,9 @@ const shown = (): string =>
     ranker.last.text,
     comparer.waiting.text,
     tables.busy,
+    versions.waiting(),
+    versions.undoHint,
+    versions.details.evaluateCode,
   ].join("\n");
 
 afterEach(() => {

@@ -224,8 +224,6 @@ describe("comparing", () => {
 
   it("leads to the page that compares two, where there is one", () => {
     const screen = start("policy@1", new Screen(sample(), view({ evaluate_page: "evaluate" })));
-    expect(screen.panel).not.toContain("lab.evaluate()");
-    expect(screen.panel).toContain("Not evaluated yet.");
     screen.press("x");
     const link = screen.get("a.rv-ask");
     expect(link.textContent).toBe("What they write");

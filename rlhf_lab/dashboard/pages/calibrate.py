@@ -10,13 +10,13 @@ from rlhf_lab.dashboard.pages.calibrate_results import agreement_words, summary
 from rlhf_lab.dashboard.pages.calibrate_set import known_answers_card, people_card, settings_card
 from rlhf_lab.dashboard.shell import (
     Fragment,
-    card,
     empty_state,
     heading,
     html,
     link,
     page_of,
     progress,
+    tool,
 )
 from rlhf_lab.dashboard.sources import GuardedRanking
 from rlhf_lab.errors import AccessError
@@ -71,8 +71,7 @@ def _ranking(
         reveal=queue.answer,
         told_by="the researcher",
     )
-    ranker = card("", pane)
-    ranker.css_classes = ["lab-card", "lab-tool"]
+    ranker = tool(pane)
 
     def follow() -> None:
         try:

@@ -17,7 +17,6 @@ from rlhf_lab.dashboard.shell import (
     Fragment,
     acting,
     button,
-    card,
     each,
     empty_state,
     heading,
@@ -25,6 +24,7 @@ from rlhf_lab.dashboard.shell import (
     page_of,
     stat,
     stats,
+    tool,
 )
 from rlhf_lab.dashboard.sources import table_source
 from rlhf_lab.store import Counts, TableBrowser
@@ -54,8 +54,7 @@ class _DataPage:
         self._top = Fragment(on_act=acting(context, each(refresh=self._refresh)))
         self._panes = {title: self._pane(table) for title, table in self._tables().items()}
         tabs = pn.Tabs(*self._panes.items(), sizing_mode="stretch_width")  # type: ignore[no-untyped-call]
-        self._browser = card("", tabs)
-        self._browser.css_classes = ["lab-card", "lab-tool"]
+        self._browser = tool(tabs)
         self._nothing = Fragment()
         self._export = ExportCard(context)
         trace = trace_card(context)

@@ -24,7 +24,6 @@ from rlhf_lab.dashboard.shell import (
     Fragment,
     acting,
     button,
-    card,
     each,
     empty_state,
     heading,
@@ -33,6 +32,7 @@ from rlhf_lab.dashboard.shell import (
     notice,
     page_of,
     sentence,
+    tool,
 )
 from rlhf_lab.errors import LabError
 from rlhf_lab.widgets.panel import ComparisonPane
@@ -101,9 +101,7 @@ class EvaluatePage:
             source = comparer_source(self._context, self._pair)
         except LabError as error:
             return Fragment(_cannot_compare(self._pair, error, self._sees_all))
-        inside = card("", ComparisonPane(source))
-        inside.css_classes = ["lab-card", "lab-tool"]
-        return inside
+        return tool(ComparisonPane(source))
 
     def _show_results(self) -> None:
         self._context.actor.require("see_evaluation")

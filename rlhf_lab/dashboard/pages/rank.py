@@ -7,6 +7,7 @@ from markupsafe import Markup
 from panel.viewable import Viewable
 
 from rlhf_lab.dashboard.context import Context
+from rlhf_lab.dashboard.pages.calibrate import calibration_left
 from rlhf_lab.dashboard.pages.rank_setup import RankingSetup, in_words, save_setup, setup_form
 from rlhf_lab.dashboard.shell import (
     Act,
@@ -25,8 +26,9 @@ from rlhf_lab.dashboard.shell import (
     page_of,
     tool,
 )
-from rlhf_lab.dashboard.sources import GuardedRanking, ranking_source
+from rlhf_lab.dashboard.sources import ranking_source
 from rlhf_lab.widgets.panel import RankingPane
+from rlhf_lab.widgets.ranking_state import RankingState
 from rlhf_lab.widgets.rendering import render_markdown
 
 SECONDS = 3.0
@@ -51,70 +53,78 @@ class RankPage:
         self._news = Fragment(on_act=acting(context, each(go_on=self._go_on)))
         self._nothing = Fragment()
         self._stage = pn.Column(sizing_mode="stretch_width")
+        self._pane: RankingPane | None = None
         self.view = page_of(self._top, self._news, self._stage)
         self._start()
         live(context, self.follow, seconds=SECONDS)
 
     @property
-    def pane(self) -> RankingPane:
-        """The ranker, which is there though nothing may be to rank."""
+    def pane(self) -> RankingPane | None:
+        """The ranker, though nothing may be to rank; None while they have to calibrate first."""
         return self._pane
 
     def follow(self) -> None:
         """Show what came meanwhile, unless somebody is in the middle of an item."""
         version = self._context.lab.version
-        if self._is_ranking:
-            self._news.put(_news(version) if version != self._source.version else Markup())
-        elif version != self._source.version:
+        if self._pane is None:
+            self._start()
+        elif self._pane.state.view["phase"] == "ranking":
+            self._news.put(_news(version) if version != self._version else Markup())
+        elif version != self._version:
             self._start()
         else:
-            self._look_again()
-
-    @property
-    def _is_ranking(self) -> bool:
-        return self._phase == "ranking"
-
-    @property
-    def _phase(self) -> str:
-        return str(self._pane.state.view["phase"])
+            self._look_again(self._pane.state)
 
     def _start(self) -> None:
-        """Show the items of the present policy."""
+        """Show the items of the present policy, or what comes before them."""
+        self._version = self._context.lab.version
+        self._news.put(Markup())
+        left = self._left_to_calibrate()
+        if left:
+            # Without a ranker: what it has in hand others would wait for.
+            self._put_on_stage(_calibrate_first(left))
+        else:
+            self._show_ranker()
+        self._show_top()
+
+    def _left_to_calibrate(self) -> int:
+        # Who sets up calibration is not held up by it.
+        is_asked = not self._context.actor.may("set_plan")
+        return calibration_left(self._context) if is_asked else 0
+
+    def _show_ranker(self) -> None:
         setup = RankingSetup.read(self._context.store)
         self._source = ranking_source(self._context)
         self._pane = RankingPane(self._source, criteria=setup.criteria, flags=setup.flags)
         self._ranker = tool(self._pane)
-        self._news.put(Markup())
-        self._show_top(setup)
-        self._show_stage()
+        self._show_stage(self._pane.state)
 
-    def _look_again(self) -> None:
+    def _look_again(self, state: RankingState) -> None:
         # Without anything new this reads two rows. What others give back shows in no number.
-        if self._phase in ("waiting", "error") or _total(self._source) != self._shown_total:
-            self._pane.state.refresh()
-            self._show_stage()
+        is_new = self._source.progress().total != state.progress.total
+        if is_new or state.view["phase"] in ("waiting", "error"):
+            state.refresh()
+            self._show_stage(state)
 
-    @property
-    def _shown_total(self) -> int:
-        return int(self._pane.state.view["progress"]["total"])
+    def _show_stage(self, state: RankingState) -> None:
+        is_empty = state.view["phase"] == "empty"
+        self._put_on_stage(self._what_is_missing() if is_empty else self._ranker)
 
-    def _show_stage(self) -> None:
-        shown: Viewable = self._ranker
-        if self._phase == "empty":
-            self._nothing.put(self._what_is_missing())
+    def _put_on_stage(self, shown: Viewable | Markup) -> None:
+        if isinstance(shown, Markup):
+            self._nothing.put(shown)
             shown = self._nothing
         if list(self._stage) != [shown]:
             self._stage[:] = [shown]
 
-    def _show_top(self, setup: RankingSetup) -> None:
-        plan = self._context.lab.plan
-        version = self._source.version
-        parts = [heading("Rank", f"responses of {version} · {in_words(plan)}")]
+    def _show_top(self) -> None:
+        setup, plan = RankingSetup.read(self._context.store), self._context.lab.plan
+        parts = [heading("Rank", f"responses of {self._version} · {in_words(plan)}")]
         if setup.instructions:
-            is_new = self._pane.state.view["progress"]["done"] == 0
+            is_new = self._pane is None or self._pane.state.progress.done == 0
             parts.append(_instructions(setup.instructions, is_open=is_new))
         if self._context.actor.may("set_plan"):
-            parts.append(setup_form(setup, plan))
+            parts.append(setup_form(setup))
         self._top.put(join(*parts))
 
     def _what_is_missing(self) -> Markup:
@@ -132,14 +142,14 @@ class RankPage:
             )
         return empty_state(
             "Nothing to rank yet",
-            f"{self._source.version} has not answered any prompts that could be ranked. Have it "
+            f"{self._version} has not answered any prompts that could be ranked. Have it "
             "generate some responses: they appear here by themselves.",
             link("Generate responses", "/rounds", tone="primary"),
         )
 
     def _set_up(self, act: Act) -> str:
         told = save_setup(self._context, act)
-        self._show_top(RankingSetup.read(self._context.store))
+        self._show_top()
         return told
 
     def _go_on(self, _: Act) -> None:
@@ -156,13 +166,19 @@ def _news(version: str) -> Markup:
     )
 
 
+def _calibrate_first(left: int) -> Markup:
+    items = "1 item waits" if left == 1 else f"{left} items wait"
+    return empty_state(
+        "Calibrate first",
+        f"{items} whose answers are known. Rank them to see how your judgment compares with the "
+        "researchers', then go on here.",
+        link("Go to Calibrate", "/calibrate", tone="primary"),
+    )
+
+
 def _instructions(text: str, *, is_open: bool) -> Markup:
     # Made safe by the renderer, as what models write is.
     safe = Markup(render_markdown(text))
     return details(
         "Instructions", html('<div class="lab-prose">{{ t }}</div>', t=safe), is_open=is_open
     )
-
-
-def _total(source: GuardedRanking) -> int:
-    return source.progress().total

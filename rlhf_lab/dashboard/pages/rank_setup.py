@@ -1,14 +1,14 @@
-"""How a team ranks: instructions, what is asked beside the ranks, and who ranks what."""
+"""How a team ranks: instructions, and what is asked beside the ranks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 from markupsafe import Markup
 
 from rlhf_lab.dashboard.context import Context
-from rlhf_lab.dashboard.shell import Act, details, field, form, section
+from rlhf_lab.dashboard.shell import Act, details, field, form, link, section
 from rlhf_lab.errors import ConfigError
 from rlhf_lab.store import AssignmentPlan, PreferenceStore
 from rlhf_lab.types import FLAGS
@@ -70,21 +70,9 @@ def in_words(plan: AssignmentPlan) -> str:
     return "one person per item" if plan.overlap == 1 else f"{plan.overlap} people per item"
 
 
-def setup_form(setup: RankingSetup, plan: AssignmentPlan) -> Markup:
+def setup_form(setup: RankingSetup) -> Markup:
     """What a researcher fills in; the act is "set-up"."""
     fields = (
-        field(
-            "People per item",
-            "overlap",
-            "" if plan.overlap is None else str(plan.overlap),
-            kind="number",
-            min=1,
-            max=1000,
-            placeholder="everybody",
-            help="Empty: everybody ranks every item. Agreement needs at least 2.",
-        ),
-        _share("Repeated items, in percent", "repeat", plan.repeat_rate, "To see how far people "),
-        _share("Known answers, in percent", "gold", plan.gold_rate, "To see how close people "),
         field(
             "Criteria",
             "criteria",
@@ -109,15 +97,10 @@ def setup_form(setup: RankingSetup, plan: AssignmentPlan) -> Markup:
             )
         ),
     )
-    return details("Set up ranking", section("", form("set-up", *fields, submit="Save")))
-
-
-_ENDS = {"repeat": "agree with themselves.", "gold": "come to answers that you marked as known."}
-
-
-def _share(label: str, name: str, value: float, help: str) -> Markup:
-    percent = f"{100 * value:g}"
-    return field(label, name, percent, kind="number", min=0, max=90, help=help + _ENDS[name])
+    sharing = link("How the work is shared out", "/rounds", tone="quiet")
+    return details(
+        "Set up ranking", section("", form("set-up", *fields, submit="Save", extra=sharing))
+    )
 
 
 def save_setup(context: Context, act: Act) -> str:
@@ -133,14 +116,7 @@ def save_setup(context: Context, act: Act) -> str:
         criteria=_names(act.value("criteria")),
         flags=_names(act.value("flags")),
     )
-    plan = replace(
-        context.lab.plan,
-        overlap=_overlap(act.value("overlap")),
-        repeat_rate=_percent("repeated items", act.value("repeat")),
-        gold_rate=_percent("known answers", act.value("gold")),
-    )
     setup.write(context.store)
-    context.lab.plan = plan
     return "Saved. Pages that are open take it up when they are loaded again."
 
 
@@ -155,21 +131,3 @@ def _check_names(what: str, names: tuple[str, ...]) -> None:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _overlap(text: str) -> int | None:
-    if not text:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise ConfigError(
-            f"people per item {text!r:.40}: a whole number, or nothing for everybody."
-        ) from None
-
-
-def _percent(what: str, text: str) -> float:
-    try:
-        return float(text or "0") / 100
-    except ValueError:
-        raise ConfigError(f"{what} {text!r:.40}: a number of percent, as in 5.") from None

@@ -95,8 +95,8 @@ def next_step(standing: Standing) -> Next:
 
 
 def working_on(open_jobs: Sequence[Job]) -> Job | None:
-    """The step of the round that is being made; until it is over, no other one comes next."""
-    return next((job for job in open_jobs if job.state == "running" and job.kind in _STEPS), None)
+    """The step of the round that is being made or was asked for: until then none comes next."""
+    return next((job for job in open_jobs if job.kind in _STEPS), None)
 
 
 def strip(standing: Standing, open_jobs: Sequence[Job]) -> Markup:
@@ -115,18 +115,16 @@ def strip(standing: Standing, open_jobs: Sequence[Job]) -> Markup:
         standing=standing,
         prompts=many(standing.prompts, "prompt"),
         steps=join(*(_step(step, _state(step, ahead, open_jobs)) for step in steps(standing))),
-        words=_in_words("Next", ahead.text) if now is None else _in_words("Now", _progress(now)),
+        words=_in_words("Next", ahead.text) if now is None else _of_a_job(now),
         page=link(ahead.page_title, ahead.page, tone="primary") if ahead.page and not now else "",
     )
 
 
 def _state(step: Step, ahead: Next, open_jobs: Sequence[Job]) -> str:
-    now = working_on(open_jobs)
-    if now is not None and now.kind == step.name:
-        return "running"
-    if any(job.kind == step.name for job in open_jobs):
-        return "asked for"
-    return "next" if now is None and step.name == ahead.step else ""
+    states = {job.state for job in open_jobs if job.kind == step.name}
+    if states:
+        return "running" if "running" in states else "asked for"
+    return "next" if working_on(open_jobs) is None and step.name == ahead.step else ""
 
 
 def _step(step: Step, state: str) -> Markup:
@@ -147,9 +145,11 @@ def _in_words(when: str, text: str) -> Markup:
     return html("<strong>{{ when }}:</strong> {{ text }}", when=when, text=text)
 
 
-def _progress(job: Job) -> str:
-    made = f", {job.done:,} of {job.total:,}" if job.total else ""
-    return f"{job_title(job)}{made}, asked for by {job.asked_by}. Ranking goes on meanwhile."
+def _of_a_job(job: Job) -> Markup:
+    when = "Now" if job.state == "running" else "Next"
+    made = f", {job.done:,} of {job.total:,}" if job.done else ""
+    text = f"{job_title(job)}{made}, asked for by {job.asked_by}. Ranking goes on meanwhile."
+    return _in_words(when, text)
 
 
 def _of_a_silent_policy(standing: Standing) -> Next:

@@ -107,7 +107,7 @@ def test_the_strip_follows_the_store(rounds, body, lab, jobs):
     job = jobs.ask("generate", {}, "ada")
     rounds.update()
     assert "Generate asked for" in shown(body)
-    assert "Next: 2 items" in shown(body)
+    assert "Next: Generate 4 responses to each of 32 prompts, asked for by ada." in shown(body)
     jobs.take("w1")
     jobs.tell(job.id, "w1", done=8, total=128)
     rounds.update()

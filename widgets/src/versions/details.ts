@@ -20,21 +20,19 @@ import { type Point, ruler, sparkline } from "./svg";
  * One version: where it comes from, its figures, what it was compared with.
  *
  * @param mark The button that marks it for comparison: keys and modifiers are not for fingers.
- * @param inCells Whether what is missing can be had from a cell.
  */
 export function details(
   version: Version,
   all: readonly Version[],
   isPresent: boolean,
   mark: HTMLElement,
-  inCells: boolean,
 ): HTMLElement[] {
   const words = strings.details;
   const head = h("div", { class: "rv-head" }, h("h3", {}, version.name));
   if (isPresent) head.append(h("span", { class: "rv-badge" }, strings.present));
   const from = version.parent ? words.from(version.parent) : words.start;
   head.append(h("span", { class: "rw-muted" }, from), mark);
-  return [head, ...spark(version, all), figures(version, all), ...evaluations(version, inCells)];
+  return [head, ...spark(version, all), figures(version, all), ...evaluations(version)];
 }
 
 function figures(version: Version, all: readonly Version[]): HTMLElement {
@@ -81,11 +79,11 @@ function spark(version: Version, all: readonly Version[]): HTMLElement[] {
   ];
 }
 
-function evaluations(version: Version, inCells: boolean): HTMLElement[] {
+function evaluations(version: Version): HTMLElement[] {
   if (isReward(version) || !version.parent) return [];
   const words = strings.details;
   if (!version.evaluations.length) {
-    const how = inCells ? [": ", h("code", {}, words.evaluateCode)] : ["."];
+    const how = words.evaluateCode ? [": ", h("code", {}, words.evaluateCode)] : ["."];
     return [h("p", { class: "rw-muted" }, words.noEvaluation, ...how)];
   }
   const list = h("ul", { class: "rv-evaluations" });

@@ -176,7 +176,7 @@ class Versions extends Widget<View, Content, TreeEvent> {
     const parts = pair
       ? comparison(...pair, this.all, page ? pageLink(page, ...pair) : this.askButton)
       : current
-        ? details(current, this.all, isPresent, this.markButton, !page)
+        ? details(current, this.all, isPresent, this.markButton)
         : [];
     this.panel.setAttribute("aria-label", pair ? strings.compare : strings.details.title);
     keepingFocus(
