@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
@@ -132,6 +133,8 @@ class Server:
 
     def _tell_ready(self) -> None:
         tell("listening", port=self.site.port, origins=", ".join(sorted(self.site.origins)))
+        if self._settings.is_in_clear:
+            tell("passwords cross the network as they are: serve it through TLS", logging.WARNING)
         if self._settings.ready_file is not None:
             facts = {"url": self.site.base_url, "admin_link": self.admin_link, "pid": os.getpid()}
             _write_private(self._settings.ready_file, json.dumps(facts))

@@ -110,6 +110,19 @@ def test_wheel_has_every_migration(wheel):
     assert needed <= set(zipfile.ZipFile(wheel).namelist())
 
 
+def test_wheel_and_sdist_have_every_file_of_the_dashboard(wheel, sdist_root):
+    files = [p for p in (ROOT / "rlhf_lab" / "dashboard").rglob("*") if p.is_file()]
+    needed = {p.relative_to(ROOT).as_posix() for p in files if p.parent.name != "__pycache__"}
+    assert {Path(name).suffix for name in needed} >= {".py", ".jinja", ".css", ".js", ".svg"}
+    assert needed <= set(zipfile.ZipFile(wheel).namelist())
+    assert [name for name in needed if not (sdist_root / name).is_file()] == []
+
+
+def test_sdist_has_what_servers_are_set_up_with(sdist_root):
+    for file in (ROOT / "deploy").iterdir():
+        assert (sdist_root / "deploy" / file.name).is_file(), file.name
+
+
 def test_wheel_holds_the_package_and_its_metadata_only(wheel):
     tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert tops == {"rlhf_lab", f"rlhf_lab-{version('rlhf-lab')}.dist-info"}

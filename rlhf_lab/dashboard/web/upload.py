@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path, PurePosixPath
@@ -54,8 +56,8 @@ class UploadHandler(LabHandler):
         connection = cast(HTTP1Connection, self.request.connection)
         connection.set_body_timeout(_PATIENCE)
         announced = int(self.request.headers.get("Content-Length", "0"))
-        # Of tornado, whose limit closes the connection without a word; ours stands below.
-        connection.set_max_body_size(max(announced, 2 * MOST_BYTES))
+        # Tornado's own limit closes the connection without a word; ours stands below.
+        connection.set_max_body_size(sys.maxsize)
         if announced > MOST_BYTES:
             self._refuse_size()
             return
@@ -125,9 +127,12 @@ class UploadHandler(LabHandler):
         """Answer now, and go on reading for a while."""
         self._refused_at = time.monotonic()
         self._forget()
+        words = json.dumps({"error": f"{self._name}: {_TOO_LARGE}"})
         self.set_status(413)
-        self.write({"error": f"{self._name}: {_TOO_LARGE}"})
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.set_header("Content-Length", str(len(words)))
         self.set_header("Connection", "close")
+        self.write(words)
         self.flush()
 
     def _forget(self) -> None:
