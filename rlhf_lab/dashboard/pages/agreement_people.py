@@ -48,7 +48,7 @@ def _table(people: Sequence[AnnotatorReport]) -> Markup:
         <div class="lab-table-box" tabindex="0" role="region" aria-label="Annotators">
         <table class="lab-table agree-people" role="table"><caption>Share of pairs put in the same
         order, of those that both put in order. The band is where published figures lie,
-        {{ low }} to {{ high }}.</caption>
+        {{ low }} to {{ high }}; the dashed line is one half.</caption>
         <thead role="rowgroup"><tr role="row">{% for name in columns %}
         <th scope="col" role="columnheader">{{ name }}</th>{% endfor %}</tr></thead>
         <tbody role="rowgroup">{% for cells in rows %}<tr role="row">
