@@ -4,18 +4,21 @@ import time
 
 import pytest
 
+from rlhf_lab.annotators import CalibrationQueue
 from rlhf_lab.dashboard.pages.rank import RankPage
 from rlhf_lab.dashboard.pages.rank_setup import RankingSetup, in_words, setup_form
 from rlhf_lab.dashboard.shell import messages
 from rlhf_lab.errors import ConfigError, SignedOut
 from rlhf_lab.store import AssignmentPlan
+from rlhf_lab.store.calibrating import CalibrationPlan
 from rlhf_lab.types import FLAGS
 from rlhf_lab.widgets.panel import RankingPane
+from rlhf_lab.widgets.ranking_state import RankingState
 from tests.dashboard.pages.html_of import elements, fragments, text_of
 from tests.dashboard.pages.lab_items import act, answer, make_present, offer
 from tests.widgets.xss_corpus import PAYLOADS
 
-SETUP = {"overlap": "3", "repeat": "5", "gold": "2.5", "criteria": "helpful", "flags": ""}
+SETUP = {"criteria": "helpful", "flags": "", "instructions": "Be kind."}
 
 
 @pytest.fixture
@@ -100,11 +103,11 @@ def test_hostile_instructions_become_no_element_that_does_something(lab, ben):
 
 
 def test_hostile_criteria_flags_and_instructions_are_texts_in_the_form():
-    harmless = elements(setup_form(RankingSetup(), AssignmentPlan()))
+    harmless = elements(setup_form(RankingSetup()))
     for payload in PAYLOADS:
         names = (payload[:40].strip() or "x",)
         setup = RankingSetup(instructions=payload[:20_000], criteria=names, flags=names)
-        assert elements(setup_form(setup, AssignmentPlan())) == harmless, payload
+        assert elements(setup_form(setup)) == harmless, payload
 
 
 def test_what_is_asked_beside_the_ranks_is_the_labs(lab, ben):
@@ -165,6 +168,28 @@ def test_who_waits_for_others_gets_what_they_give_back(lab, ben, context_of):
     assert page.pane.state.view["phase"] == "ranking"
 
 
+# -- calibration comes first
+
+
+def test_a_newcomer_calibrates_before_anything_is_handed_out_to_them(lab, context_of, context):
+    offer(lab, ["Tea?", "Rain?"])
+    researcher = RankPage(context)
+    answer(researcher.pane.state, 1)
+    lab.make_gold(judgment.id for judgment in lab.store.judgments())
+    lab.store.assignments.calibration = CalibrationPlan(enabled=True)
+
+    ben = context_of("ben", "annotator")
+    page = RankPage(ben)
+    assert "Calibrate first 1 item waits whose answers are known." in shown(page)
+    assert 'href="/calibrate"' in html_of(page)
+    assert not has_ranker(page)
+    assert RankPage(context).pane is not None
+
+    answer(RankingState(CalibrationQueue(lab.store, annotator="ben", seed=lab.seed)), 2)
+    page.follow()
+    assert has_ranker(page)
+
+
 # -- another version
 
 
@@ -214,52 +239,40 @@ def test_who_has_nothing_in_hand_follows_the_version_at_once(lab, ben):
 def test_a_researcher_sets_up_how_the_team_ranks(lab, context):
     offer(lab, ["Tea?"])
     page = RankPage(context)
-    do(page, "set-up", **SETUP, instructions="Be kind.")
+    do(page, "set-up", **SETUP)
     assert told(context).startswith("Saved.")
-    assert lab.plan == AssignmentPlan(overlap=3, repeat_rate=0.05, gold_rate=0.025)
     assert RankingSetup.read(lab.store) == RankingSetup(
         instructions="Be kind.", criteria=("helpful",), flags=()
     )
-    assert "3 people per item" in shown(page)
     assert "Be kind." in shown(page)
-
-    do(page, "set-up", **{**SETUP, "overlap": ""}, instructions="")
-    assert lab.plan.overlap is None
 
 
 def test_what_cannot_be_set_up_is_told_and_changes_nothing(lab, context):
     page = RankPage(context)
     for change, words in (
-        ({"overlap": "two"}, "People per item 'two': a whole number"),
-        ({"overlap": "0"}, "Overlap=0: at least 1 annotator per item"),
-        ({"repeat": "many"}, "Repeated items 'many': a number of percent"),
-        ({"repeat": "60", "gold": "60"}, "together below 1"),
-        ({"gold": "nan"}, "0 or more"),
         ({"criteria": "kind, kind"}, "a name comes twice"),
         ({"flags": ", ".join(f"flag{n}" for n in range(13))}, "13 flags"),
         ({"criteria": "x" * 41}, "the longest of 41 characters"),
         ({"instructions": "x" * 20_001}, "20,001 characters"),
     ):
-        do(page, "set-up", **{**SETUP, "instructions": "", **change})
+        do(page, "set-up", **{**SETUP, **change})
         assert words in told(context)
-        assert lab.plan == AssignmentPlan()
         assert RankingSetup.read(lab.store) == RankingSetup()
 
 
 def test_an_annotator_who_sends_the_form_all_the_same_is_refused(lab, ben):
     page = RankPage(ben)
-    do(page, "set-up", **SETUP, instructions="Everything is fine.")
-    assert "Set_plan: this needs the role researcher" in told(ben)
-    assert lab.plan == AssignmentPlan()
+    do(page, "set-up", **SETUP)
+    assert "this needs the role researcher" in told(ben)
     assert RankingSetup.read(lab.store) == RankingSetup()
 
 
 def test_a_researcher_who_is_one_no_more_is_refused_at_the_next_act(lab, accounts, context):
     page = RankPage(context)
     accounts.set_role("ada", "annotator", by="root")
-    do(page, "set-up", **SETUP, instructions="")
+    do(page, "set-up", **SETUP)
     assert "needs the role researcher" in told(context)
-    assert lab.plan == AssignmentPlan()
+    assert RankingSetup.read(lab.store) == RankingSetup()
 
 
 # -- signed out
