@@ -392,7 +392,7 @@ def test_who_goes_away_in_the_middle_leaves_nothing(place, researcher):
     assert is_well(place)
 
 
-# -- both
+# -- meanwhile
 
 
 def test_others_are_answered_while_a_file_is_imported(place, researcher):
