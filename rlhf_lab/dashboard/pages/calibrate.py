@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import panel as pn
+from markupsafe import Markup
 from panel.viewable import Viewable
 
 from rlhf_lab.annotators import CalibrationQueue
 from rlhf_lab.dashboard.context import Context
-from rlhf_lab.dashboard.pages.calibrate_results import agreement_words, summary
+from rlhf_lab.dashboard.pages.calibrate_results import last_answer, summary
 from rlhf_lab.dashboard.pages.calibrate_set import known_answers_card, people_card, settings_card
 from rlhf_lab.dashboard.shell import (
     Fragment,
+    acting,
     empty_state,
     heading,
     html,
     link,
     page_of,
     progress,
+    section,
     tool,
 )
 from rlhf_lab.dashboard.sources import GuardedRanking
-from rlhf_lab.errors import AccessError
 from rlhf_lab.types import CalibrationReport
 from rlhf_lab.widgets.panel import RankingPane
 
@@ -71,42 +74,33 @@ def _ranking(
         reveal=queue.answer,
         told_by="the researcher",
     )
-    ranker = tool(pane)
+    stage = pn.Column(tool(pane), sizing_mode="stretch_width")
 
     def follow() -> None:
-        try:
-            context.actor.require("calibrate")
-        except AccessError:
-            return  # the pane says why; what came of it is shown to nobody else
+        context.actor.require("calibrate")
         now = queue.report()
-        ranker.visible = now.left > 0
-        last = (pane.state.view["reveal"] or {}).get("text", "")
-        shown.put(_so_far(now) if now.left else summary(now, last))
+        shown.put(_so_far(now) if now.left else summary(now))
+        if not now.left:
+            stage.clear()
 
-    pane.state.on_change(follow)
-    return [shown, ranker]
+    pane.state.on_change(acting(context, follow))
+    return [shown, stage]
 
 
-def _so_far(report: CalibrationReport) -> str:
+def _so_far(report: CalibrationReport) -> Markup:
     done = len(report.answered)
-    return html(
+    about = html(
         """
-        <section class="lab-card">
         <p class="lab-prose">{{ total }} items whose answers are known. Rank each as you see it:
         after each answer you are told what the researcher said. Your first answer is the one that
         counts; nothing you do here trains anything.</p>
-        {{ bar }}
-        {% if done %}<p class="lab-muted">{{ words }}</p>{% endif %}
-        </section>
         """,
         total=report.total,
-        done=done,
-        bar=progress(done, report.total, "Answered"),
-        words=agreement_words(report),
     )
+    return section("", about, progress(done, report.total, "Answered"), last_answer(report))
 
 
-def _switched_off(context: Context) -> str:
+def _switched_off(context: Context) -> Markup:
     if context.actor.may("set_plan"):
         return empty_state(
             "Calibration is off",
@@ -116,7 +110,7 @@ def _switched_off(context: Context) -> str:
     return empty_state("No calibration is asked of you", "You can rank straight away.", _TO_RANK)
 
 
-def _nothing_to_do(context: Context) -> str:
+def _nothing_to_do(context: Context) -> Markup:
     if context.store.assignments.known_answers():
         return empty_state(
             "Nothing here for you",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from markupsafe import Markup
 
 from rlhf_lab.dashboard.pages.reading import Answer, asked, beginning, side_by_side
@@ -29,28 +31,38 @@ from rlhf_lab.types import (
 BAND = f"{HUMAN_AGREEMENT[0]:.0%} to {HUMAN_AGREEMENT[1]:.0%}"
 
 
-def summary(report: CalibrationReport, last: str = "") -> Markup:
-    """What somebody sees at the end.
-
-    Args:
-        report: Of their set.
-        last: What was told of the last item, which the ranker shows no more.
-    """
+def summary(report: CalibrationReport) -> Markup:
+    """What somebody sees at the end."""
     figures = stats(
         stat("Items answered", f"{len(report.answered)} of {report.total}"),
         stat("Agreement with the researcher", *percent_and_interval(report.agreement)),
         stat("In the literature", BAND, "people with researchers, from study to study"),
         stat("Ranked otherwise", str(len(report.differing)), "items, listed below"),
     )
-    told = notice("info", f"Last answer: {last}") if last else ""
+    go = link("Go to Rank", "/rank", tone="primary")
     done = section(
         "Calibrated",
-        told,
         figures,
         html('<p class="lab-prose">{{ words }}</p>', words=verdict(report.agreement)),
-        html('<div class="lab-row">{{ go }}</div>', go=link("Go to Rank", "/rank", tone="primary")),
+        html('<div class="lab-row">{{ go }}</div>', go=go),
     )
-    return join(done, _items(report))
+    ordered = sorted(report.answered, key=lambda known: not known.differs)
+    return join(done, section("Your answers", *map(_item, ordered)))
+
+
+def last_answer(report: CalibrationReport) -> Markup:
+    """What came of the answer they gave last, to be read again, and of all until now."""
+    if not report.answered:
+        return Markup()
+    last = max(report.answered, key=_answered_at)
+    agreed, compared = last.agreement
+    told = f"Last answer: the researcher says {_in_letters(last)}"
+    told += f", as you in {agreed} of {compared} pairs." if compared else "."
+    return join(
+        notice("ok" if not last.differs else "info", told),
+        _item(last),
+        html('<p class="lab-muted">{{ words }}</p>', words=agreement_words(report)),
+    )
 
 
 def percent_and_interval(agreement: Interval | None) -> tuple[str, str]:
@@ -103,10 +115,14 @@ def in_letters(ranking: Ranking | None, shown_order: tuple[str, ...]) -> str:
     return " > ".join(" = ".join(sorted(letters[i] for i in tier)) for tier in ranking.tiers)
 
 
-def _items(report: CalibrationReport) -> Markup:
-    """All answers, those that differ first and open to be read."""
-    ordered = sorted(report.answered, key=lambda known: not known.differs)
-    return section("Your answers", *(_item(known) for known in ordered))
+def _answered_at(known: KnownItem) -> datetime:
+    assert known.said is not None  # it was answered
+    return known.said.created_at
+
+
+def _in_letters(known: KnownItem) -> str:
+    shown = tuple(response.id for response in known.item.candidates)
+    return in_letters(known.answer, shown)
 
 
 def _item(known: KnownItem) -> Markup:
@@ -133,13 +149,13 @@ def _side_by_side(known: KnownItem, said: Judgment) -> Markup:
     return html(
         """
         <div class="lab-stack">{{ prompt }}{{ answers }}
-        <p><span class="lab-muted">You:</span> <strong>{{ own }}</strong>
-        <span class="lab-muted">Researcher:</span> <strong>{{ theirs }}</strong></p></div>
+        <p class="lab-row"><span class="lab-muted">You</span> <strong>{{ own }}</strong>
+        <span class="lab-muted">Researcher</span> <strong>{{ theirs }}</strong></p></div>
         """,
         prompt=asked(known.item.prompt),
         answers=side_by_side(answers),
         own=in_letters(said.ranking, said.shown_order),
-        theirs=in_letters(known.answer, said.shown_order),
+        theirs=_in_letters(known),
     )
 
 

@@ -54,14 +54,13 @@ class _DataPage:
         self._top = Fragment(on_act=acting(context, each(refresh=self._refresh)))
         self._panes = {title: self._pane(table) for title, table in self._tables().items()}
         tabs = pn.Tabs(*self._panes.items(), sizing_mode="stretch_width")  # type: ignore[no-untyped-call]
-        self._browser = tool(tabs)
-        self._nothing = Fragment()
+        self._browser, self._nothing = tool(tabs), Fragment(_NOTHING)
+        self._stage = pn.Column(sizing_mode="stretch_width")
         self._export = ExportCard(context)
         trace = trace_card(context)
-        parts = [self._nothing, self._browser]
         self.view = page_of(
             self._top,
-            *([trace, *parts] if asked_for("judgment") else [*parts, trace]),
+            *((trace, self._stage) if asked_for("judgment") else (self._stage, trace)),
             prompts_card(context, self.look_again),
             import_card(context, self.look_again),
             self._export.view,
@@ -91,8 +90,9 @@ class _DataPage:
         self._context.actor.require("see_data")
         counts = self._context.store.counts()
         self._top.put(_top(counts))
-        self._browser.visible = counts.prompts > 0
-        self._nothing.put("" if counts.prompts else _NOTHING)
+        shown = self._browser if counts.prompts else self._nothing
+        if list(self._stage) != [shown]:
+            self._stage[:] = [shown]
         self._export.follow(counts)
 
     def _refresh(self, _: Act) -> None:

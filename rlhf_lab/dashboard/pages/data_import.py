@@ -24,6 +24,7 @@ from rlhf_lab.dashboard.shell import (
     join,
     notice,
     section,
+    sentence,
     stat,
     stats,
 )
@@ -91,7 +92,11 @@ def report(status: int, reply: Mapping[str, Any]) -> Markup:
         told = notice("ok", str(reply.get("summary") or "Imported."))
         return join(told, _counts(reply), _rejections(reply))
     words = str(reply.get("error") or "The file could not be sent: try again.")
-    return join(notice("error", words[:1].upper() + words[1:]), _rejections(reply))
+    rejections = _rejections(reply)
+    if rejections:
+        first = words.partition("\n")[0].rstrip(": ")
+        words = f"{first}. Nothing was stored: repair these rows, or import the good ones alone."
+    return join(notice("error", sentence(words)), rejections)
 
 
 _WHAT_FILES = html(

@@ -43,7 +43,11 @@ def test_an_empty_lab_says_what_to_do_first(context):
     view = data.page(context)
     [shown] = [f for f in fragments(view) if "No data yet" in f.html]
     assert "add some below" in text_of(shown.html)
+    assert panes(view) == []
     assert "Nothing to export yet" in "".join(f.html for f in fragments(view))
+    act(with_act(view, "add"), "add", prompts="What is tea?", split="")
+    assert [f for f in fragments(view) if "No data yet" in f.html] == []
+    assert panes(view)[0].state.total == 1
 
 
 def test_what_there_is_is_counted_and_in_tables(context):
@@ -135,6 +139,11 @@ def test_a_report_shows_what_is_new_and_each_rejected_row(context):
     [
         (413, {"error": "x.csv is larger than 64 MiB"}, "X.csv is larger than 64 MiB"),
         (422, {"error": "bad", "rejected": [{"line": 1}], "rejections": 1}, "1 rejected row"),
+        (
+            422,
+            {"error": "a.csv: 1 of 2 rows rejected:\n  line 1", "rejected": [{"line": 1}]},
+            "A.csv: 1 of 2 rows rejected. Nothing was stored: repair these rows",
+        ),
         (0, {}, "The file could not be sent: try again."),
         (200, {}, "Imported."),
         (200, {"rows": "many", "new": ["no"], "known": None, "rejected": "x"}, "Rows 0"),
