@@ -153,7 +153,7 @@ def _offer(known: KnownItem) -> list[str | Markup]:
             "make-gold",
             key=known.said.id,
             small=True,
-            label=f"Take the ranking of “{about}” as known answer",
+            label=f"Take as known answer: the ranking of “{about}”",
         ),
     ]
 

@@ -239,7 +239,7 @@ def _actions(account: Account) -> Markup:
     return html(
         '<span class="lab-row lab-end lab-tight">{{ reset }}{{ disable }}</span>',
         reset=button(
-            "Reset password", "reset", key=name, label=f"Reset the password of {name}", small=True
+            "Reset password", "reset", key=name, label=f"Reset password of {name}", small=True
         ),
         disable=button(
             "Disable",
