@@ -55,7 +55,7 @@ def side_by_side(answers: Iterable[Answer]) -> Markup:
         <div class="lab-answers">{% for answer, text in answers %}
         <article aria-label="Answer {{ answer.name }}"><h3>{{ answer.name }}
         {% if answer.note %}<span class="lab-small">{{ answer.note }}</span>{% endif %}</h3>
-        <div class="lab-text" dir="auto">{{ text }}</div></article>{% endfor %}</div>
+        <div class="lab-text" dir="auto" tabindex="0">{{ text }}</div></article>{% endfor %}</div>
         """,
         answers=[(answer, rendered(answer.text)) for answer in answers],
     )
