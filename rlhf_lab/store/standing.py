@@ -27,6 +27,10 @@ from rlhf_lab.types import START
 
 # Shown to learn something about whoever judges, or to teach them: these never train.
 _ABOUT_PEOPLE = ("gold", "repeat", "calibration")
+_HEADS = tuple(
+    select(SettingRow.value).where(SettingRow.key == f"head.{role}")
+    for role in ("policy", "reward")
+)
 # So many ids in one query; SQLite takes no more than 999 in some builds.
 _CHUNK = 500
 
@@ -88,18 +92,20 @@ def tree_mark(store: PreferenceStore) -> tuple[Any, ...]:
     evaluated = select(func.max(MetricsTable.seq)).where(
         MetricsTable.kind.in_(("evaluation", "reward"))
     )
-    newest = select(select(func.max(VersionRow.seq)).scalar_subquery(), evaluated.scalar_subquery())
+    newest = select(func.max(VersionRow.seq))
     with store.database.read() as session:
-        row = session.execute(newest).one()
-        return (*row, _head(session, "policy"), _head(session, "reward"))
+        return _values(session, newest, evaluated, *_HEADS)
 
 
 def _mark(session: Session) -> tuple[Any, ...]:
     """Changes whenever the standing may have; each part is read off the end of an index."""
     tables = (PromptRow, ResponseRow, ItemRow, JudgmentRow, VersionRow, MetricsTable)
-    newest = [select(func.max(table.seq)).scalar_subquery() for table in tables]
-    row = session.execute(select(*newest)).one()
-    return (*row, _head(session, "policy"), _head(session, "reward"))
+    return _values(session, *(select(func.max(table.seq)) for table in tables), *_HEADS)
+
+
+def _values(session: Session, *queries: Any) -> tuple[Any, ...]:  # noqa: ANN401 - SQLAlchemy's
+    """What several queries for one value find, all at once."""
+    return tuple(session.execute(select(*(query.scalar_subquery() for query in queries))).one())
 
 
 def _standing(session: Session, path: Path) -> Standing:

@@ -12,11 +12,11 @@ from rlhf_lab.dashboard.pages.rounds_forms import FORMS, Starting
 from rlhf_lab.dashboard.pages.rounds_monitor import Monitor
 from rlhf_lab.dashboard.pages.rounds_plan import PlanForm
 from rlhf_lab.dashboard.pages.rounds_queue import Queue
-from rlhf_lab.dashboard.pages.rounds_standing import next_step, strip, working_on
-from rlhf_lab.dashboard.pages.rounds_style import ROUNDS_CSS, rounds_fragment
+from rlhf_lab.dashboard.pages.rounds_standing import Strip, next_step, working_on
+from rlhf_lab.dashboard.pages.rounds_style import ROUNDS_CSS
 from rlhf_lab.dashboard.pages.rounds_versions import Versions
 from rlhf_lab.dashboard.pages.rounds_worker import WorkerWatch
-from rlhf_lab.dashboard.shell import card, heading, join, leave, live, page_of
+from rlhf_lab.dashboard.shell import card, leave, live, page_of
 from rlhf_lab.store.standing import StandingReader
 
 LATEST = 30
@@ -33,7 +33,7 @@ class Rounds:
         """Read everything once."""
         self._context = context
         self._standing = StandingReader(context.store, context.lab.path)
-        self._top = rounds_fragment()
+        self._strip = Strip()
         self._watch = WorkerWatch(context.lab.path)
         self._forms = {kind: Starting(context, form, self.update) for kind, form in FORMS.items()}
         self._queue = Queue(context)
@@ -50,8 +50,7 @@ class Rounds:
             return
         standing = self._standing.read()
         open_jobs, latest = context.jobs.open(), context.jobs.all(LATEST)
-        told = self._watch.look(open_jobs, latest)
-        self._top.put(join(heading("Rounds"), strip(standing, open_jobs), told))
+        self._strip.update(standing, open_jobs, self._watch.look(open_jobs, latest))
         self._queue.update(open_jobs, latest)
         self._monitor.update(latest)
         self._versions.update(open_jobs)
@@ -67,7 +66,7 @@ class Rounds:
     def body(self) -> Viewable:
         """The page, from the top."""
         return page_of(
-            self._top,
+            self._strip.shown,
             card("Start a step", _side_by_side(form.shown for form in self._forms.values())),
             card("Queue", self._queue.shown),
             self._monitor.shown,

@@ -135,8 +135,7 @@ class Starting:
         self._context = context
         self._form = form
         self._asked = asked
-        self._policies: tuple[str, ...] = ()
-        self._is_next = False
+        self._offered: tuple[list[str], bool] | None = None
         self._error = ""
         # Of the act that is being prepared: a form that is sent twice asks for one job.
         self._act_id = uuid.uuid4().hex
@@ -144,8 +143,9 @@ class Starting:
 
     def update(self, policies: Sequence[str], *, is_next: bool) -> None:
         """Offer the policies there are, and say whether this step is the next one."""
-        self._policies = tuple(policies)
-        self._is_next = is_next
+        if (list(policies), is_next) == self._offered:
+            return
+        self._offered = list(policies), is_next
         self.shown.put(self._markup())
 
     def _start(self, act: Act) -> str | None:
@@ -170,13 +170,14 @@ class Starting:
 
     def _markup(self) -> Markup:
         form_ = self._form
+        policies, is_next = self._offered or ([], False)
         fields = [
             html(
                 '<input type="hidden" name="{{ name }}" value="{{ id }}">',
                 name=_ACT_ID,
                 id=self._act_id,
             ),
-            *form_.fields(self._policies),
+            *form_.fields(policies),
         ]
         if self._error:
             fields.append(
@@ -188,13 +189,13 @@ class Starting:
             aria-label="{{ form.title }}"><h3>{{ form.title }}</h3>
             <p class="lab-muted lab-small">{{ form.about }}</p>{{ body }}</section>
             """,
-            is_next=self._is_next,
+            is_next=is_next,
             form=form_,
             body=form(
                 form_.kind,
                 *fields,
                 submit=form_.submit,
-                tone="primary" if self._is_next else "plain",
+                tone="primary" if is_next else "plain",
             ),
         )
 

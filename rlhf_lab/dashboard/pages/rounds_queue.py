@@ -36,12 +36,14 @@ class Queue:
     def __init__(self, context: Context) -> None:
         """Show nothing before `update`."""
         self._context = context
+        self._jobs: tuple[Sequence[Job], Sequence[Job]] | None = None
         self.shown = rounds_fragment(acting(context, each(cancel=self._cancel, retry=self._retry)))
 
     def update(self, open_jobs: Sequence[Job], latest: Sequence[Job]) -> None:
         """Show these: in the order they will be done, and the newest first."""
-        self._open, self._latest = list(open_jobs), [job for job in latest if job.is_over]
-        self.shown.put(_queue(self._open, self._latest))
+        if (open_jobs, latest) != self._jobs:
+            self._jobs = open_jobs, latest
+            self.shown.put(_queue(open_jobs, [job for job in latest if job.is_over]))
 
     def _cancel(self, act: Act) -> str:
         account = self._context.actor.require("cancel_job")

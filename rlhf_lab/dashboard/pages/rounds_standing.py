@@ -8,8 +8,9 @@ from typing import Literal, get_args
 
 from markupsafe import Markup
 
+from rlhf_lab.dashboard.pages.rounds_style import rounds_fragment
 from rlhf_lab.dashboard.pages.rounds_words import job_title, many
-from rlhf_lab.dashboard.shell import badge, html, join, link
+from rlhf_lab.dashboard.shell import badge, heading, html, join, link
 from rlhf_lab.store.standing import Standing
 from rlhf_lab.types import START, Job
 
@@ -99,8 +100,29 @@ def working_on(open_jobs: Sequence[Job]) -> Job | None:
     return next((job for job in open_jobs if job.kind in _STEPS), None)
 
 
-def strip(standing: Standing, open_jobs: Sequence[Job]) -> Markup:
-    """The round as people see it."""
+class Strip:
+    """The top of the page: where the round stands, and what is in the way."""
+
+    def __init__(self) -> None:
+        """Show nothing before `update`."""
+        self._seen: tuple[Standing, Sequence[Job], Markup] | None = None
+        self.shown = rounds_fragment()
+
+    def update(self, standing: Standing, open_jobs: Sequence[Job], in_the_way: Markup) -> None:
+        """Show this.
+
+        Args:
+            standing: What there is.
+            open_jobs: In the order in which they will be done.
+            in_the_way: What is to be known of the worker.
+        """
+        seen = (standing, open_jobs, in_the_way)
+        if seen != self._seen:
+            self._seen = seen
+            self.shown.put(join(heading("Rounds"), _strip(standing, open_jobs), in_the_way))
+
+
+def _strip(standing: Standing, open_jobs: Sequence[Job]) -> Markup:
     now, ahead = working_on(open_jobs), next_step(standing)
     return html(
         """

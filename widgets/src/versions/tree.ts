@@ -75,7 +75,8 @@ class RowView {
     element.toggleAttribute("data-current", state.isCurrent);
     element.toggleAttribute("data-marked", state.isMarked);
     element.toggleAttribute("data-related", state.isRelated);
-    element.toggleAttribute("data-working", state.isWorking || state.isAwaited);
+    element.toggleAttribute("data-working", state.isWorking);
+    element.toggleAttribute("data-awaited", state.isAwaited);
     this.badge.textContent = badge(state);
   }
 }
