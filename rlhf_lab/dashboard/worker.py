@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from rlhf_lab.dashboard import job_kinds
 from rlhf_lab.dashboard.job_reports import JobReport
-from rlhf_lab.dashboard.logs import configure, tell
+from rlhf_lab.dashboard.logs import OURS, configure, tell
 from rlhf_lab.errors import LabError, LabInUse, Stopped
 from rlhf_lab.lab import Lab
 from rlhf_lab.store import TrainingLock
@@ -48,6 +48,9 @@ NICENESS = 15
 """Whoever clicks goes first; nobody else is slowed down by a job."""
 
 PURPOSE = "the jobs of the dashboard"
+
+
+_log = logging.getLogger(OURS)
 
 
 class Worker:
@@ -160,7 +163,9 @@ class Worker:
         if isinstance(outcome, LabError):
             return finish(job.id, self.name, "failed", str(outcome))
         if isinstance(outcome, Exception):
-            tell_error(job, outcome)
+            # No job should end by such an error: where it came from is for whoever repairs it.
+            facts = {"job": job.id, "kind": job.kind}
+            _log.error("job failed", extra={"facts": facts}, exc_info=outcome)
             self._forget_model()
             return finish(job.id, self.name, "failed", f"{type(outcome).__name__}: {outcome}")
         if outcome.state == "done":
@@ -177,12 +182,6 @@ class Worker:
         gc.collect()
 
 
-def tell_error(job: Job, error: Exception) -> None:
-    """Log what no job should end by."""
-    tell("job failed", logging.ERROR, job=job.id, kind=job.kind, error=type(error).__name__)
-    logging.getLogger("rlhf_lab.dashboard").debug("of a job", exc_info=error)
-
-
 def _of_deaths(job: Job, after: str) -> str:
     made = f" {job.done} of {job.total} are done and kept." if job.done else ""
     return (
@@ -193,7 +192,10 @@ def _of_deaths(job: Job, after: str) -> str:
 
 
 def wait_for_place(directory: Path, leaving: Callable[[], bool]) -> FileLock | None:
-    """The lock of the one worker, once the one before has ended; None if told to leave."""
+    """The lock of the one worker, once the one before has ended; None if told to leave.
+
+    It is held as long as somebody keeps it, and at most until this process ends, however it does.
+    """
     lock = FileLock(directory / "worker.lock", timeout=0)
     while not leaving():
         try:
@@ -226,18 +228,19 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     configure(asked.log_level)
     os.nice(NICENESS)
-    with Lab(asked.directory, progress=False) as lab:
-        worker = Worker(lab, after=asked.after)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: worker.leave())
-        if asked.end_with_input:
-            end_with_input(worker.leave)
-        lock = wait_for_place(lab.path, worker.is_leaving)
-        if lock is not None:
-            try:
+    try:
+        with Lab(asked.directory, progress=False) as lab:
+            worker = Worker(lab, after=asked.after)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: worker.leave())
+            if asked.end_with_input:
+                end_with_input(worker.leave)
+            place = wait_for_place(lab.path, worker.is_leaving)
+            if place is not None:
                 worker.run()
-            finally:
-                lock.release()
+    except LabError:
+        _log.exception("worker gave up")
+        return 1
     return 0
 
 
