@@ -187,6 +187,7 @@ def _accounts_table(me: Account, accounts: list[Account], figures: dict[str, Fig
         ["Name", "Role", "Last seen", "Judgments", "Pace", ""],
         [_row(me, account, figures[account.name]) for account in accounts],
         figures={3, 4},
+        label="Accounts",
         keys=[f"account-{account.name}" for account in accounts],
         is_stacked=True,
     )
@@ -276,6 +277,7 @@ def _tickets_table(me: Account, tickets: list[Ticket]) -> Markup:
             ]
             for ticket in tickets
         ],
+        label="Open links",
         keys=[f"link-{ticket.name}" for ticket in tickets],
         is_stacked=True,
     )

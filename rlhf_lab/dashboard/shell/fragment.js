@@ -153,7 +153,7 @@ function listen(root, send) {
   });
   root.addEventListener("change", (event) => {
     const element = event.target.closest("select[data-act], input[data-act]");
-    if (element) actIfSure(element, { value: valueOf(element) });
+    if (element) actIfSure(element, { value: chosenIn(element) });
   });
   root.addEventListener("submit", (event) => {
     const form = event.target.closest("form[data-act]");
@@ -162,7 +162,7 @@ function listen(root, send) {
   });
 }
 
-function valueOf(element) {
+function chosenIn(element) {
   return element.type === "checkbox" ? (element.checked ? "on" : "") : element.value;
 }
 
@@ -243,4 +243,3 @@ async function copy(root, button) {
     button.textContent = before;
   }, COPIED_MS);
 }
-

@@ -126,6 +126,7 @@ def data_table(
     rows: Iterable[Sequence[Text | int | float]],
     *,
     caption: Text = "",
+    label: Text = "",
     figures: Collection[int] = (),
     keys: Sequence[str] | None = None,
     is_stacked: bool = False,
@@ -135,7 +136,8 @@ def data_table(
     Args:
         headers: Of the columns; an empty one is for buttons.
         rows: As many cells in each; numbers are shown as they are, so format them before.
-        caption: What it is a table of, for those who come to it by ear; shown above.
+        caption: What it is a table of; shown above.
+        label: The same for those who come to it by ear, where a heading shows it.
         figures: Columns, from 0, whose cells are numbers.
         keys: What stays the same of each row, so that an update leaves its buttons focused.
         is_stacked: On a phone, show the cells of a row one below the other instead.
@@ -144,7 +146,7 @@ def data_table(
     return html(
         """
         <div class="lab-table-box"{% if headers %} tabindex="0" role="region"
-        aria-label="{{ caption or headers[0] }}"{% endif %}>
+        aria-label="{{ label or caption or headers[0] }}"{% endif %}>
         <table class="lab-table{{ ' lab-stacked' if is_stacked }}">
         {% if caption %}<caption>{{ caption }}</caption>{% endif %}
         <thead><tr>{% for text in headers %}
@@ -161,6 +163,7 @@ def data_table(
         headers=headers,
         rows=kept,
         caption=caption,
+        label=label,
         figures=set(figures),
         keys=keys,
         is_stacked=is_stacked,

@@ -76,14 +76,17 @@ function watchConnection(banner) {
     isLost = true;
     setTimeout(() => {
       if (isLeaving) return;
-      banner.textContent = "Connection lost, trying again\u2026 Answers that are not saved yet are kept.";
+      banner.textContent =
+        "Connection lost, trying again\u2026 Answers that are not saved yet are kept.";
       banner.hidden = false;
     }, SHOWN_AFTER_MS);
-    void untilServed().then(isSignedIn).then((isIn) => {
-      if (isLeaving) return;
-      if (isIn) globalThis.location.reload();
-      else globalThis.location.assign(signInAgain());
-    });
+    void untilServed()
+      .then(isSignedIn)
+      .then((isIn) => {
+        if (isLeaving) return;
+        if (isIn) globalThis.location.reload();
+        else globalThis.location.assign(signInAgain());
+      });
   };
   onceConnected((page) => page.on_event("connection_lost", lost), lost);
 }
