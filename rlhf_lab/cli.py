@@ -253,16 +253,17 @@ def serve(
 
 def _server(directory: Path, **settings: Any) -> Server:  # noqa: ANN401
     """A server that listens; its logs go to standard error."""
+    from rlhf_lab.dashboard import logs
+    from rlhf_lab.dashboard.settings import ServeSettings
+
+    checked = ServeSettings(**settings)
     try:
-        from rlhf_lab.dashboard import logs
         from rlhf_lab.dashboard.server import Server
-        from rlhf_lab.dashboard.settings import ServeSettings
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"{error.name} is missing, and the dashboard needs it: pip install "
             "'rlhf-lab[dashboard]'"
         ) from error
-    checked = ServeSettings(**settings)
     logs.configure(checked.log_level)
     return Server(directory, checked)
 

@@ -32,7 +32,7 @@ def lab_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(lab_folder: Path) -> Iterator[Served]:
     """It runs without a worker: what needs a model has tests of its own."""
-    with served(lab_folder, "--no-worker") as running:
+    with served(lab_folder, "--no-worker", "--trusted-proxy=127.0.0.1") as running:
         yield running
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import re
@@ -10,14 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import requests
-from bokeh.protocol import Protocol
-from bokeh.protocol.receiver import Receiver
-from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import WebSocketClientConnection, websocket_connect
+from websocket import ABNF, WebSocket, WebSocketBadStatusException, create_connection
 
 from rlhf_lab.dashboard.accounts import Account, Accounts, Passwords
 from rlhf_lab.store import PreferenceStore, open_store
@@ -27,6 +25,7 @@ PASSWORD = "correct horse battery staple"
 # Hashing as the server does it takes long; a hash says itself how it was made.
 QUICK = Passwords(time_cost=1, memory_cost=32)
 START_SECONDS = 60
+_clients = count(1)
 
 
 @dataclass(kw_only=True)
@@ -67,7 +66,10 @@ class Client(requests.Session):
         super().__init__()
         self.trust_env = False
         self.served = served
-        self.headers["Accept"] = "text/html"
+        # Closed after each answer: nobody closes the many browsers of a test.
+        self.headers.update({"Accept": "text/html", "Connection": "close"})
+        # An address of its own, as a proxy would tell: wrong passwords are counted by address.
+        self.headers["X-Forwarded-For"] = str(IPv4Address("10.0.0.0") + next(_clients))
 
     def request(self, method: str, url: str, **options: Any) -> requests.Response:
         """Ask for a path; redirects are answers, and not followed."""
@@ -175,83 +177,103 @@ def wait_ready(process: subprocess.Popen[bytes], ready: Path, log: Path) -> dict
 # -- websockets
 
 
-async def connect(
+def connect(
     client: Client,
     page: str,
     token: str,
     *,
     origin: str | None = None,
     cookie: str | None = None,
-) -> WebSocketClientConnection:
+) -> WebSocket:
     """Open a page's connection as its script does."""
-    headers = {
-        "Origin": client.served.url if origin is None else origin,
-        "Cookie": client.cookie_header() if cookie is None else cookie,
-    }
-    url = client.served.url.replace("http", "ws", 1) + f"/{page}/ws"
-    return await websocket_connect(
-        HTTPRequest(url, headers=headers, request_timeout=30), subprotocols=["bokeh", token]
+    return create_connection(
+        client.served.url.replace("http", "ws", 1) + f"/{page}/ws",
+        timeout=30,
+        subprotocols=["bokeh", token],
+        cookie=client.cookie_header() if cookie is None else cookie,
+        **({"origin": client.served.url if origin is None else origin}),
+        suppress_origin=origin == "",
     )
 
 
 def handshake(client: Client, page: str, token: str, **changes: str) -> int:
     """The status that a handshake is answered with: 101 if it is accepted."""
-
-    async def shake() -> int:
-        try:
-            connection = await connect(client, page, token, **changes)
-        except HTTPClientError as error:
-            return error.code
-        connection.close()
-        return 101
-
-    return asyncio.run(shake())
+    try:
+        connect(client, page, token, **changes).shutdown()
+    except WebSocketBadStatusException as error:
+        return int(error.status_code)
+    return 101
 
 
 class Page:
-    """An open page, as far as its connection goes."""
+    """An open page, as far as its connection goes; speaks as much of Bokeh as is needed here."""
 
-    def __init__(self, connection: WebSocketClientConnection) -> None:
-        self._connection = connection
-        self._protocol = Protocol()
-        self._receiver = Receiver(self._protocol)
+    def __init__(self, client: Client, page: str) -> None:
+        """Load it and connect, as a browser does."""
+        self.connection = connect(client, page, client.page_token(page))
+        self.receive("ACK")
 
-    @classmethod
-    async def open(cls, client: Client, page: str) -> Page:
-        """Load a page and connect, as a browser does."""
-        token = await asyncio.to_thread(client.page_token, page)
-        opened = cls(await connect(client, page, token))
-        await opened.receive("ACK")
-        return opened
+    def __enter__(self) -> Page:
+        return self
 
-    async def send(self, kind: str, *content: Any) -> None:
-        await self._protocol.create(kind, *content).send(self)
+    def __exit__(self, *error: object) -> None:
+        self.connection.shutdown()
 
-    async def write_message(
-        self, text: str | bytes, binary: bool = False, locked: bool = True
-    ) -> None:
-        await self._connection.write_message(text, binary)
+    def send(self, kind: str, content: object) -> None:
+        """A message, in its three parts."""
+        for part in ({"msgid": "1", "msgtype": kind}, {}, content):
+            self.connection.send(json.dumps(part))
 
-    async def receive(self, kind: str, *, seconds: float = 30) -> Any:
-        """The next message of a kind; None if the connection was closed."""
-        async with asyncio.timeout(seconds):
-            while (fragment := await self._connection.read_message()) is not None:
-                message = await self._receiver.consume(fragment)
-                if message is not None and message.msgtype == kind:
-                    return message
-        return None
+    def receive(self, kind: str) -> dict[str, Any]:
+        """The content of the next message of a kind."""
+        while True:
+            header = json.loads(self.connection.recv())
+            self.connection.recv()
+            content = json.loads(self.connection.recv())
+            for _ in range(2 * header.get("num_buffers", 0)):
+                self.connection.recv()
+            if header["msgtype"] == kind:
+                return dict(content)
 
-    async def document(self) -> dict[str, Any]:
-        """What the page shows, as Bokeh sends it."""
-        await self.send("PULL-DOC-REQ")
-        message = await self.receive("PULL-DOC-REPLY")
-        doc: dict[str, Any] = message.content["doc"]
-        return doc
+    def act(self, act: str, /, **values: str) -> None:
+        """Do something in the fragment of the page that offers it, as its script sends it."""
+        model = _holder_of(self.document(), f'data-act="{act}"')
+        acted = {"act": act, "key": "", "values": values}
+        change = {"kind": "ModelChanged", "model": {"id": model}, "attr": "acted", "new": acted}
+        self.send("PATCH-DOC", {"events": [change]})
 
-    async def closed(self, *, seconds: float = 30) -> int | None:
+    def document(self) -> dict[str, Any]:
+        """What is on the page, as Bokeh sends it."""
+        self.send("PULL-DOC-REQ", {})
+        document: dict[str, Any] = self.receive("PULL-DOC-REPLY")["doc"]
+        return document
+
+    def await_told(self, words: str) -> None:
+        """Wait until the page tells something."""
+        until(lambda: words in json.dumps(self.document()))
+
+    def closed(self) -> int | None:
         """Wait until the server closes; with which code."""
-        await self.receive("NEVER", seconds=seconds)
-        return self._connection.close_code
+        while True:
+            kind, data = self.connection.recv_data()
+            if kind == ABNF.OPCODE_CLOSE:
+                return int.from_bytes(data[:2], "big")
 
-    def close(self) -> None:
-        self._connection.close()
+
+def _holder_of(document: Any, text: str) -> str:
+    """Id of the model whose HTML holds a text."""
+    found = [
+        part["id"]
+        for part in _parts(document)
+        if text in str(part.get("attributes", {}).get("html", ""))
+    ]
+    assert found, f"nothing on the page holds {text}"
+    return str(found[0])
+
+
+def _parts(document: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(document, dict):
+        yield document
+    for part in document.values() if isinstance(document, dict) else document:
+        if isinstance(part, dict | list):
+            yield from _parts(part)

@@ -9,10 +9,7 @@ from rlhf_lab.dashboard.pages import PAGES
 from tests.dashboard.helpers import handshake
 
 LOWER = [
-    (page, role)
-    for page in PAGES
-    for role in ROLES
-    if not is_allowed(role, PAGES[page].action)
+    (page, role) for page in PAGES for role in ROLES if not is_allowed(role, PAGES[page].action)
 ]
 
 
