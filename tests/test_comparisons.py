@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rlhf_lab.errors import NotEnoughData
-from rlhf_lab.types import ComparisonReport, values_to_tell, wilson_interval
+from rlhf_lab.types import ComparisonReport, joint_win_rate, values_to_tell, wilson_interval
 
 
 def report(wins: int, losses: int, ties: int = 0, **changes) -> ComparisonReport:
@@ -85,3 +85,12 @@ def test_a_report_reads_as_a_line():
     )
     assert "policy@0 is preferred" in str(report(1, 9))
     assert str(report(0, 0, total=3)).endswith("skipped 0, 0 of 3 done")
+
+
+def test_the_joint_win_rate_counts_prompts_and_not_people():
+    # 4, 1 and half a tie of 8 comparisons over the same 4 prompts.
+    joint = joint_win_rate([report(4, 0, total=4), report(1, 2, 1, total=4)])
+    assert joint.estimate == pytest.approx(5.5 / 8)
+    assert joint == wilson_interval(5.5 / 8, 4)
+    assert joint_win_rate([]) is None
+    assert joint_win_rate([report(0, 0, skipped=4, total=4)]) is None

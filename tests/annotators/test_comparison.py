@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rlhf_lab.annotators import ComparisonQueue
+from rlhf_lab.annotators import ComparisonQueue, comparison_reports
 from rlhf_lab.errors import ConfigError, JudgmentError, NotEnoughData, UnknownVersion
 from rlhf_lab.store import PreferenceStore, audit
 from rlhf_lab.types import (
@@ -309,3 +309,16 @@ def test_answers_from_elsewhere_can_be_compared_with_a_version(store):
     assert ours.report().total == 2
     with pytest.raises(NotEnoughData, match="by importing answers"):
         ComparisonQueue(store, (NEW, "import:nothing"), annotator="me")
+
+
+def test_reports_of_several_people_are_those_of_their_queues(store):
+    for name, winners in (("ann", (NEW, NEW, None)), ("bob", (OLD, NEW)), ("cat", ())):
+        ours = queue(store, name)
+        pairs = ours.waiting(len(winners))
+        for number, (pair, winner) in enumerate(zip(pairs, winners, strict=True)):
+            say(ours, pair, winner, f"{name}-{number}")
+    reports = comparison_reports(store, (NEW, OLD), ["ann", "bob", "cat", "nobody"])
+    assert reports == [queue(store, "ann").report(), queue(store, "bob").report()]
+    assert [(r.wins, r.losses, r.ties) for r in reports] == [(2, 0, 1), (1, 1, 0)]
+    with pytest.raises(UnknownVersion):
+        comparison_reports(store, ("policy@9", OLD), ["ann"])

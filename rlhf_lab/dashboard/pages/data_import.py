@@ -24,7 +24,6 @@ from rlhf_lab.dashboard.shell import (
     join,
     notice,
     section,
-    sentence,
     stat,
     stats,
 )
@@ -96,7 +95,7 @@ def report(status: int, reply: Mapping[str, Any]) -> Markup:
     if rejections:
         first = words.partition("\n")[0].rstrip(": ")
         words = f"{first}. Nothing was stored: repair these rows, or import the good ones alone."
-    return join(notice("error", sentence(words)), rejections)
+    return join(notice("error", words), rejections)
 
 
 _WHAT_FILES = html(

@@ -17,7 +17,7 @@ from rlhf_lab.types import ComparisonReport
 
 SETTING = "comparison"
 # What somebody who may not know the names reads in their place, at the end.
-_ONE, _OTHER = "one version", "the other one"
+_ONE, _OTHER = "Version X", "Version Y"
 
 
 @dataclass(frozen=True, kw_only=True)

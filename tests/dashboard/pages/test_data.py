@@ -137,12 +137,12 @@ def test_a_report_shows_what_is_new_and_each_rejected_row(context):
 @pytest.mark.parametrize(
     ("status", "reply", "expected"),
     [
-        (413, {"error": "x.csv is larger than 64 MiB"}, "X.csv is larger than 64 MiB"),
+        (413, {"error": "x.csv is larger than 64 MiB"}, "x.csv is larger than 64 MiB"),
         (422, {"error": "bad", "rejected": [{"line": 1}], "rejections": 1}, "1 rejected row"),
         (
             422,
             {"error": "a.csv: 1 of 2 rows rejected:\n  line 1", "rejected": [{"line": 1}]},
-            "A.csv: 1 of 2 rows rejected. Nothing was stored: repair these rows",
+            "a.csv: 1 of 2 rows rejected. Nothing was stored: repair these rows",
         ),
         (0, {}, "The file could not be sent: try again."),
         (200, {}, "Imported."),

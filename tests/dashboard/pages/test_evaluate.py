@@ -90,7 +90,7 @@ def test_a_researcher_chooses_and_the_team_compares_without_names(answered, cont
     compare(team, prefers="much newer")
     state = comparer(team).state
     assert state.view["phase"] == "finished"
-    assert state.view["result"]["first"] == {"name": "one version", "wins": PROMPTS}
+    assert state.view["result"]["first"] == {"name": "Version X", "wins": PROMPTS}
     for shown in (html(team), str(state.content), str(state.view)):
         assert "policy@" not in shown
 
@@ -104,7 +104,7 @@ def test_names_are_hidden_at_the_latest_from_whoever_is_demoted(answered, contex
     assert state.view["result"]["first"]["name"] == "policy@1"
     accounts.set_role("ada", "annotator", by="root")
     state.apply([{**ask, "seq": 2, "id": "reveal-0002"}])
-    assert state.view["result"]["first"]["name"] == "one version"
+    assert state.view["result"]["first"]["name"] == "Version X"
     choose(page, "policy@0", "policy@1")
     assert "needs the role researcher" in told(context)
     assert team_pair(context) == Pair(first="policy@1", second="policy@0")
