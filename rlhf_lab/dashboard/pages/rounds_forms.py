@@ -31,7 +31,13 @@ from rlhf_lab.types.training import KL_TARGET
 
 # What a PPO run and a reward update take where nothing is typed; a test holds them to the settings
 # themselves, whose module needs torch.
-PPO_DEFAULTS: Final = {"learning_rate": 5e-4, "kl_target": KL_TARGET, "kl_coef": 0.05}
+PPO_DEFAULTS: Final = {
+    "prompts_per_step": 8,
+    "responses_per_prompt": 4,
+    "learning_rate": 5e-4,
+    "kl_target": KL_TARGET,
+    "kl_coef": 0.05,
+}
 REWARD_DEFAULTS: Final = {"epochs": 2, "learning_rate": 1e-3}
 LABELS: Final = {
     "k": "Responses per prompt",
@@ -39,6 +45,8 @@ LABELS: Final = {
     "epochs": "Epochs",
     "learning_rate": "Learning rate",
     "steps": "Steps",
+    "prompts_per_step": "Prompts per step",
+    "responses_per_prompt": "Responses per prompt",
     "kl": "Price of KL",
     "kl_target": "KL target, nats per response",
     "kl_coef": "Price of KL at first",
@@ -68,7 +76,7 @@ class StartForm:
 
 
 def _generate_fields(policies: Sequence[str]) -> Sequence[Markup]:
-    return [_needed("k", "4", min=2, max=MOST_CANDIDATES), _needed("prompts", "32", min=1)]
+    return [_needed("k", "4", min="2", max=str(MOST_CANDIDATES)), _needed("prompts", "32", min="1")]
 
 
 def _reward_fields(policies: Sequence[str]) -> Sequence[Markup]:
@@ -78,12 +86,12 @@ def _reward_fields(policies: Sequence[str]) -> Sequence[Markup]:
 def _ppo_fields(policies: Sequence[str]) -> Sequence[Markup]:
     kl = choice(LABELS["kl"], "kl", {"": "adaptive: meets the target", "fixed": "fixed"})
     numbers = [_optional(name, value) for name, value in PPO_DEFAULTS.items()]
-    return [_needed("steps", "8", min=1), _settings(kl, *numbers)]
+    return [_needed("steps", "8", min="1"), _settings(kl, *numbers)]
 
 
 def _evaluate_fields(policies: Sequence[str]) -> Sequence[Markup]:
     options = {name: name for name in policies or [START]}
-    return [choice(LABELS["baseline"], "baseline", options), _needed("prompts", "64", min=1)]
+    return [choice(LABELS["baseline"], "baseline", options), _needed("prompts", "64", min="1")]
 
 
 FORMS: Final[Mapping[JobKind, StartForm]] = {
@@ -200,7 +208,7 @@ class Starting:
         )
 
 
-def _needed(name: str, value: str, **range_: int) -> Markup:
+def _needed(name: str, value: str, **range_: str) -> Markup:
     return field(LABELS[name], name, value, kind="number", required=True, **range_)
 
 
