@@ -330,6 +330,7 @@ class PPORun:
                 return None
             self._write_alarms(found)
         tensors, state = self._trainer.state()
+        state["figures"] = stats.as_metrics()  # for who finds the step before they are logged
         note = VersionNote(
             parent=self._start.name if self._start else None,
             trained_with=[self._reward.name] if self._reward else [],

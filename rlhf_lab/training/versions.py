@@ -182,14 +182,15 @@ class VersionTree:
             match = STEP_FOLDER.match(folder.name)
             assert match
             try:
-                state = read_checkpoint(folder).state["version"]
+                state = read_checkpoint(folder).state
             except CheckpointError:
                 # Only whole folders are renamed into place; this one was damaged afterwards.
                 continue
-            parent = state["parent"]
-            if match[1] != self.next_name("policy") or not self._exists(parent):
+            note = VersionNote(**state["version"])
+            if match[1] != self.next_name("policy") or not self._exists(str(note.parent)):
                 continue
-            version = self._register(match[1], folder, VersionNote(**state))
+            self._log_figures(match[1], int(match[2]), state.get("figures"))
+            version = self._register(match[1], folder, note)
             for other in self._steps():
                 shutil.rmtree(other)
             return version
@@ -215,6 +216,12 @@ class VersionTree:
             if note.get("run") == run:
                 return RunSoFar(version, int(note["run_steps"]))
         return None
+
+    def _log_figures(self, name: str, step: int, figures: Mapping[str, float] | None) -> None:
+        """Of a step whose process was killed when it was on disk, and before they were logged."""
+        logged = {row.step for row in self._store.metrics("ppo", name)}
+        if figures is not None and step not in logged:
+            self._store.log_metrics("ppo", name, step, figures)
 
     def _exists(self, name: str) -> bool:
         try:
