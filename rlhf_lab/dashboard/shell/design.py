@@ -14,7 +14,7 @@ from panel.viewable import Viewable
 
 from rlhf_lab.dashboard.shell.fragment import STATIC
 
-_SHEETS = ("parts.css", "panel.css")
+_SHEETS = ("parts.css", "tables.css", "controls.css", "panel.css")
 _KEY = "rlhf-lab"
 
 

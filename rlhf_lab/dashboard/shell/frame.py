@@ -79,8 +79,7 @@ class _LabTemplate(pn.Template):
     def resolve_resources(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - Panel's own
         # Style sheets of components stand in their shadow roots. Panel asks for them in the head
         # of the page as well, by their places on the server's disk, which nobody serves.
-        found = super().resolve_resources(*args, **{**kwargs, "extras": None})
-        return found
+        return super().resolve_resources(*args, **{**kwargs, "extras": None})
 
 
 @cache
