@@ -75,7 +75,7 @@ def test_a_version_is_never_changed(tree: VersionTree, store: PreferenceStore, t
 def test_a_folder_whose_row_was_never_written_is_replaced(
     tree: VersionTree, store: PreferenceStore, monkeypatch
 ):
-    def crash(version: Version) -> None:
+    def crash(version: Version, *, present: bool) -> None:
         raise OSError("power cut")
 
     with monkeypatch.context() as patch:
