@@ -169,6 +169,15 @@ def test_on_a_phone_the_pages_are_a_menu_and_nothing_is_wider_than_the_screen(
     context.close()
 
 
+def test_a_card_that_is_hidden_takes_no_room(page, server):
+    # The monitor's card on Rounds, before any job.
+    open_page(page, server, "rounds", "Nothing was asked for yet")
+    hidden = page.locator(".lab-tool").evaluate_all(
+        "cards => cards.filter((card) => !card.getClientRects().length).length"
+    )
+    assert hidden == 1
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_pages_have_no_accessibility_violations(session_browser, server, theme):
     # axe-core is put into the page, which its policy would refuse.
