@@ -139,7 +139,9 @@ def _undo(lab: Lab, job: Job, told: Told) -> Outcome:
     if job.resume and job.resume["present"] != present:
         return Outcome("done", f"Back from {job.resume['present']} to {present}.")
     told.remember({"present": present})
-    return Outcome("done", f"Back from {present} to {lab.undo().name}.")
+    to = job.arguments.get("to")
+    back = lab.undo() if to is None else lab.checkout(to, with_reward=False)
+    return Outcome("done", f"Back from {present} to {back.name}.")
 
 
 _KINDS: dict[JobKind, Callable[[Lab, Job, Told], Outcome]] = {

@@ -200,7 +200,8 @@ ARGUMENTS: Mapping[JobKind, Mapping[str, Argument]] = {
         "name": VersionName(is_needed=True),
         "with_reward": Choice(of=(True, False), default=True),
     },
-    "undo": {},
+    # Without a name the parent of what is present then; jobs before this one may change that.
+    "undo": {"to": VersionName(roles=("policy",))},
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +11,11 @@ from rlhf_lab.dashboard.shell import Fragment, empty_state, tool
 from rlhf_lab.errors import NotAllowed, NotEnoughData
 from rlhf_lab.store import evaluation_between, version_records
 from rlhf_lab.store.standing import tree_mark
-from rlhf_lab.types import START, Job, VersionRecord
+from rlhf_lab.types import START, Job, JobKind, VersionRecord
 from rlhf_lab.widgets.panel import VersionTreePane
 
 EVALUATE_PAGE = "/evaluate"
+_WANTED = {"checkout": "name", "undo": "to"}
 
 
 class AskedVersions:
@@ -46,7 +47,7 @@ class AskedVersions:
 
     def checkout(self, name: str) -> None:
         """Ask for a version to become the present one."""
-        self._ask(name, with_reward=True)
+        self._ask("checkout", {"name": name, "with_reward": True})
 
     def undo(self) -> None:
         """Ask for the parent of the present policy.
@@ -61,7 +62,7 @@ class AskedVersions:
         parent = None if present == START else self._context.store.version(present).parent
         if parent is None:
             raise NotEnoughData(f"{present} is the start: there is nothing to undo.")
-        self._ask(parent, with_reward=False)
+        self._ask("undo", {"to": parent})
 
     def compare(self, first: str, second: str) -> str:
         """What is known of two versions side by side."""
@@ -73,10 +74,9 @@ class AskedVersions:
             return f"{second} was not evaluated against {first}."
         return f"{second} won {found.win_rate} against {first}."
 
-    def _ask(self, name: str, *, with_reward: bool) -> None:
+    def _ask(self, kind: JobKind, arguments: Mapping[str, Any]) -> None:
         account = self._context.actor.require("ask_job")
-        arguments = {"name": name, "with_reward": with_reward}
-        self._context.jobs.ask("checkout", arguments, account.name)
+        self._context.jobs.ask(kind, arguments, account.name)
         self._asked()
 
 
@@ -125,4 +125,4 @@ class Versions:
 
 def wanted(job: Job) -> str | None:
     """The version that a job makes the present one, if that is what it is for."""
-    return str(job.arguments["name"]) if job.kind == "checkout" else None
+    return job.arguments.get(_WANTED[job.kind]) if job.kind in _WANTED else None

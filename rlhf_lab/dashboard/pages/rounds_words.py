@@ -23,10 +23,12 @@ _TITLES: Final[Mapping[JobKind, Callable[[Job], str]]] = {
         f"Check out {job.arguments['name']}"
         + ("" if job.arguments["with_reward"] else ", the reward model stays")
     ),
-    "undo": lambda job: "Undo the last round",
+    "undo": lambda job: f"Undo to {job.arguments['to']}" if "to" in job.arguments else "Undo",
 }
 # What a title says already, and what is always so.
-_TOLD: Final = frozenset({"k", "prompts", "steps", "baseline", "name", "with_reward", "heldout"})
+_TOLD: Final = frozenset(
+    {"k", "prompts", "steps", "baseline", "name", "to", "with_reward", "heldout"}
+)
 
 
 def job_title(job: Job) -> str:

@@ -88,6 +88,16 @@ def test_a_reward_update_tells_its_losses_and_makes_a_version(lab):
     assert lab.store.get_setting("head.reward") == "reward@1"
 
 
+def test_undo_goes_to_the_policy_that_was_named_whatever_came_in_between(lab):
+    lab.ppo(steps=1, config=ppo_config(lab)).run()
+    lab.let_go()
+    lab.store.jobs.ask("ppo", {"steps": 1, **SMALL}, "ada")
+    undo = lab.store.jobs.ask("undo", {"to": "policy@0"}, "ada")
+    work(lab)
+    assert lab.store.jobs.get(undo.id).note == "Back from policy@2 to policy@0."
+    assert (lab.version, lab.store.get_setting("head.reward")) == ("policy@0", "reward@0")
+
+
 def test_a_cancelled_ppo_job_ends_after_its_step_which_is_kept(lab):
     job = lab.store.jobs.ask("ppo", {"steps": ENDLESS, **SMALL}, "ada")
     after = lab.store.jobs.ask("undo", {}, "ada")

@@ -129,7 +129,9 @@ def test_titles_name_what_is_done(jobs):
     ppo = jobs.ask("ppo", {"steps": 1, "kl": "fixed", "kl_coef": 0.1}, "ada")
     assert job_title(ppo) == "PPO, 1 step"
     assert job_settings(ppo) == "kl fixed, kl coef 0.1"
-    assert job_title(jobs.ask("undo", {}, "ada")) == "Undo the last round"
+    assert job_title(jobs.ask("undo", {}, "ada")) == "Undo"
+    undo = jobs.ask("undo", {"to": "policy@1"}, "ada")
+    assert (job_title(undo), job_settings(undo)) == ("Undo to policy@1", "")
 
 
 @pytest.mark.parametrize(

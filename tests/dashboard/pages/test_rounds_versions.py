@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlhf_lab.dashboard.pages.rounds_versions import AskedVersions, Versions
+from rlhf_lab.dashboard.pages.rounds_versions import AskedVersions, Versions, wanted
 from rlhf_lab.errors import NotAllowed, NotEnoughData, SignedOut
 from tests.browser.versions_lab import add, event, fill, set_heads
 
@@ -31,10 +31,10 @@ def do(tree, kind: str, **fields: object) -> str:
 
 
 def work(versions, store, jobs) -> None:
-    """What the worker does with a checkout."""
+    """What the worker does with a checkout or an undo."""
     job = jobs.take("w1")
-    version = store.version(job.arguments["name"])
-    set_heads(store, *(version.trained_with if job.arguments["with_reward"] else ()), version.name)
+    version = store.version(wanted(job))
+    set_heads(store, *(version.trained_with if job.kind == "checkout" else ()), version.name)
     jobs.finish(job.id, "w1", "done", f"{version.name} is present.")
     versions.update(jobs.open())
 
@@ -60,6 +60,8 @@ def test_a_checkout_is_asked_of_the_worker_and_shown_when_it_is_done(versions, t
 def test_undo_asks_for_the_parent_by_its_name(versions, tree, store, jobs):
     ppo = jobs.ask("ppo", {"steps": 1}, "bob")  # before it in the queue
     do(tree, "undo")
+    assert (jobs.open()[-1].kind, dict(jobs.open()[-1].arguments)) == ("undo", {"to": "policy@4"})
+    assert tree.view["awaited"] == ["policy@4"]
     jobs.take("w1")
     add(store, "policy@7", "policy@5", with_=["reward@2"])
     set_heads(store, "policy@7")
