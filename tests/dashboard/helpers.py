@@ -142,11 +142,7 @@ def served(lab: Path, *options: str) -> Iterator[Served]:
                 store=store,
             )
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        finally:
-            process.kill()
+        stop(process)
 
 
 def start(lab: Path, *options: str) -> tuple[subprocess.Popen[bytes], Path, Path]:
@@ -157,11 +153,21 @@ def start(lab: Path, *options: str) -> tuple[subprocess.Popen[bytes], Path, Path
     with log.open("ab") as file:
         process = subprocess.Popen(
             [*command, f"--ready-file={ready}"],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=file,
             stderr=subprocess.STDOUT,
         )
     return process, ready, log
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a server as an operator would; the status says whether it ended well."""
+    process.terminate()
+    try:
+        process.wait(60)
+    finally:
+        process.kill()
+        process.stdin.close()
 
 
 def wait_ready(process: subprocess.Popen[bytes], ready: Path, log: Path) -> dict[str, Any]:
@@ -211,6 +217,7 @@ class Page:
     def __init__(self, client: Client, page: str) -> None:
         """Load it and connect, as a browser does."""
         self.connection = connect(client, page, client.page_token(page))
+        self._holders: dict[str, str] = {}
         self.receive("ACK")
 
     def __enter__(self) -> Page:
@@ -237,9 +244,15 @@ class Page:
 
     def act(self, act: str, /, **values: str) -> None:
         """Do something in the fragment of the page that offers it, as its script sends it."""
-        model = _holder_of(self.document(), f'data-act="{act}"')
+        if act not in self._holders:
+            self._holders[act] = _holder_of(self.document(), f'data-act="{act}"')
         acted = {"act": act, "key": "", "values": values}
-        change = {"kind": "ModelChanged", "model": {"id": model}, "attr": "acted", "new": acted}
+        change = {
+            "kind": "ModelChanged",
+            "model": {"id": self._holders[act]},
+            "attr": "acted",
+            "new": acted,
+        }
         self.send("PATCH-DOC", {"events": [change]})
 
     def document(self) -> dict[str, Any]:

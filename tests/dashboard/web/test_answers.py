@@ -122,7 +122,7 @@ def test_names_of_accounts_are_shown_as_text_on_every_plain_page(server, admin):
     hostile = {name_key(tag): tag for tag in TAGS if tag == " ".join(tag.split()) and len(tag) < 65}
     pages = [
         plain_pages(server, server.accounts.invite(name, "annotator", admin.name))
-        for name in ("Al", *list(hostile.values())[:10])
+        for name in ("Al", *list(hostile.values())[::9][:4])
     ]
     assert all(page == pages[0] for page in pages)
 
