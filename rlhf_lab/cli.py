@@ -248,6 +248,8 @@ def serve(
         _say(console, f"{server.site.lab.path} is served at {server.site.base_url}")
         if server.admin_link:
             _say(console, f"Make an admin's account, once: {server.admin_link}")
+        if server.settings.is_in_clear:
+            _say(console, "Passwords cross the network in clear: put TLS in front (deploy/).")
         server.run()
 
 

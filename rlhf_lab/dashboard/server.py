@@ -64,6 +64,7 @@ class Server:
         settings: How to serve it.
 
     Attributes:
+        settings: As they were given.
         site: What its handlers know.
         admin_link: Makes the first admin's account; None if there is one.
 
@@ -73,7 +74,7 @@ class Server:
     """
 
     def __init__(self, directory: str | Path, settings: ServeSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._sockets = _listen(settings)
         self._lab = Lab(directory, progress=False)
         port = self._sockets[0].getsockname()[1]
@@ -109,10 +110,10 @@ class Server:
         watch.start()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_event_loop().add_signal_handler(number, self._on_signal)
-        if self._settings.end_with_input:
+        if self.settings.end_with_input:
             threading.Thread(target=self._await_end_of_input, daemon=True).start()
-        if self._settings.worker:
-            self._supervisor = _supervisor(self._lab.path, self._settings.log_level)
+        if self.settings.worker:
+            self._supervisor = _supervisor(self._lab.path, self.settings.log_level)
         self._loop.add_callback(self._tell_ready)
         try:
             self._loop.start()
@@ -127,17 +128,17 @@ class Server:
 
     def _admin_link(self) -> str | None:
         accounts = self.site.accounts
-        if accounts.has_admin() and not self._settings.admin_link:
+        if accounts.has_admin() and not self.settings.admin_link:
             return None
         return f"{self.site.base_url}/invite/{accounts.invite_admin()}"
 
     def _tell_ready(self) -> None:
         tell("listening", port=self.site.port, origins=", ".join(sorted(self.site.origins)))
-        if self._settings.is_in_clear:
+        if self.settings.is_in_clear:
             tell("passwords cross the network as they are: serve it through TLS", logging.WARNING)
-        if self._settings.ready_file is not None:
+        if self.settings.ready_file is not None:
             facts = {"url": self.site.base_url, "admin_link": self.admin_link, "pid": os.getpid()}
-            _write_private(self._settings.ready_file, json.dumps(facts))
+            _write_private(self.settings.ready_file, json.dumps(facts))
 
     def _await_end_of_input(self) -> None:
         while os.read(sys.stdin.fileno(), 4096):

@@ -90,10 +90,10 @@ class PageHandler(LabHandler, DocHandler):
         Raises:
             SignedOut: nobody is signed in.
             NotAllowed: their role is too low.
+            ConfigError: the server is not known under the address that was asked.
             HTTPError: the request names a session, which only the page itself may.
         """
-        if self.request.host not in self.site.origins:
-            raise HTTPError(421, reason=f"Not known as {self.request.host!r:.80}")
+        self.require_known_host()
         if "Bokeh-Session-Id" in self.request.headers or any(
             name in self.request.arguments for name in _FOREIGN_SESSION
         ):

@@ -26,8 +26,8 @@ def guard(document: Document) -> str:
     """Have a page's scripts carry a number used once; returns the policy that asks for it.
 
     Bokeh's models compile functions from text ("unsafe-eval"), Panel fetches and imports the
-    modules of components from blobs, and both write styles into the page. Scripts and handlers that some text
-    would smuggle into it stay forbidden.
+    modules of components from blobs, and both write styles into the page. Scripts and handlers that
+    some text would smuggle into it stay forbidden.
     """
     nonce = secrets.token_urlsafe(16)
     variables = {"unnumbered": document.template, "numbered": _numbered, "nonce": nonce}

@@ -15,7 +15,7 @@ from tornado.web import HTTPError, RequestHandler
 from rlhf_lab.dashboard.access import Action, Actor
 from rlhf_lab.dashboard.logs import request_id, tell
 from rlhf_lab.dashboard.web.plain import render
-from rlhf_lab.errors import AccessError, LabError, NotAllowed, SignedOut, Throttled
+from rlhf_lab.errors import AccessError, ConfigError, LabError, NotAllowed, SignedOut, Throttled
 
 if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
@@ -63,6 +63,19 @@ class LabHandler(RequestHandler):
             NotAllowed: their role is too low.
         """
         return self.actor.require(action)
+
+    def require_known_host(self) -> None:
+        """Refuse addresses whose pages could do nothing, since none of ours may come from there.
+
+        Raises:
+            ConfigError: it is one.
+        """
+        host = self.request.host.lower()
+        if host not in self.site.origins:
+            raise ConfigError(
+                f"this server does not know itself as {host!r:.80}: open {self.site.base_url}, or "
+                "have it started with --allow-websocket-origin and that host."
+            )
 
     @property
     def address(self) -> str:

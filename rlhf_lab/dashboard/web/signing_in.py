@@ -17,6 +17,14 @@ KNOWN_DAYS = 180
 class PasswordHandler(LabHandler):
     """Base of pages on which somebody types a password."""
 
+    def prepare(self) -> None:
+        """Say at once what would hinder them later.
+
+        Raises:
+            ConfigError: the server is not known under the address that was asked.
+        """
+        self.require_known_host()
+
     def known_browser(self, name: str) -> str | None:
         """Id of this browser, if the account of this name has signed in with it before."""
         found = self.get_signed_cookie(self.site.browser_cookie, max_age_days=KNOWN_DAYS)

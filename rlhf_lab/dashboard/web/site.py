@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from rlhf_lab.dashboard.context import Context
+
 if TYPE_CHECKING:
     from rlhf_lab.dashboard.access import Actor
     from rlhf_lab.dashboard.accounts import Accounts
-    from rlhf_lab.dashboard.context import Context
     from rlhf_lab.lab import Lab
     from rlhf_lab.store.jobs import Jobs
 
@@ -79,8 +80,6 @@ class Site:
 
     def context(self, actor: Actor) -> Context:
         """What a page of this person is built from."""
-        from rlhf_lab.dashboard.context import Context
-
         return Context(
             lab=self.lab,
             actor=actor,

@@ -52,6 +52,13 @@ def directives(policy: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+@pytest.mark.parametrize("path", ["/login", "/rank", "/account"])
+def test_under_an_address_it_does_not_know_a_server_says_what_to_do(server, clients, path):
+    answer = clients["admin"].get(path, headers={"Host": "rebound.evil.example"})
+    assert answer.status_code == 400
+    assert f"open {server.url}, or" in answer.text
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_runs_its_own_scripts_alone_and_asks_no_other_host(clients, page):
     answer = clients["admin"].get(f"/{page}")
