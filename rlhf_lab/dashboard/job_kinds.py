@@ -56,6 +56,11 @@ def do(lab: Lab, job: Job, told: Told) -> Outcome:
     return _KINDS[job.kind](lab, job, told)
 
 
+def needs_model(job: Job) -> bool:
+    """Whether it cannot be done without the model in memory."""
+    return job.kind not in ("checkout", "undo")
+
+
 def steps_kept(lab: Lab, job: Job) -> int:
     """How much of it is done for good, whatever the worker had time to tell."""
     if job.kind == "ppo" and (before := lab.run_so_far(job.id)) is not None:

@@ -101,8 +101,7 @@ class Worker:
     def _is_bored(self) -> bool:
         idle = time.monotonic() - self._idle_since
         if self._holds and idle >= self._hold_for:
-            self._lab.let_go()
-            self._holds = False
+            self._let_go()
         return self._has_worked and idle >= self._stay_for
 
     def _turn_to(self, job: Job) -> None:
@@ -130,7 +129,7 @@ class Worker:
 
     def _refuse(self, job: Job, error: LabError) -> None:
         """What stops any job from beginning is told by the one that was next."""
-        self._lab.let_go()
+        self._let_go()
         if (taken := self._jobs.take(self.name)) is not None:
             self._jobs.finish(taken.id, self.name, "failed", str(error))
 
@@ -149,6 +148,8 @@ class Worker:
     def _outcome(self, job: Job) -> job_kinds.Outcome | Exception:
         report = JobReport(self._jobs, job, self.name, self.is_leaving)
         try:
+            if job_kinds.needs_model(job):
+                self._make_ready()
             with report:
                 return job_kinds.do(self._lab, job, report)
         except Stopped as stopped:
@@ -166,7 +167,7 @@ class Worker:
             # No job should end by such an error: where it came from is for whoever repairs it.
             facts = {"job": job.id, "kind": job.kind}
             _log.error("job failed", extra={"facts": facts}, exc_info=outcome)
-            self._forget_model()
+            self._let_go()  # it may have left anything behind
             return finish(job.id, self.name, "failed", f"{type(outcome).__name__}: {outcome}")
         if outcome.state == "done":
             return finish(job.id, self.name, "done", outcome.note)
@@ -175,11 +176,19 @@ class Worker:
         note = f"{outcome.note} It goes on when the dashboard runs again."
         return self._jobs.give_back(job.id, self.name, note)
 
-    def _forget_model(self) -> None:
-        """What failed in an unknown way may have left anything behind."""
+    def _make_ready(self) -> None:
+        """Load the model, and let nobody look for garbage in it and in the libraries it needs.
+
+        That is done after each phase of a step, where it would take half a second each time: of a
+        step of the tiny model six parts in seven.
+        """
+        _ = self._lab.model
+        gc.freeze()
+
+    def _let_go(self) -> None:
+        gc.unfreeze()  # else the model would stay
         self._lab.let_go()
         self._holds = False
-        gc.collect()
 
 
 def _of_deaths(job: Job, after: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,14 @@ import pytest
 
 from rlhf_lab import Lab
 from tests.lab.labs import open_lab, teach
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _as_it_was() -> Iterator[None]:
+    """A worker thaws what `tiny_folder` froze, and every later test would pay for that."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -101,7 +101,7 @@ def test_a_step_under_way_is_finished_and_kept_when_the_server_stops(path, super
     with open_store(path) as store:
         job = store.jobs.ask("ppo", {"steps": ENDLESS, **SMALL}, "ada")
         supervisor.start()
-        until(has_done(store, job, 1), seconds=120)
+        until(has_done(store, job, 1), seconds=300)
         assert store.jobs.get(job.id).worker.startswith(f"pid {supervisor.pid} on ")
         supervisor.stop(60)
         found = store.jobs.get(job.id)
