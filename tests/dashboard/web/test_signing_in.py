@@ -117,9 +117,9 @@ def test_what_makes_a_browser_known_is_signed(server, person):
 
 def test_wrong_passwords_are_counted_for_the_address_that_a_trusted_proxy_tells(server, person):
     attacker = server.stranger()
+    address = attacker.headers["X-Forwarded-For"]
     for number in range(19):  # hashing as the server does it would take long
         with pytest.raises(WrongPassword):
-            address = attacker.headers["X-Forwarded-For"]
             server.accounts.sign_in(f"guess {number}", "wrong", address)
     assert attacker.sign_in("guess 20", "wrong").status_code == 401
     account = person("annotator")
