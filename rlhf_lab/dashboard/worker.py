@@ -47,6 +47,10 @@ MOST_DEATHS = 3
 NICENESS = 15
 """Whoever clicks goes first; nobody else is slowed down by a job."""
 
+THREADS = max(1, (os.cpu_count() or 1) - 1)
+"""Of torch on a CPU: one processor is left to whoever clicks. Threads that wait for one another in
+every product of matrices lose more by sharing a processor than a further one of them gains."""
+
 PURPOSE = "the jobs of the dashboard"
 
 
@@ -237,6 +241,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     configure(asked.log_level)
     os.nice(NICENESS)
+    os.environ.setdefault("OMP_NUM_THREADS", str(THREADS))  # torch reads it when it is imported
     try:
         with Lab(asked.directory, progress=False) as lab:
             worker = Worker(lab, after=asked.after)
