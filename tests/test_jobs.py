@@ -32,7 +32,8 @@ def test_numbers_are_stored_as_what_they_are():
     ("kind", "arguments", "said"),
     [
         ("fly", {}, r"'fly' is no kind of job: use one of generate, reward, ppo, .*, undo"),
-        ("undo", {"to": 1}, "'to' is no setting of undo jobs: they take none"),
+        ("undo", {"of": 1}, "'of' is no setting of undo jobs: they take to"),
+        ("undo", {"to": "reward@0"}, "to='reward@0': name a version, as policy@NUMBER"),
         ("ppo", {"step": 1}, "'step' is no setting of ppo jobs: they take steps, learning_rate"),
         ("ppo", {"steps": 0}, "steps=0: a whole number at least 1, at most 100000"),
         ("ppo", {"steps": 2.5}, "steps=2.5: a whole number"),

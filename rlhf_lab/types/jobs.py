@@ -218,8 +218,7 @@ def check_arguments(kind: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     for name in arguments:
         if name not in known:
             raise ConfigError(
-                f"{name!r:.40} is no setting of {kind} jobs: they take "
-                f"{', '.join(known) or 'none'}."
+                f"{name!r:.40} is no setting of {kind} jobs: they take {', '.join(known)}."
             )
     found = {}
     for name, argument in known.items():
