@@ -173,14 +173,19 @@ class GuardedTable:
         return self._source.detail(row_id)
 
 
-def ranking_source(context: Context) -> GuardedRanking:
-    """This person's items of the present policy, handed out as the lab's plan says.
+def ranking_source(context: Context, version: str | None = None) -> GuardedRanking:
+    """This person's items of a version, handed out as the lab's plan says.
+
+    Args:
+        context: Of the page.
+        version: Default: the present policy.
 
     Raises:
         SignedOut, NotAllowed: they may not rank.
     """
     context.actor.require("rank")
-    return GuardedRanking(context.lab.queue(context.actor.name), context.actor)
+    queue = context.lab.queue(context.actor.name, version=version)
+    return GuardedRanking(queue, context.actor)
 
 
 def comparison_source(

@@ -195,14 +195,13 @@ class LabData(LabTeam):
         annotator = annotator or RubricAnnotator(noise=0.2, seed=self.seed)
         return rank_all(self.queue(annotator.name, leave_ranked=True), annotator)
 
-    def queue(self, annotator: str = "me", *, leave_ranked: bool = False) -> RankingQueue:
-        """The items behind `rank`; with `leave_ranked`, without those that anybody has ranked."""
+    def queue(
+        self, annotator: str = "me", *, version: str | None = None, leave_ranked: bool = False
+    ) -> RankingQueue:
+        """The items behind `rank`, or of another version; perhaps without what anybody ranked."""
+        of = version or self.version
         return RankingQueue(
-            self.store,
-            annotator=annotator,
-            version=self.version,
-            seed=self.seed,
-            leave_ranked=leave_ranked,
+            self.store, annotator=annotator, version=of, seed=self.seed, leave_ranked=leave_ranked
         )
 
     # Comparing versions

@@ -67,6 +67,12 @@ class Assignments:
         with self._database.write() as session:
             return items.offer(session, version, self._clock())
 
+    def version_to_rank(self, present: str) -> str:
+        """The present version; while it has nothing to rank, the newest one that has."""
+        self.offer(present)
+        with self._database.read() as session:
+            return items.newest_version(session, present) or present
+
     def make_gold(self, judgment_ids: Sequence[str]) -> int:
         """Take these rankings for known answers, handed out at the plan's rate.
 
@@ -137,6 +143,15 @@ class Assignments:
         with self._database.lend() as session:
             asking = self._asking(annotator, version, seed, leave_ranked)
             return handing_out.upcoming(session, asking, count)
+
+    def give_back(self, annotator: str) -> int:
+        """Let others have what this person holds and has not judged, before its lease runs out.
+
+        Returns:
+            How many items.
+        """
+        with self._database.lend() as session:
+            return handing_out.give_back(session, annotator)
 
     @property
     def lease_seconds(self) -> float:

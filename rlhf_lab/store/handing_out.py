@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, and_, case, delete, func, select
 from sqlalchemy.orm import Session
 
 from rlhf_lab.store import checks, rows
@@ -68,6 +68,18 @@ def upcoming(session: Session, asking: Asking, count: int | None) -> list[Rankin
 
 def _lease(until: datetime, place: int) -> datetime:
     return until - timedelta(microseconds=place + 1)
+
+
+def give_back(session: Session, annotator: str) -> int:
+    """Take back what this person was handed out, but for known answers and repeated items."""
+    held = (
+        AssignmentRow.annotator == annotator,
+        AssignmentRow.judgment_id.is_(None),
+        AssignmentRow.occasion == "regular",
+    )
+    numbers = list(session.scalars(select(AssignmentRow.seq).where(*held)))
+    session.execute(delete(AssignmentRow).where(*held))
+    return len(numbers)
 
 
 def progress(session: Session, asking: Asking) -> Progress:

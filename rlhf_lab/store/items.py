@@ -106,6 +106,14 @@ def make_gold(session: Session, judgment_ids: Sequence[str]) -> int:
     return len(judgment_ids)
 
 
+def newest_version(session: Session, preferred: str) -> str | None:
+    """The preferred version if it has items, else that of the item made last; None without any."""
+    made = select(ItemRow.version).where(ItemRow.state != "retired").limit(1)
+    return session.scalar(made.where(ItemRow.version == preferred)) or session.scalar(
+        made.order_by(ItemRow.seq.desc())
+    )
+
+
 def apply_overlap(session: Session, plan: AssignmentPlan) -> None:
     """Open or close items by what the plan now asks for."""
     enough = false() if plan.overlap is None else ItemRow.done >= plan.overlap

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import panel as pn
 from markupsafe import Markup
 from panel.viewable import Viewable
@@ -23,6 +25,7 @@ from rlhf_lab.dashboard.shell import (
     link,
     live,
     notice,
+    once_closed,
     page_of,
     tool,
 )
@@ -33,6 +36,9 @@ from rlhf_lab.widgets.rendering import render_markdown
 
 SECONDS = 3.0
 """How often an idle page looks for something to rank."""
+
+_open: Counter[str] = Counter()
+"""Pages of this server by whose they are, for as long as somebody may come back to them."""
 
 
 def page(context: Context) -> Viewable:
@@ -57,6 +63,15 @@ class RankPage:
         self.view = page_of(self._top, self._news, self._stage)
         self._start()
         live(context, self.follow, seconds=SECONDS)
+        self._name = context.actor.name
+        _open[self._name] += 1
+        once_closed(self.close)
+
+    def close(self) -> None:
+        """Let others have what this person has in hand, if this was their last page."""
+        _open[self._name] -= 1
+        if not _open[self._name]:
+            self._context.store.assignments.give_back(self._name)
 
     @property
     def pane(self) -> RankingPane | None:
@@ -65,7 +80,7 @@ class RankPage:
 
     def follow(self) -> None:
         """Show what came meanwhile, unless somebody is in the middle of an item."""
-        version = self._context.lab.version
+        version = self._version_to_rank()
         if self._pane is None:
             self._start()
         elif self._pane.state.view["phase"] == "ranking":
@@ -77,7 +92,7 @@ class RankPage:
 
     def _start(self) -> None:
         """Show the items of the present policy, or what comes before them."""
-        self._version = self._context.lab.version
+        self._version = self._version_to_rank()
         self._news.put(Markup())
         left = self._left_to_calibrate()
         if left:
@@ -87,6 +102,10 @@ class RankPage:
             self._show_ranker()
         self._show_top()
 
+    def _version_to_rank(self) -> str:
+        # A PPO run that ends makes a policy that has written nothing: nobody's work ends with it.
+        return self._context.store.assignments.version_to_rank(self._context.lab.version)
+
     def _left_to_calibrate(self) -> int:
         # Who sets up calibration is not held up by it.
         is_asked = not self._context.actor.may("set_plan")
@@ -94,7 +113,7 @@ class RankPage:
 
     def _show_ranker(self) -> None:
         setup = RankingSetup.read(self._context.store)
-        self._source = ranking_source(self._context)
+        self._source = ranking_source(self._context, self._version)
         self._pane = RankingPane(self._source, criteria=setup.criteria, flags=setup.flags)
         self._ranker = tool(self._pane)
         self._show_stage(self._pane.state)

@@ -7,6 +7,7 @@ from rlhf_lab.dashboard.shell.acting import (
     leave,
     live,
     messages,
+    once_closed,
     sentence,
     tell,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "messages",
     "navigation",
     "notice",
+    "once_closed",
     "page_of",
     "progress",
     "section",

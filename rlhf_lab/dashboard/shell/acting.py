@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import Any, ParamSpec
 from weakref import WeakKeyDictionary
 
 import panel as pn
@@ -90,11 +90,29 @@ def live(context: Context, update: Callable[[], None], *, seconds: float = 1.0) 
     Whoever is signed out is led to sign in again. An update that fails is logged and tried again
     at the next turn: a page that follows must not stop because of one look that went wrong.
     """
-    if pn.state.curdoc is None or pn.state.curdoc.session_context is None:
-        return  # made outside a server: nobody has it open
-    pn.state.add_periodic_callback(
-        following(context, update), period=round(1000 * seconds), start=True
-    )
+    if not is_served():
+        return  # nobody has it open
+    of_page: Any = pn.state.curdoc.session_context  # type: ignore[union-attr]
+    follow = following(context, update)
+
+    def follow_if_seen() -> None:
+        # A page that was left lives on for a while, and must not be handed anything meanwhile.
+        session = of_page._session  # which Bokeh offers in no other way
+        if session is not None and session.connection_count:
+            follow()
+
+    pn.state.add_periodic_callback(follow_if_seen, period=round(1000 * seconds), start=True)
+
+
+def is_served() -> bool:
+    """Whether a page is being made by a server, for somebody who opens it."""
+    return pn.state.curdoc is not None and pn.state.curdoc.session_context is not None
+
+
+def once_closed(do: Callable[[], None]) -> None:
+    """Do this when the page that is being made has been closed for a minute or two."""
+    if is_served():
+        pn.state.on_session_destroyed(lambda _: do())
 
 
 def following(context: Context, update: Callable[[], None]) -> Callable[[], None]:

@@ -42,7 +42,13 @@ def test_names_that_could_deceive_or_break_a_line_are_refused(name):
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Ada", "ADA"), ("straße", "STRASSE"), ("ﬁona", "fiona"), ("\uff21da", "ada"), ("Ada", " ada ")],
+    [
+        ("Ada", "ADA"),
+        ("straße", "STRASSE"),
+        ("\ufb01ona", "fiona"),
+        ("\uff21da", "ada"),
+        ("Ada", " ada "),
+    ],
 )
 def test_names_that_people_do_not_tell_apart_have_one_key(one, other):
     assert name_key(one) == name_key(other)

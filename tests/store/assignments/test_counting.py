@@ -19,7 +19,7 @@ from tests.store.assignments.sharing import (
     take_and_judge,
     text,
 )
-from tests.store.helpers import NOON, fill, prompt
+from tests.store.helpers import NOON, fill, prompt, response
 
 
 def test_a_late_judgment_is_kept_but_is_one_too_many(store, clock):
@@ -193,3 +193,27 @@ def test_offering_many_items_costs_as_much_for_each(tmp_path):
     few, many = steps(1_500), steps(6_000)
     assert few > 0
     assert many < 5 * few  # four times the items
+
+
+def test_what_is_given_back_goes_to_others_at_once(store):
+    offer(store, "a", "b", overlap=1)
+    held = store.assignments.upcoming("ann", None, 2)
+    assert store.assignments.next_item("bob") is None
+    judge(store, "ann", held[0])
+    assert store.assignments.give_back("ann") == 1
+    assert text(store.assignments.next_item("bob")) == "b"
+    assert store.assignments.give_back("ann") == 0
+    assert [j.annotator for j in store.judgments()] == ["ann"]
+
+
+def test_what_is_ranked_is_of_the_present_version_or_of_the_newest_that_has_any(store):
+    offer(store, "a")
+    assert store.assignments.version_to_rank("policy@0") == "policy@0"
+    assert store.assignments.version_to_rank("policy@7") == "policy@0"
+    store.add_responses(response(prompt("a"), n, version="policy@7") for n in (5, 6))
+    assert store.assignments.version_to_rank("policy@7") == "policy@7"
+    assert store.assignments.version_to_rank("policy@0") == "policy@0"
+
+
+def test_without_items_the_present_version_is_what_would_be_ranked(store):
+    assert store.assignments.version_to_rank("policy@3") == "policy@3"
