@@ -4,7 +4,8 @@
 #   VENV=.venv          where the virtual environment lives
 #   SEED=1 ARGS="..."   passed to the demo
 #   PYTEST_ARGS="..."   passed to pytest
-#   WHICH=ppo           the benchmark to run: ppo, reward, generate, memory, gpu, store, torture or widgets (with ARGS)
+#   WHICH=ppo           the benchmark to run: ppo, reward, generate, memory, gpu, store, torture, widgets
+#                       or dashboard (with ARGS)
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -81,7 +82,7 @@ check: $(stamp) $(npm_stamp) ## Lint, format, types and layers, in Python and Ty
 
 .PHONY: bench
 bench: $(stamp) ## Run one benchmark (WHICH=ppo, ARGS=--quick)
-	@test -n "$(WHICH)" || { echo "usage: make bench WHICH=ppo|reward|generate|memory|gpu|store|torture|widgets" >&2; exit 2; }
+	@test -n "$(WHICH)" || { echo "usage: make bench WHICH=ppo|reward|generate|memory|gpu|store|torture|widgets|dashboard" >&2; exit 2; }
 	$(py) -m benchmarks.$(WHICH) $(ARGS)
 
 .PHONY: screenshots
