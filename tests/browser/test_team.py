@@ -97,6 +97,17 @@ class Person:
             until(lambda done=done: len(self._said()) > done)
             expect(self.ranker).to_have_attribute("aria-busy", "false")
 
+    def compare(self, *keys: str) -> None:
+        """Prefer one of two versions' responses, for each key."""
+        comparer = self.page.locator(".rlhf-comparer")
+        for key in keys:
+            done = len(self._said())
+            comparer.locator(".rc-bar").focus()
+            self.page.keyboard.press(key)
+            self.page.keyboard.press("Enter")
+            until(lambda done=done: len(self._said()) > done)
+            expect(comparer).to_have_attribute("aria-busy", "false")
+
     def _said(self) -> list[Judgment]:
         return self._team.store.judgments(annotator=self.name)
 
@@ -162,6 +173,8 @@ def test_a_team_goes_through_a_round(team: Served, session_browser: Guarded) -> 
         rita.wait_for("Evaluat")
         page = rita.open("/evaluate?first=policy@1&second=policy@0")
         expect(page.locator("main")).to_contain_text("By the rubric")
+        page.get_by_role("button", name="Have the team compare these").click()
+        rita.compare("1", "2")
 
         page = rita.open("/rounds")
         page.get_by_role("button", name="Undo to policy@0").click()
@@ -195,6 +208,8 @@ def _is_what_was_clicked(store: PreferenceStore) -> None:
         ("Bob", [2, 1], "clearly"),
         ("Bob", [1, 1], None),
         ("Bob", [1, 2], "much"),
+        ("Rita", [1, 2], None),
+        ("Rita", [2, 1], None),
     ]
     assert store.assignments.plan.overlap == 2
     asked = [(j.kind, j.asked_by, j.state, j.attempts) for j in reversed(store.jobs.all())]
