@@ -86,8 +86,9 @@ bench: $(stamp) ## Run one benchmark (WHICH=ppo, ARGS=--quick)
 	$(py) -m benchmarks.$(WHICH) $(ARGS)
 
 .PHONY: screenshots
-screenshots: $(stamp) browser ## Take the pictures of every widget from a real browser (WHICH=ranker)
-	$(py) -m tests.browser.screenshots $(WHICH)
+screenshots: $(stamp) browser ## Take the pictures of widgets and dashboard from a real browser (WHICH=ranker|dashboard)
+	$(if $(filter-out dashboard,$(or $(WHICH),all)),$(py) -m tests.browser.screenshots $(filter-out dashboard,$(WHICH)))
+	$(if $(filter dashboard,$(or $(WHICH),dashboard)),$(py) -m tests.browser.dashboard_screenshots)
 
 # npm writes its stamp itself. Say what is missing where it is.
 $(npm_stamp): $(wildcard widgets/package.json widgets/package-lock.json)
