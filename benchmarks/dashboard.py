@@ -21,6 +21,7 @@ import signal
 import statistics
 import sys
 import tempfile
+import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -42,19 +43,26 @@ from benchmarks.report import VERDICTS, processor_name
 from benchmarks.served import Served
 from rlhf_lab import Lab, RewardConfig, Sampling, load_prompts
 from rlhf_lab.dashboard.accounts import Accounts
-from rlhf_lab.errors import LabError
-from rlhf_lab.store import audit, open_store
+from rlhf_lab.store import PreferenceStore, audit, open_store
+from rlhf_lab.types import Job
 
 TARGETS = (
     Target(figure="p95_ms", at_most=200),
     Target(figure="lost", at_most=0),
     Target(figure="duplicated", at_most=0),
 )
+ADMIN = "bench"
 STEPS = 10_000
 """More than the load lasts: the job is cancelled in the end."""
 
 FIRST_STEP_SECONDS = 300
 BETWEEN_KILLS = (2.0, 6.0)
+QUICK, CALM = (0.5, 2.5), (4.0, 12.0)
+"""Seconds between two judgments of a person; calm ones have items left after all faults."""
+
+SMALL = {"prompts_per_step": 2, "responses_per_prompt": 2}
+"""Steps that are made between two kills."""
+
 CHROMIUM = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking")
 
 
@@ -69,16 +77,20 @@ def prepare(folder: Path, browsers: int, seed: int) -> Path:
         lab.update_reward(RewardConfig(epochs=1))
         lab.generate(k=2, prompts=120)
         accounts = Accounts(lab.store.database)
+        accounts.redeem(accounts.invite_admin(), PASSWORD, name=ADMIN)
         for number in range(browsers):
             name = f"annotator-{number}"
-            accounts.redeem(accounts.invite(name, "annotator", "benchmark"), PASSWORD)
+            accounts.redeem(accounts.invite(name, "annotator", ADMIN), PASSWORD)
     return path
 
 
 class Faults:
     """Ends the worker, the server and connections, so many times each, in random order."""
 
-    def __init__(self, served: Served, everyone: Sequence[Person], kills: int, seed: int) -> None:
+    def __init__(
+        self, served: Served, everyone: Sequence[Person], path: Path, kills: int, seed: int
+    ) -> None:
+        self._path = path
         self._served = served
         self._everyone = everyone
         self._random = random.Random(seed)
@@ -100,11 +112,16 @@ class Faults:
             self._left.pop()
 
     async def _end_worker(self) -> None:
-        """Wait until there is one, and kill it."""
+        """Wait until there is one, and kill it; three in a row would end a job for good."""
+        await asyncio.to_thread(self._have_work)
         while (pid := self._served.worker()) is None:
             await asyncio.sleep(0.2)
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+    def _have_work(self) -> None:
+        with open_store(self._path) as store:
+            ask_ppo(store, SMALL)
 
     async def _end_server(self) -> None:
         """Kill it, and start it again as a service manager does."""
@@ -122,8 +139,8 @@ async def load(
     """Have people rank while PPO runs; returns the figures."""
     from tests.browser.jupyter import chromium_path
 
-    everyone = people(len(relays), relays, seed)
-    faults = Faults(served, everyone, kills, seed)
+    everyone = people(relays, CALM if kills else QUICK, seed)
+    faults = Faults(served, everyone, path, kills, seed)
     bar = tqdm(total=clicks, desc="judgments", unit="click", file=sys.stderr)
 
     def goes_on() -> bool:
@@ -135,7 +152,7 @@ async def load(
         )
         for person in everyone:
             await person.sign_in(browser)
-        await asyncio.to_thread(wait_for_ppo, path)
+        await asyncio.to_thread(wait_for_ppo, path, SMALL if kills else {})
         ranking = [person.rank(goes_on=goes_on, told=bar.update) for person in everyone]
         await asyncio.gather(*ranking, faults.run())
         await quiet(everyone)
@@ -163,12 +180,10 @@ def _percentiles(trips: Sequence[float]) -> dict[str, float]:
     return {name: round(value, 1) for name, value in found.items()}
 
 
-def wait_for_ppo(path: Path) -> None:
+def wait_for_ppo(path: Path, settings: dict[str, Any]) -> None:
     """Ask for PPO, and return once its first step is under way."""
-    import time
-
     with open_store(path) as store:
-        job = store.jobs.ask("ppo", {"steps": STEPS}, by="benchmark")
+        job = ask_ppo(store, settings)
         deadline = time.monotonic() + FIRST_STEP_SECONDS
         while not store.jobs.events(job.id):
             if time.monotonic() > deadline:
@@ -176,13 +191,18 @@ def wait_for_ppo(path: Path) -> None:
             time.sleep(0.5)
 
 
+def ask_ppo(store: PreferenceStore, settings: dict[str, Any]) -> Job:
+    """The PPO job that is open, or a new one."""
+    found = store.jobs.open()
+    return found[0] if found else store.jobs.ask("ppo", {"steps": STEPS, **settings}, by=ADMIN)
+
+
 def steps_made(path: Path) -> int:
-    """Cancel the job; how many steps it has made."""
+    """Cancel what is open; how many steps all jobs have made."""
     with open_store(path) as store:
-        job = next(job for job in store.jobs.all() if job.kind == "ppo")
-        with suppress(LabError):
-            store.jobs.cancel(job.id, by="benchmark")
-        return job.done
+        for job in store.jobs.open():
+            store.jobs.cancel(job.id, by=ADMIN)
+        return sum(job.done for job in store.jobs.all() if job.kind == "ppo")
 
 
 def measure(*, browsers: int, clicks: int, kills: int, seed: int) -> dict[str, Any]:

@@ -15,8 +15,6 @@ from benchmarks.relay import Relay
 PASSWORD = "a long enough benchmark password"
 RANKER = ".rlhf-ranker"
 READY = f"{RANKER}[aria-busy=false] .rr-body"
-THINKING = (0.5, 2.5)
-"""Seconds between two judgments, uniformly: some twenty times as fast as people are."""
 
 PATIENCE_MS = 60_000
 GIVE_UP_SECONDS = 180
@@ -58,6 +56,7 @@ class Person:
         relay: What their browser reaches the server through.
         ledger: What the page sent and heard.
         trips: Milliseconds from each click on Submit to the word that it is stored.
+        thinking: Seconds between two judgments, uniformly from the first to the second.
         faults: How often the page was not what it should be, and they began anew.
     """
 
@@ -65,6 +64,7 @@ class Person:
     relay: Relay
     ledger: Ledger
     random: random.Random
+    thinking: tuple[float, float]
     trips: list[float] = field(default_factory=list)
     faults: int = 0
     _page: Page | None = None
@@ -110,7 +110,7 @@ class Person:
         loop = asyncio.get_running_loop()
         last = loop.time()
         while goes_on():
-            await asyncio.sleep(self.random.uniform(*THINKING))
+            await asyncio.sleep(self.random.uniform(*self.thinking))
             try:
                 await self.rank_once()
             except Error as error:
@@ -123,16 +123,17 @@ class Person:
             told()
 
 
-def people(count: int, relays: Sequence[Relay], seed: int) -> list[Person]:
-    """So many, each behind a relay of their own."""
+def people(relays: Sequence[Relay], thinking: tuple[float, float], seed: int) -> list[Person]:
+    """One behind each relay."""
     return [
         Person(
             name=f"annotator-{number}",
             relay=relay,
             ledger=Ledger(f"annotator-{number}"),
             random=random.Random(f"{seed}/{number}"),
+            thinking=thinking,
         )
-        for number, relay in zip(range(count), relays, strict=True)
+        for number, relay in enumerate(relays)
     ]
 
 
