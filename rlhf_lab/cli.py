@@ -74,7 +74,7 @@ def import_(
         job = importing.prepare(
             source,
             format=form,
-            columns=_mapping(column or []),
+            columns=_mapping(column or [], "--column", "FIELD=NAME", "chosen=better"),
             split=cast(Any, split),
             annotator=annotator,
         )
@@ -275,7 +275,9 @@ def _oauth(provider: str | None, key: str, secret: str, options: list[str]) -> O
 
     if provider is None:
         return None
-    found = _mapping(options, "--oauth-option", "TOKEN_URL=https://id.example.org/token")
+    found = _mapping(
+        options, "--oauth-option", "NAME=VALUE", "TOKEN_URL=https://id.example.org/token"
+    )
     return OAuthSettings(provider=provider, key=key, secret=secret, options=found)
 
 
@@ -302,13 +304,11 @@ def _say(console: Console, what: object) -> None:
     console.print(str(what), markup=False, highlight=False, soft_wrap=True)
 
 
-def _mapping(
-    pairs: list[str], option: str = "--column", example: str = "chosen=better"
-) -> dict[str, str]:
+def _mapping(pairs: list[str], option: str, form: str, example: str) -> dict[str, str]:
     wrong = [p for p in pairs if not all(p.partition("=")[::2])]
     if wrong:
-        raise ConfigError(f"{option} {wrong[0]!r}: write NAME=VALUE, as in {example}.")
-    return {field: name for field, _, name in (p.partition("=") for p in pairs)}
+        raise ConfigError(f"{option} {wrong[0]!r}: write {form}, as in {example}.")
+    return {name: value for name, _, value in (p.partition("=") for p in pairs)}
 
 
 if __name__ == "__main__":  # as `lab.dashboard()` starts it, wherever scripts are installed

@@ -37,6 +37,10 @@ from rlhf_lab.widgets.rendering import render_markdown
 SECONDS = 3.0
 """How often an idle page looks for something to rank."""
 
+AHEAD = 6
+"""Items that a page holds. Training keeps this server from nothing, so it need not hold as many as
+a notebook's; each time some are handed out, all that it holds are sent."""
+
 _open: Counter[str] = Counter()
 """Pages of this server by whose they are, for as long as somebody may come back to them."""
 
@@ -114,7 +118,9 @@ class RankPage:
     def _show_ranker(self) -> None:
         setup = RankingSetup.read(self._context.store)
         self._source = ranking_source(self._context, self._version)
-        self._pane = RankingPane(self._source, criteria=setup.criteria, flags=setup.flags)
+        self._pane = RankingPane(
+            self._source, criteria=setup.criteria, flags=setup.flags, ahead=AHEAD
+        )
         self._ranker = tool(self._pane)
         self._show_stage(self._pane.state)
 
