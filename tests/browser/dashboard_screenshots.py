@@ -68,7 +68,7 @@ def _people(page: Page) -> None:
     page.get_by_label("Name", exact=True).fill("Farah")
     page.get_by_role("button", name="Make an invitation link").click()
     expect(page.get_by_label("One-time link")).to_be_visible()
-    page.locator(".lab-message", has_text="Farah").get_by_role("button", name="Close").click()
+    page.locator(".lab-told").get_by_role("button", name="Close").click()
 
 
 def _as_it_is(page: Page) -> None:
@@ -132,8 +132,10 @@ def _shoot(context: BrowserContext, server: Served, pose: Pose, folder: Path) ->
     page = _open(context, server, pose)
     for name, theme, width in SHOTS:
         file = folder / f"dashboard-{pose.name}-{name}.png"
-        _show_in(page, theme, width, pose.most)
-        taken = page.screenshot(animations="disabled")
+        _show_in(page, theme, width)
+        height = page.evaluate("document.documentElement.scrollHeight")
+        clip = {"x": 0, "y": 0, "width": width, "height": min(height, pose.most)}
+        taken = page.screenshot(full_page=True, clip=clip, animations="disabled")
         # Few colours: no difference to the eye, and a third of the bytes.
         Image.open(BytesIO(taken)).convert("RGB").quantize(
             COLOURS, Image.Quantize.MAXCOVERAGE
@@ -156,11 +158,9 @@ def _open(context: BrowserContext, server: Served, pose: Pose) -> Page:
     return page
 
 
-def _show_in(page: Page, theme: Theme, width: int, most: int) -> None:
-    """As if the theme was chosen in another window of this browser, and all fits on the screen."""
+def _show_in(page: Page, theme: Theme, width: int) -> None:
+    """As if the theme was chosen in another window of this browser."""
     page.set_viewport_size({"width": width, "height": HEIGHT})
-    height = page.evaluate("document.documentElement.scrollHeight")
-    page.set_viewport_size({"width": width, "height": min(height, most)})
     page.evaluate(
         f"""() => {{
             localStorage.setItem("rlhf-lab.theme", {json.dumps(theme)});
