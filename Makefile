@@ -67,10 +67,22 @@ demo: $(stamp) ## Two rounds of RLHF on the embedded model; report in runs/demo 
 lab: $(stamp) ## Open JupyterLab on the first notebook
 	$(VENV)/bin/jupyter lab notebooks/01_first_round.ipynb
 
+# What works with models all the time runs beside the rest. Each has one thread of torch: threads
+# that share a processor mostly wait for one another.
+with_models := tests/notebooks tests/demo tests/models tests/training
+
 .PHONY: test
 test: $(stamp) $(npm_stamp) browser postgres ## Run every test: front end, Python, notebooks, browser
 	npm --prefix widgets test
+ifdef PYTEST_ARGS
 	$(py) -m pytest $(PYTEST_ARGS)
+else
+	@export OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}; status=0; \
+	$(py) -m pytest $(with_models) >$(VENV)/with-models.log 2>&1 & models=$$!; \
+	$(py) -m pytest $(addprefix --ignore=,$(with_models)) || status=$$?; \
+	wait $$models || status=$$?; \
+	cat $(VENV)/with-models.log; exit $$status
+endif
 
 .PHONY: check
 check: $(stamp) $(npm_stamp) ## Lint, format, types and layers, in Python and TypeScript

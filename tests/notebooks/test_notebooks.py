@@ -19,7 +19,7 @@ def run_notebook(path: Path, directory: Path) -> nbformat.NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
-        timeout=600,
+        timeout=1800,  # for a cell, on processors without bf16 that others use, too
         kernel_name="python3",
         resources={"metadata": {"path": str(directory)}},
     )
