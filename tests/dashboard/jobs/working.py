@@ -26,9 +26,10 @@ def ppo_config(lab: Lab) -> PPOConfig:
 
 
 def work(lab: Lab, **options) -> None:
-    """Do everything that waits."""
+    """Do everything that waits, or was left by a worker that was killed."""
     lab.let_go()  # a worker begins without the lock that the test itself may have taken
-    Worker(lab, stay=0, **options).run()
+    if lab.store.jobs.open():  # one that has had nothing to do waits for something
+        Worker(lab, stay=0, **options).run()
 
 
 @contextmanager
