@@ -111,7 +111,9 @@ def test_the_embedded_model_loads_in_4_bits_and_answers():
     layers = [m for m in model.base.model.modules() if isinstance(m, Linear4bit)]
     assert len(layers) == 30 * 7
     assert all(layer.weight.quant_state.nested for layer in layers)
-    assert model.base.model.get_memory_footprint() < 170e6
+    # The embedding, which is the output head as well, is in the type of the activations.
+    embedding = 49_152 * 576 * model.base.dtype.itemsize
+    assert model.base.model.get_memory_footprint() - embedding < 170e6 - 49_152 * 576 * 2
     end = model.base.tokenizer.convert_tokens_to_ids("<|im_end|>")
     assert end in model.chat.stop_ids
     ids = model.chat.encode(prompt("What is the capital of France? Answer in one sentence."))
