@@ -331,9 +331,9 @@ class Role:
         return self._own_head().forward(batch.of_responses(hidden, batch.last_places))
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """The precision every forward pass of this model uses."""
+        """The precision every forward pass of this model uses: autocast is for half types alone."""
         base = self.model.base
-        if base.dtype == torch.float32:
+        if base.dtype.itemsize > 2:
             return nullcontext()
         return torch.autocast(base.device.type, dtype=base.dtype)
 

@@ -6,6 +6,7 @@ Kept apart from `rlhf_lab.widgets`, which needs no Panel: `pip install rlhf-lab[
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import param
@@ -19,7 +20,7 @@ from rlhf_lab.types import (
     TokenReport,
     VersionSource,
 )
-from rlhf_lab.widgets.bundle import STATIC
+from rlhf_lab.widgets.bundle import STATIC, bundle
 from rlhf_lab.widgets.comparison_state import ComparisonState
 from rlhf_lab.widgets.monitor_state import MonitorState
 from rlhf_lab.widgets.ranking_reveal import REWARD_MODEL, Scorer
@@ -40,6 +41,14 @@ class LabPane(AnyWidgetComponent):
     events = param.List(default=[], item_type=dict, doc="From the page: events to deal with.")
 
     __abstract = True
+    _bundle: ClassVar[Path]
+    # Panel would load the sheet beside a bundle by its address. It came after the widget, which was
+    # seen without it for a moment, wider than a phone.
+    _bundle_css: ClassVar[list[Path]] = []
+
+    @property
+    def _stylesheets(self) -> list[str]:  # type: ignore[override]
+        return [bundle(self._bundle.with_suffix(".css").name)]
 
     def __init__(self, state: WidgetState, **params: Any) -> None:  # noqa: ANN401 - Panel's own
         self.state = state
@@ -61,8 +70,7 @@ class RankingPane(LabPane):
     """Ranks the items of a source, as `RankingWidget` does, with the same options."""
 
     state: RankingState
-    _bundle: ClassVar = STATIC / "ranker.js"
-    _stylesheets: ClassVar[list[Any]] = [STATIC / "ranker.css"]
+    _bundle = STATIC / "ranker.js"
 
     def __init__(
         self,
@@ -92,8 +100,7 @@ class ComparisonPane(LabPane):
     """Compares two versions of a source, as `ComparisonWidget` does."""
 
     state: ComparisonState
-    _bundle: ClassVar = STATIC / "comparer.js"
-    _stylesheets: ClassVar[list[Any]] = [STATIC / "comparer.css"]
+    _bundle = STATIC / "comparer.js"
 
     def __init__(self, source: ComparisonSource, **params: Any) -> None:  # noqa: ANN401 - Panel's own
         super().__init__(ComparisonState(source), **params)
@@ -110,8 +117,7 @@ class TokenPane(LabPane):
     """
 
     state: TokenState
-    _bundle: ClassVar = STATIC / "tokens.js"
-    _stylesheets: ClassVar[list[Any]] = [STATIC / "tokens.css"]
+    _bundle = STATIC / "tokens.js"
 
     def __init__(
         self,
@@ -134,8 +140,7 @@ class VersionTreePane(LabPane):
     """
 
     state: VersionTreeState
-    _bundle: ClassVar = STATIC / "versions.js"
-    _stylesheets: ClassVar[list[Any]] = [STATIC / "versions.css"]
+    _bundle = STATIC / "versions.js"
 
     def __init__(
         self,
@@ -153,8 +158,7 @@ class TablePane(LabPane):
     """Pages through a table, as `TableWidget` does."""
 
     state: TableState
-    _bundle: ClassVar = STATIC / "tables.js"
-    _stylesheets: ClassVar[list[Any]] = [STATIC / "tables.css"]
+    _bundle = STATIC / "tables.js"
 
     def __init__(
         self,
@@ -174,8 +178,7 @@ class MonitorPane(LabPane):
     """
 
     state: MonitorState
-    _bundle: ClassVar = STATIC / "monitor.js"
-    _stylesheets: ClassVar[list[Any]] = [STATIC / "monitor.css"]
+    _bundle = STATIC / "monitor.js"
 
     def __init__(self, state: MonitorState, **params: Any) -> None:  # noqa: ANN401 - Panel's own
         self._sent = state.content

@@ -169,6 +169,15 @@ def test_on_a_phone_the_pages_are_a_menu_and_nothing_is_wider_than_the_screen(
     context.close()
 
 
+def test_a_widget_has_its_style_from_the_start(session_browser, server):
+    context = new_context(session_browser, viewport={"width": 360, "height": 740})
+    context.route("**/components/**/*.css", lambda route: route.abort())
+    page = sign_in(context, server, "ada")
+    open_page(page, server, "rank", "Rank the responses")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    context.close()
+
+
 def test_a_card_that_is_hidden_takes_no_room(page, server):
     # The monitor's card on Rounds, before any job.
     open_page(page, server, "rounds", "Nothing was asked for yet")

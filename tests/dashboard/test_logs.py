@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import logging
@@ -18,6 +17,7 @@ import tornado.web
 
 from rlhf_lab.dashboard import logs
 from rlhf_lab.errors import ConfigError, PromptError
+from tests.dashboard.waiting import result_of
 
 Lines = Callable[[], list[dict]]
 TOUCHED = ("", "bokeh", "panel", "tornado", "asyncio", "py.warnings", logs.OURS)
@@ -201,7 +201,7 @@ def ask(*paths: str) -> list[tornado.httpclient.HTTPResponse]:
             server.stop()
             await server.close_all_connections()
 
-    return asyncio.run(all_of_them())
+    return result_of(all_of_them())
 
 
 def test_a_request_is_logged_with_its_id_and_without_its_query(lines):

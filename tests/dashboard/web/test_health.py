@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 import threading
@@ -21,6 +20,7 @@ from rlhf_lab.dashboard.web import health
 from rlhf_lab.dashboard.web.health import Health, HealthHandler
 from rlhf_lab.store import PreferenceStore
 from tests.dashboard.helpers import Served
+from tests.dashboard.waiting import result_of
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def ask(store: PreferenceStore, worker: Callable[[], str] = lambda: "running") -
             server.stop()
             await server.close_all_connections()
 
-    answered = asyncio.run(answer())
+    answered = result_of(answer())
     return answered.code, json.loads(answered.body)
 
 
@@ -105,7 +105,7 @@ def test_a_database_that_hangs_is_answered_for_soon_and_asked_once(store, monkey
         monkeypatch.setattr(health, "LONGEST_WAIT", 10)
         return before, [await asked.database() for _ in range(2)]
 
-    before, after = asyncio.run(told())
+    before, after = result_of(told())
     assert before == ["does not answer"] * 3
     assert after == ["ok", "ok"]
     assert len(reads) == 2  # one that hung, which is the first of the last two, and another

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import shutil
 import socket
@@ -18,7 +17,7 @@ from tornado.websocket import websocket_connect
 
 from rlhf_lab.lab import Lab
 from tests.dashboard.helpers import PASSWORD, Client, Served, served, token_of
-from tests.dashboard.waiting import until
+from tests.dashboard.waiting import result_of, until
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "nginx.conf"
@@ -147,8 +146,8 @@ def test_a_page_is_connected_through_it_and_from_its_own_origin_alone(browser, p
             pass
         return 101
 
-    assert asyncio.run(handshake(place.url)) == 101
-    assert asyncio.run(handshake("https://evil.example")) == 403
+    assert result_of(handshake(place.url)) == 101
+    assert result_of(handshake("https://evil.example")) == 403
 
 
 class FromElsewhere(HTTPAdapter):
