@@ -1,9 +1,10 @@
 """A team at the dashboard while PPO runs: how long a click waits, and what a crash costs.
 
-python -m benchmarks.dashboard [--browsers 8] [--clicks 400] [--kills 0] [--seed 0]
+python -m benchmarks.dashboard [--browsers 8] [--clicks 400] [--pace 4] [--kills 0] [--seed 0]
 
 A lab on the embedded model is served; so many people sign in at browsers of their own and rank,
-some twenty times as fast as people do, while the worker makes PPO steps on the same processors.
+each after 2 to 6 seconds with an item at the usual pace, while the worker makes PPO steps. All of
+that is on the same processors: the browsers, too, which in a team are elsewhere.
 The time is that from a click on Submit until the page has the server's word that the judgment is
 on disk. With --kills N the worker, the server and browsers' connections are ended at random
 moments, N times each, until when people go on ranking; times then say nothing and are left out.
@@ -57,8 +58,8 @@ STEPS = 10_000
 
 FIRST_STEP_SECONDS = 300
 BETWEEN_KILLS = (2.0, 6.0)
-QUICK, CALM = (0.5, 2.5), (4.0, 12.0)
-"""Seconds between two judgments of a person; calm ones have items left after all faults."""
+PACE, CALM_PACE = 4.0, 8.0
+"""Mean seconds of a person with an item; calm ones have items left after all faults."""
 
 SMALL = {"prompts_per_step": 2, "responses_per_prompt": 2}
 """Steps that are made between two kills."""
@@ -88,15 +89,15 @@ class Faults:
     """Ends the worker, the server and connections, so many times each, in random order."""
 
     def __init__(
-        self, served: Served, everyone: Sequence[Person], path: Path, kills: int, seed: int
+        self, served: Served, relays: Sequence[Relay], path: Path, kills: int, seed: int
     ) -> None:
         self._path = path
         self._served = served
-        self._everyone = everyone
+        self._relays = relays
         self._random = random.Random(seed)
         self._left = ["worker", "server", "connection"] * kills
         self._random.shuffle(self._left)
-        self.done = dict.fromkeys(("worker", "server", "connection"), 0)
+        self.done = dict.fromkeys(self._left, 0)
 
     @property
     def over(self) -> bool:
@@ -130,17 +131,20 @@ class Faults:
         await asyncio.to_thread(self._served.start)
 
     async def _end_connection(self) -> None:
-        self._random.choice(self._everyone).relay.cut()
+        self._random.choice(self._relays).cut()
 
 
 async def load(
-    served: Served, relays: list[Relay], path: Path, *, clicks: int, kills: int, seed: int
+    everyone: Sequence[Person],
+    faults: Faults,
+    path: Path,
+    *,
+    clicks: int,
+    settings: dict[str, Any],
 ) -> dict[str, Any]:
     """Have people rank while PPO runs; returns the figures."""
     from tests.browser.jupyter import chromium_path
 
-    everyone = people(relays, CALM if kills else QUICK, seed)
-    faults = Faults(served, everyone, path, kills, seed)
     bar = tqdm(total=clicks, desc="judgments", unit="click", file=sys.stderr)
 
     def goes_on() -> bool:
@@ -152,7 +156,7 @@ async def load(
         )
         for person in everyone:
             await person.sign_in(browser)
-        await asyncio.to_thread(wait_for_ppo, path, SMALL if kills else {})
+        await asyncio.to_thread(wait_for_ppo, path, settings)
         ranking = [person.rank(goes_on=goes_on, told=bar.update) for person in everyone]
         await asyncio.gather(*ranking, faults.run())
         await quiet(everyone)
@@ -166,11 +170,11 @@ async def load(
     return {
         "browsers": len(everyone),
         "clicks": len(trips),
-        **({} if kills else _percentiles(trips)),
+        **({} if faults.done else _percentiles(trips)),
         **asdict(account),
         "chain": "verified" if chained else "broken",
         "ppo_steps": steps,
-        **({f"killed_{what}": times for what, times in faults.done.items()} if kills else {}),
+        **{f"killed_{what}": times for what, times in faults.done.items()},
     }
 
 
@@ -205,19 +209,24 @@ def steps_made(path: Path) -> int:
         return sum(job.done for job in store.jobs.all() if job.kind == "ppo")
 
 
-def measure(*, browsers: int, clicks: int, kills: int, seed: int) -> dict[str, Any]:
+def measure(*, browsers: int, clicks: int, pace: float, kills: int, seed: int) -> dict[str, Any]:
     """Everything, in a folder that goes again."""
 
     async def run(folder: Path) -> dict[str, Any]:
         path = prepare(folder, browsers, seed)
         served = Served(path, folder)
-        relays = [Relay(served.port) for _ in range(browsers)]
+        # What a relay takes is not the dashboard's: only who is to be cut off is behind one.
+        relays = [Relay(served.port) for _ in range(browsers if kills else 0)]
         for relay in relays:
             await relay.start()
         served.allow([f"127.0.0.1:{relay.port}" for relay in relays])
         served.start()
+        ports = [relay.port for relay in relays] or [served.port] * browsers
+        everyone = people(ports, (pace / 2, 3 * pace / 2), seed)
+        faults = Faults(served, relays, path, kills, seed)
+        settings = SMALL if kills else {}
         try:
-            return await load(served, relays, path, clicks=clicks, kills=kills, seed=seed)
+            return await load(everyone, faults, path, clicks=clicks, settings=settings)
         finally:
             for relay in relays:
                 await relay.stop()
@@ -243,13 +252,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arg = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     arg.add_argument("--browsers", type=int, default=8)
     arg.add_argument("--clicks", type=int, default=400, help="judgments of all together, at least")
+    arg.add_argument(
+        "--pace",
+        type=float,
+        help=f"mean seconds with an item; {PACE:g}, {CALM_PACE:g} with --kills",
+    )
     arg.add_argument("--kills", type=int, default=0, help="of each kind; 20 to report")
     arg.add_argument("--seed", type=int, default=0)
     options = arg.parse_args(arguments)
     if options.browsers < 1 or options.clicks < 2:
         arg.error(f"--browsers {options.browsers} --clicks {options.clicks}: 1 and 2 at least.")
+    pace = options.pace or (CALM_PACE if options.kills else PACE)
     figures = measure(
-        browsers=options.browsers, clicks=options.clicks, kills=options.kills, seed=options.seed
+        browsers=options.browsers,
+        clicks=options.clicks,
+        pace=pace,
+        kills=options.kills,
+        seed=options.seed,
     )
     _show(figures)
     print(
@@ -258,6 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "benchmark": "dashboard",
                 "date": datetime.now(UTC).isoformat(timespec="seconds"),
                 "device": processor_name(),
+                "pace_s": pace,
                 **figures,
                 "targets": [{**asdict(t), "met": t.met(figures)} for t in TARGETS],
             }

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from playwright.async_api import Browser, Error, Page, WebSocket
 
 from benchmarks.ledger import Ledger
-from benchmarks.relay import Relay
 
 PASSWORD = "a long enough benchmark password"
 RANKER = ".rlhf-ranker"
@@ -21,7 +20,7 @@ GIVE_UP_SECONDS = 180
 
 # Times each click on Submit by the page's own clock, up to Python's word that it is stored.
 WATCH = """() => {
-    if (window.trips) return;
+    if (window.trips) return window.trips.length;
     const trips = window.trips = [];
     const find = (root, selector) => {
         const found = root.querySelector(selector);
@@ -44,6 +43,7 @@ WATCH = """() => {
         trips.push(performance.now() - clicked);
         clicked = null;
     }).observe(root, { attributes: true, attributeFilter: ['aria-busy'] });
+    return 0;
 }"""
 
 
@@ -53,7 +53,7 @@ class Person:
 
     Attributes:
         name: Of the account.
-        relay: What their browser reaches the server through.
+        port: Where their browser reaches the server.
         ledger: What the page sent and heard.
         trips: Milliseconds from each click on Submit to the word that it is stored.
         thinking: Seconds between two judgments, uniformly from the first to the second.
@@ -61,7 +61,7 @@ class Person:
     """
 
     name: str
-    relay: Relay
+    port: int
     ledger: Ledger
     random: random.Random
     thinking: tuple[float, float]
@@ -81,7 +81,7 @@ class Person:
         page = self._page = await context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.on("websocket", self._listen)
-        await page.goto(f"http://127.0.0.1:{self.relay.port}/login")
+        await page.goto(f"http://127.0.0.1:{self.port}/login")
         await page.get_by_label("Name", exact=True).fill(self.name)
         await page.get_by_label("Password", exact=True).fill(PASSWORD)
         await page.get_by_role("button", name="Sign in", exact=True).click()
@@ -96,14 +96,15 @@ class Person:
         """Say which of a pair is better, and wait for the word that it is stored."""
         page = self.page
         await page.locator(READY).first.wait_for()
-        await page.evaluate(WATCH)
-        before = await page.evaluate("() => window.trips.length")
-        await page.get_by_role("group", name="Response A,").focus()
+        before = await page.evaluate(WATCH)
+        # By class: to find something by its role, the browser works through the whole page, on the
+        # processors that are measured.
+        await page.locator(f"{RANKER} .rr-card").first.focus()
         # A pair has a scale: from 1, the first is much better, to 9.
         await page.keyboard.press(str(self.random.randint(1, 9)))
         await page.locator(f"{RANKER} button.rw-primary").click()
-        await page.wait_for_function("(n) => window.trips.length > n", arg=before)
-        self.trips.append((await page.evaluate("() => window.trips"))[-1])
+        told = await page.wait_for_function("(n) => window.trips[n]", arg=before)
+        self.trips.append(await told.json_value())
 
     async def rank(self, *, goes_on: Callable[[], bool], told: Callable[[], object]) -> None:
         """Rank until there is enough, whatever happens to server, worker and connection."""
@@ -123,17 +124,17 @@ class Person:
             told()
 
 
-def people(relays: Sequence[Relay], thinking: tuple[float, float], seed: int) -> list[Person]:
-    """One behind each relay."""
+def people(ports: Sequence[int], thinking: tuple[float, float], seed: int) -> list[Person]:
+    """One for each port."""
     return [
         Person(
             name=f"annotator-{number}",
-            relay=relay,
+            port=port,
             ledger=Ledger(f"annotator-{number}"),
             random=random.Random(f"{seed}/{number}"),
             thinking=thinking,
         )
-        for number, relay in enumerate(relays)
+        for number, port in enumerate(ports)
     ]
 
 

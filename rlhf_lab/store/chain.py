@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, text, update
 from sqlalchemy.orm import Session
+
+from rlhf_lab.store.tables import SettingRow
 
 SETTING = "chain"
 # What the first judgment follows.
@@ -56,6 +58,13 @@ class Head:
     def as_setting(self) -> dict[str, int | str]:
         """As the lab notes it beside the table."""
         return {"length": self.length, "hash": self.hash}
+
+
+def write_head(session: Session, head: Head) -> None:
+    """Note where the chain ends now."""
+    noted = update(SettingRow).where(SettingRow.key == SETTING).values(value=head.as_setting())
+    if not session.connection().execute(noted).rowcount:
+        session.add(SettingRow(key=SETTING, value=head.as_setting()))
 
 
 def response_digest(version: str, text: str) -> str:

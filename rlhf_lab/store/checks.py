@@ -9,9 +9,10 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Select, insert, select
+from sqlalchemy import Row, Select, bindparam, insert, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from rlhf_lab.errors import JudgmentError, StoreError, UnknownVersion
@@ -29,6 +30,7 @@ from rlhf_lab.types import Demonstration, Judgment, Response
 T = TypeVar("T")
 # Ids per IN (...): well under the number of parameters either database takes.
 _CHUNK = 900
+_RESPONSES = select(ResponseRow)
 
 
 def insert_rows(session: Session, table: type[Base], values: list[rows.Values]) -> None:
@@ -50,18 +52,32 @@ def in_chunks(
     ids: Iterable[str | int],
 ) -> Iterator[Row[*tuple[Any, ...]]]:
     """The rows of a query whose column holds one of the ids."""
+    with_ids = _with_ids(query, column)
     for batch in batches(list(ids)):
-        yield from session.execute(query.where(column.in_(batch)))
+        yield from session.execute(with_ids, {"ids": batch})
+
+
+@lru_cache(maxsize=64)
+def _with_ids(
+    query: Select[*tuple[Any, ...]], column: InstrumentedAttribute[Any]
+) -> Select[*tuple[Any, ...]]:
+    """Making a statement takes longer than running it: a query that is kept is made once."""
+    return query.where(column.in_(bindparam("ids", expanding=True)))
+
+
+@cache
+def _only(what: InstrumentedAttribute[str]) -> Select[str]:
+    return select(what)
 
 
 def existing(session: Session, column: InstrumentedAttribute[str], ids: Iterable[str]) -> set[str]:
     """Those of the ids that are stored."""
-    return {row[0] for row in in_chunks(session, select(column), column, ids)}
+    return {row[0] for row in in_chunks(session, _only(column), column, ids)}
 
 
 def by_ids(session: Session, ids: Iterable[str]) -> Iterator[Response]:
     """The stored responses with these ids."""
-    for (row,) in in_chunks(session, select(ResponseRow), ResponseRow.id, ids):
+    for (row,) in in_chunks(session, _RESPONSES, ResponseRow.id, ids):
         yield rows.to_response(row)
 
 

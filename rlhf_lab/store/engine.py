@@ -188,13 +188,13 @@ def _on_checkout(connection: Any, entry: Any, proxy: Any) -> None:  # noqa: ANN4
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
+    if not options.get(_WRITES, False):
+        connection.exec_driver_sql("BEGIN")
+        return
     # With FULL, a commit is on disk when it returns. NORMAL is safe in a write-ahead log alone.
     forgettable = options.get(_FORGETTABLE, False) and connection.info["journal"] == "wal"
     connection.exec_driver_sql(f"PRAGMA synchronous = {'NORMAL' if forgettable else 'FULL'}")
-    if options.get(_WRITES, False):
-        _take_turn(connection)
-    else:
-        connection.exec_driver_sql("BEGIN")
+    _take_turn(connection)
 
 
 def _take_turn(connection: Connection) -> None:

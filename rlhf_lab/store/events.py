@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from rlhf_lab.store import chain, checks, judging, rows
@@ -23,19 +23,42 @@ from rlhf_lab.store.tables import (
     ItemRow,
     JudgmentRow,
     ResponseRow,
-    SettingRow,
 )
 from rlhf_lab.types import Judgment
 
 # Rankings on these occasions are the ones that an item needs.
 COUNTED = ("regular",)
 
+# Written once: making a statement takes longer than running it, and people wait for these.
+_ITEMS = select(ItemRow)
+_ITEM = _ITEMS.where(ItemRow.id == bindparam("item"))
+_ASSIGNMENTS = select(AssignmentRow)
+_SPOKEN = select(ActiveRow).where(ActiveRow.kind.in_(("ranking", "skip")))
+_SHOWN = select(ResponseRow.id, ResponseRow.version, ResponseRow.text)
+# What an annotator was asked about an item and has not answered, if anything.
+_HELD = (
+    _ASSIGNMENTS.where(AssignmentRow.item_id == bindparam("item"))
+    .where(AssignmentRow.annotator == bindparam("annotator"), AssignmentRow.judgment_id.is_(None))
+    .order_by(AssignmentRow.leased_until.desc())
+    .limit(1)
+)
+_OF_PROMPT = (
+    select(JudgmentRow)
+    .where(JudgmentRow.prompt_id == bindparam("prompt"))
+    .where(JudgmentRow.annotator == bindparam("annotator"))
+    .order_by(JudgmentRow.seq)
+)
+
 
 def append(session: Session, judgment: Judgment, now: datetime) -> None:
     """Store one event that was checked already."""
-    judgment = _replacing(session, judgment)
+    plan = read_plan(session)
+    of_item = judging.item_id(judgment.prompt_id, judgment.shown_order)
+    item = session.scalar(_ITEM, {"item": of_item})
+    held = session.scalar(_HELD, {"item": of_item, "annotator": judgment.annotator})
+    judgment = _replacing(session, judgment, of_item, held)
     values = rows.judgment_values(judgment)
-    values["occasion"] = _occasion(session, judgment, now)
+    values["occasion"] = _occasion(session, judgment, item, held, plan, now)
     _insert(session, [values], chain.read_head(session))
     before, after = _active_before_and_after(session, judgment)
     gone = [row for row in before if row.id not in {e.id for e in after}]
@@ -46,7 +69,7 @@ def append(session: Session, judgment: Judgment, now: datetime) -> None:
     checks.insert_rows(session, ActiveRow, counting)
     session.flush()
     changed = {judging.item_id(e.prompt_id, e.shown_order) for e in (*gone, *new)}
-    refresh_items(session, [(item, judgment.annotator) for item in changed if item], now)
+    _refresh_items(session, [(item, judgment.annotator) for item in changed if item], plan, now)
 
 
 def append_many(session: Session, judgments: Sequence[Judgment], now: datetime) -> None:
@@ -69,13 +92,18 @@ def refresh_items(session: Session, judged: Iterable[tuple[str, str]], now: date
         judged: Item and annotator, wherever what they said changed.
         now: Leases of what was taken back start here.
     """
-    plan = read_plan(session)
+    _refresh_items(session, judged, read_plan(session), now)
+
+
+def _refresh_items(
+    session: Session, judged: Iterable[tuple[str, str]], plan: AssignmentPlan, now: datetime
+) -> None:
     people = defaultdict(set)
     for item, annotator in judged:
         people[item].add(annotator)
-    wanted = select(ItemRow)  # those ranked outside the queue have none
     for items in checks.batches(list(people)):
-        found = [row for (row,) in checks.in_chunks(session, wanted, ItemRow.id, items)]
+        # Those ranked outside the queue have no row.
+        found = [row for (row,) in checks.in_chunks(session, _ITEMS, ItemRow.id, items)]
         _refresh(session, {row: people[row.id] for row in found}, plan, now)
 
 
@@ -103,11 +131,10 @@ def _refresh(
 ) -> None:
     ids = [item.id for item in people]
     said: dict[str, list[ActiveRow]] = defaultdict(list)
-    spoken = select(ActiveRow).where(ActiveRow.kind.in_(("ranking", "skip")))
-    for (active,) in checks.in_chunks(session, spoken, ActiveRow.item_id, ids):
+    for (active,) in checks.in_chunks(session, _SPOKEN, ActiveRow.item_id, ids):
         said[active.item_id].append(active)
     held: dict[tuple[str, str], list[AssignmentRow]] = defaultdict(list)
-    for (row,) in checks.in_chunks(session, select(AssignmentRow), AssignmentRow.item_id, ids):
+    for (row,) in checks.in_chunks(session, _ASSIGNMENTS, AssignmentRow.item_id, ids):
         held[row.item_id, row.annotator].append(row)
     unasked: list[rows.Values] = []
     for item, annotators in people.items():
@@ -182,15 +209,16 @@ def _counts(active: ActiveRow) -> bool:
     return active.kind == "ranking" and active.occasion in COUNTED
 
 
-def _replacing(session: Session, judgment: Judgment) -> Judgment:
+def _replacing(
+    session: Session, judgment: Judgment, item: str | None, held: AssignmentRow | None
+) -> Judgment:
     """A further opinion on an item that nobody asked about again replaces the person's last one.
 
     Two open tabs, or a cell that is run twice, are one person with one opinion.
     """
-    item = judging.item_id(judgment.prompt_id, judgment.shown_order)
     if judgment.kind == "undo" or judgment.supersedes is not None or item is None:
         return judgment
-    if _held(session, item, judgment.annotator) is not None:
+    if held is not None:
         return judgment
     # By the item alone: an index that begins with the annotator would be read through to its end.
     columns = select(ActiveRow.annotator, ActiveRow.judgment_id).order_by(ActiveRow.seq)
@@ -199,37 +227,35 @@ def _replacing(session: Session, judgment: Judgment) -> Judgment:
     return replace(judgment, supersedes=theirs[-1]) if theirs else judgment
 
 
-def _held(session: Session, item: str, annotator: str) -> AssignmentRow | None:
-    """What the annotator was asked about this item and has not answered, if anything."""
-    return session.scalar(
-        select(AssignmentRow)
-        .where(AssignmentRow.item_id == item, AssignmentRow.annotator == annotator)
-        .where(AssignmentRow.judgment_id.is_(None))
-        .order_by(AssignmentRow.leased_until.desc())
-        .limit(1)
-    )
-
-
-def _occasion(session: Session, judgment: Judgment, now: datetime) -> str:
+def _occasion(
+    session: Session,
+    judgment: Judgment,
+    row: ItemRow | None,
+    held: AssignmentRow | None,
+    plan: AssignmentPlan,
+    now: datetime,
+) -> str:
     """Why the item was shown: whoever judged does not know, and must not."""
-    item = judging.item_id(judgment.prompt_id, judgment.shown_order)
-    row = session.scalar(select(ItemRow).where(ItemRow.id == item))
     if judgment.supersedes is not None:
         named = JudgmentRow.id == judgment.supersedes
         target = session.scalars(select(JudgmentRow).where(named)).one()
         occasion = target.occasion or "regular"
         # A ranking instead of a skip takes a place that the skip had given back.
         takes_a_place = target.kind == "skip" and judgment.kind == "ranking"
-        if occasion == "regular" and takes_a_place and row and _too_late(session, row, None, now):
+        if (
+            occasion == "regular"
+            and takes_a_place
+            and row
+            and _too_late(session, row, None, plan, now)
+        ):
             return "extra"
         return occasion
     if row is None:
         return judgment.occasion
-    held = _held(session, row.id, judgment.annotator)
     learning = judgment.occasion == "calibration"
     occasion = judgment.occasion if held is None or learning else held.occasion
     if occasion == "regular":
-        late = row.state != "gold" and _too_late(session, row, held, now)
+        late = row.state != "gold" and _too_late(session, row, held, plan, now)
         occasion = "gold" if row.state == "gold" else "extra" if late else "regular"
     if held is not None and held.occasion != occasion:
         session.delete(held)  # what they say is kept as something else than they were asked for
@@ -237,9 +263,15 @@ def _occasion(session: Session, judgment: Judgment, now: datetime) -> str:
     return occasion
 
 
-def _too_late(session: Session, item: ItemRow, held: AssignmentRow | None, now: datetime) -> bool:
+def _too_late(
+    session: Session,
+    item: ItemRow,
+    held: AssignmentRow | None,
+    plan: AssignmentPlan,
+    now: datetime,
+) -> bool:
     """Whether others have the item's places: nothing is refused, but it is not counted twice."""
-    overlap = read_plan(session).overlap
+    overlap = plan.overlap
     if overlap is None or item.state not in ("open", "full"):
         return False
     if held is not None and held.leased_until > now:
@@ -260,15 +292,14 @@ def _insert(session: Session, values: list[rows.Values], head: chain.Head) -> No
         row["hash"] = chain.link(head.hash, row, of)
         head = chain.Head(head.length + 1, row["hash"])
     checks.insert_rows(session, JudgmentRow, values)
-    session.merge(SettingRow(key=chain.SETTING, value=head.as_setting()))
+    chain.write_head(session, head)
     _note_annotators(session, values)
 
 
 def _digests(session: Session, ids: Iterable[str]) -> dict[str, str]:
-    columns = select(ResponseRow.id, ResponseRow.version, ResponseRow.text)
     return {
         row.id: chain.response_digest(row.version, row.text)
-        for row in checks.in_chunks(session, columns, ResponseRow.id, ids)
+        for row in checks.in_chunks(session, _SHOWN, ResponseRow.id, ids)
     }
 
 
@@ -287,14 +318,8 @@ def _active_before_and_after(
     session: Session, judgment: Judgment
 ) -> tuple[list[JudgmentRow], list[JudgmentRow]]:
     """Of the judge's events on the prompt, which no chain of corrections leaves."""
-    after = list(
-        session.scalars(
-            select(JudgmentRow)
-            .where(JudgmentRow.prompt_id == judgment.prompt_id)
-            .where(JudgmentRow.annotator == judgment.annotator)
-            .order_by(JudgmentRow.seq)
-        )
-    )
+    whose = {"prompt": judgment.prompt_id, "annotator": judgment.annotator}
+    after = list(session.scalars(_OF_PROMPT, whose))
     before = [event for event in after if event.id != judgment.id]
     return judging.active_events(before), judging.active_events(after)
 

@@ -5,10 +5,11 @@ Kept apart from `rlhf_lab.widgets`, which needs no Panel: `pip install rlhf-lab[
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import panel as pn
 import param
 from panel.custom import AnyWidgetComponent
 
@@ -46,6 +47,9 @@ class LabPane(AnyWidgetComponent):
     # seen without it for a moment, wider than a phone.
     _bundle_css: ClassVar[list[Path]] = []
 
+    # Panel waits so many milliseconds for more of the same before it tells of anything.
+    _debounce: ClassVar[int] = 0
+
     @property
     def _stylesheets(self) -> list[str]:  # type: ignore[override]
         return [bundle(self._bundle.with_suffix(".css").name)]
@@ -57,13 +61,20 @@ class LabPane(AnyWidgetComponent):
         )
         self.param.watch(self._on_events, "events")
         self._end = state.on_change(self._publish)
+        served = pn.state.curdoc is not None and pn.state.curdoc.session_context is not None
+        state.defer = _after_this if served else None
 
     def _on_events(self, change: param.parameterized.Event) -> None:
-        self.state.apply(change.new)
+        if change.new:  # a page that has heard that all is dealt with has none left
+            self.state.apply(change.new)
 
     def _publish(self) -> None:
         # In one update, so that the front end never sees an acknowledgement with the old view.
         self.param.update(**self.state.values())
+
+
+def _after_this(do: Callable[[], None]) -> None:
+    pn.state.execute(do, schedule=True)
 
 
 class RankingPane(LabPane):

@@ -53,6 +53,16 @@ class Hand:
         """A name for what a page keeps; empty as long as the source could not be read."""
         return self._names.store if self._names else ""
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a refill would do nothing."""
+        return not self._is_low and self._clock() - self._fetched_at < self._renew_after
+
+    @property
+    def _is_low(self) -> bool:
+        left = len(self.left)
+        return not left or left < self._enough
+
     def refill(self, *, asked: bool = False) -> None:
         """Have more handed out if few are left, and leases renewed if it is long ago.
 
@@ -61,11 +71,10 @@ class Hand:
         Args:
             asked: Do it in any case.
         """
-        left = len(self.left)
-        if asked or not left or left < self._enough:
+        if asked or self._is_low:
             self._fetch(self._ahead)
-        elif self._clock() - self._fetched_at >= self._renew_after:
-            self._fetch(left)
+        elif not self.is_full:
+            self._fetch(len(self.left))
 
     def get(self, key: str) -> Shown | None:
         """The item of this key, also one that has left the page."""

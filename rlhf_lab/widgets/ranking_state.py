@@ -161,7 +161,12 @@ class RankingState(WidgetState):
 
     def settle(self) -> None:
         """Have more handed out if few are left, ask for the reveal, tell what failed."""
-        self._refill()
+        if self.defer is None or self._asked or not self._hand.left:
+            self._refill()
+        else:
+            self._read_progress()
+            if not self._hand.is_full:
+                self.defer(self._have_more)  # whoever has answered hears that first
         self._ask_scorer()
         self._complain()
         self._show()
@@ -294,18 +299,30 @@ class RankingState(WidgetState):
 
     # ------------------------------------------------------------------------------------ telling
 
+    def _have_more(self) -> None:
+        if not self._hand.is_full:
+            self._refill()
+            self._show()
+            self.changed()
+
     def _refill(self) -> None:
         asked, self._asked = self._asked, False
-        what = "next items"
         try:
             self._hand.refill(asked=asked)
-            what = "progress"
-            self._progress = self._source.progress()
         except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
             self._broken = True
             # While there are items in hand, a later refill may do.
-            if asked or what == "progress" or not self._hand.left:
-                self.tell("error", f"The {what} could not be read. {reason(error)}")
+            if asked or not self._hand.left:
+                self.tell("error", f"The next items could not be read. {reason(error)}")
+            return
+        self._read_progress()
+
+    def _read_progress(self) -> None:
+        try:
+            self._progress = self._source.progress()
+        except Exception as error:  # noqa: BLE001 - any failure of a source must reach the person
+            self._broken = True
+            self.tell("error", f"The progress could not be read. {reason(error)}")
             return
         self._broken = False
 

@@ -80,6 +80,8 @@ class WidgetState(ABC):
         view: What is small and may change with every event, as JSON.
         notice: What the person was told last, if anything.
         acked_seq: All events up to this number have been dealt with.
+        defer: Has something done once what changed has been sent. Of a host that can do that; in
+            others all is done before the page is answered.
     """
 
     def __init__(self) -> None:
@@ -87,6 +89,7 @@ class WidgetState(ABC):
         self.view: Mapping[str, Any] = {}
         self.notice: Notice | None = None
         self.acked_seq = 0
+        self.defer: Callable[[Callable[[], None]], None] | None = None
         self._notices = 0
         self._handling = False
         self._seen: set[str] = set()

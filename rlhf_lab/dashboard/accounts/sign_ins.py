@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from rlhf_lab.dashboard.accounts.records import SignIn, to_sign_in
@@ -17,6 +17,16 @@ IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=7)
 # A sign of life is written down no more often.
 NOTED_EVERY = timedelta(minutes=1)
+
+# Asked at each act of everybody, so written once: making a statement takes longer than running it.
+_COUNTING = (
+    select(SignInRow, AccountRow)
+    .join(AccountRow, AccountRow.name == SignInRow.name)
+    .where(SignInRow.ended_at.is_(None), AccountRow.disabled.is_(False))
+    .where(SignInRow.expires_at > bindparam("now"), SignInRow.seen_at > bindparam("idle_since"))
+)
+_BY_ID = _COUNTING.where(SignInRow.id == bindparam("which"))
+_BY_HASH = _COUNTING.where(SignInRow.hash == bindparam("which"))
 
 
 def begin(session: Session, name: str, now: datetime) -> str:
@@ -36,20 +46,14 @@ def begin(session: Session, name: str, now: datetime) -> str:
     return secret
 
 
-def find(session: Session, which: ColumnElement[bool], now: datetime) -> SignIn | None:
-    """A sign-in that counts: not ended, not expired, not idle for long, its account enabled."""
-    row = session.execute(
-        select(SignInRow, AccountRow)
-        .join(AccountRow, AccountRow.name == SignInRow.name)
-        .where(which, SignInRow.ended_at.is_(None), AccountRow.disabled.is_(False))
-        .where(SignInRow.expires_at > now, SignInRow.seen_at > now - IDLE)
-    ).one_or_none()
-    return None if row is None else to_sign_in(*row)
+def by_id(session: Session, sign_in_id: str, now: datetime) -> SignIn | None:
+    """The one of this public id, if it counts: not ended, expired or idle, its account enabled."""
+    return _find(session, _BY_ID, sign_in_id, now)
 
 
-def by_secret(secret: str) -> ColumnElement[bool]:
-    """The one of this cookie."""
-    return SignInRow.hash == hashed(secret)
+def by_secret(session: Session, secret: str, now: datetime) -> SignIn | None:
+    """The one of this cookie, if it counts."""
+    return _find(session, _BY_HASH, hashed(secret), now)
 
 
 def note_seen(session: Session, sign_in_id: str, now: datetime) -> None:
@@ -62,3 +66,11 @@ def end(session: Session, which: ColumnElement[bool], now: datetime) -> None:
     session.execute(
         update(SignInRow).where(which, SignInRow.ended_at.is_(None)).values(ended_at=now)
     )
+
+
+def _find(
+    session: Session, counting: Select[SignInRow, AccountRow], which: str, now: datetime
+) -> SignIn | None:
+    values = {"which": which, "now": now, "idle_since": now - IDLE}
+    row = session.execute(counting, values).one_or_none()
+    return None if row is None else to_sign_in(row[0], row[1])

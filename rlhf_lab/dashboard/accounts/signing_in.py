@@ -124,12 +124,12 @@ class SigningIn:
     def signed_in(self, secret: str) -> SignIn | None:
         """The sign-in of a cookie, if it still counts."""
         with self._database.read() as session:
-            return sign_ins.find(session, sign_ins.by_secret(secret), self._clock())
+            return sign_ins.by_secret(session, secret, self._clock())
 
     def sign_in_by_id(self, sign_in_id: str) -> SignIn | None:
         """The sign-in of this public id, if it still counts."""
         with self._database.read() as session:
-            return sign_ins.find(session, SignInRow.id == sign_in_id, self._clock())
+            return sign_ins.by_id(session, sign_in_id, self._clock())
 
     def note_seen(self, sign_in: SignIn) -> None:
         """Write down that the person did something, at most once a minute."""

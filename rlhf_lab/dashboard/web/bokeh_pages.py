@@ -143,11 +143,10 @@ class PageSocket(WSHandler):
         self.application.settings["sockets"].discard(self)
         super().on_close()
 
-    async def on_message(self, fragment: str | bytes) -> None:
-        """Look at what comes only while the sign-in counts."""
-        if self.leave_if_signed_out():
-            return
-        await super().on_message(fragment)
+    async def _receive(self, fragment: str | bytes) -> Any:  # noqa: ANN401 - Bokeh's
+        """Look at what comes only while the sign-in counts; a message comes in three pieces."""
+        message = await super()._receive(fragment)
+        return None if message is None or self.leave_if_signed_out() else message
 
     def leave_if_signed_out(self) -> bool:
         """Close if the sign-in ended or the role no longer suffices for the page."""
