@@ -57,7 +57,10 @@ STEPS = 10_000
 """More than the load lasts: the job is cancelled in the end."""
 
 FIRST_STEP_SECONDS = 300
-BETWEEN_KILLS = (2.0, 6.0)
+BETWEEN_KILLS = 4
+"""Judgments that are told to be saved between two faults: each finds people at work."""
+AFTER_THAT = (0.0, 4.0)
+"""Seconds, so that a fault comes at any moment."""
 PACE, CALM_PACE = 4.0, 8.0
 """Mean seconds of a person with an item; calm ones have items left after all faults."""
 
@@ -89,11 +92,18 @@ class Faults:
     """Ends the worker, the server and connections, so many times each, in random order."""
 
     def __init__(
-        self, served: Served, relays: Sequence[Relay], path: Path, kills: int, seed: int
+        self,
+        served: Served,
+        relays: Sequence[Relay],
+        everyone: Sequence[Person],
+        path: Path,
+        kills: int,
+        seed: int,
     ) -> None:
         self._path = path
         self._served = served
         self._relays = relays
+        self._everyone = everyone
         self._random = random.Random(seed)
         self._left = ["worker", "server", "connection"] * kills
         self._random.shuffle(self._left)
@@ -105,12 +115,18 @@ class Faults:
         return not self._left
 
     async def run(self) -> None:
-        """One after the other, with pauses in which people come to work."""
+        """One after the other, each once people have come to work after the one before."""
         for what in tqdm(list(self._left), desc="faults", file=sys.stderr):
-            await asyncio.sleep(self._random.uniform(*BETWEEN_KILLS))
+            until = self._judgments() + BETWEEN_KILLS
+            while self._judgments() < until:
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(self._random.uniform(*AFTER_THAT))
             await getattr(self, f"_end_{what}")()
             self.done[what] += 1
             self._left.pop()
+
+    def _judgments(self) -> int:
+        return sum(len(person.trips) for person in self._everyone)
 
     async def _end_worker(self) -> None:
         """Wait until there is one, and kill it; three in a row would end a job for good."""
@@ -174,6 +190,7 @@ async def load(
         **asdict(account),
         "chain": "verified" if chained else "broken",
         "ppo_steps": steps,
+        "reloads_by_hand": sum(person.reloads for person in everyone),
         **{f"killed_{what}": times for what, times in faults.done.items()},
     }
 
@@ -223,7 +240,7 @@ def measure(*, browsers: int, clicks: int, pace: float, kills: int, seed: int) -
         served.start()
         ports = [relay.port for relay in relays] or [served.port] * browsers
         everyone = people(ports, (pace / 2, 3 * pace / 2), seed)
-        faults = Faults(served, relays, path, kills, seed)
+        faults = Faults(served, relays, everyone, path, kills, seed)
         settings = SMALL if kills else {}
         try:
             return await load(everyone, faults, path, clicks=clicks, settings=settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from playwright.async_api import Browser, Error, Page, WebSocket
@@ -15,7 +16,7 @@ PASSWORD = "a long enough benchmark password"
 RANKER = ".rlhf-ranker"
 READY = f"{RANKER}[aria-busy=false] .rr-body"
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 20_000
 GIVE_UP_SECONDS = 180
 
 # Times each click on Submit by the page's own clock, up to Python's word that it is stored.
@@ -58,6 +59,8 @@ class Person:
         trips: Milliseconds from each click on Submit to the word that it is stored.
         thinking: Seconds between two judgments, uniformly from the first to the second.
         faults: How often the page was not what it should be, and they began anew.
+        reloads: How often the browser had no page, since its server ended at just that moment,
+            and they had it try again.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Person:
     thinking: tuple[float, float]
     trips: list[float] = field(default_factory=list)
     faults: int = 0
+    reloads: int = 0
     _page: Page | None = None
 
     @property
@@ -106,6 +110,11 @@ class Person:
         told = await page.wait_for_function("(n) => window.trips[n]", arg=before)
         self.trips.append(await told.json_value())
 
+    async def _load_again(self) -> None:
+        self.reloads += 1
+        with suppress(Error):
+            await self.page.reload()
+
     async def rank(self, *, goes_on: Callable[[], bool], told: Callable[[], object]) -> None:
         """Rank until there is enough, whatever happens to server, worker and connection."""
         loop = asyncio.get_running_loop()
@@ -115,9 +124,13 @@ class Person:
             try:
                 await self.rank_once()
             except Error as error:
-                # The page loads itself again once the server answers; nobody does it for it.
+                if self.page.url.startswith("chrome-error:"):
+                    await self._load_again()
                 if loop.time() - last > GIVE_UP_SECONDS:
-                    raise SystemExit(f"{self.name} cannot go on: {error}") from error
+                    seen = await self.page.locator("body").inner_text()
+                    raise SystemExit(
+                        f"{self.name} cannot go on: {error}\n{self.page.url} shows:\n{seen}"
+                    ) from error
                 self.faults += 1
                 continue
             last = loop.time()

@@ -125,7 +125,8 @@ class Supervisor:
             if self._stopping.is_set():
                 return None
             command = [*self._command, "--after", after]
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE)
+            # In a session of its own, whose share of the processors it can give away.
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
             self.status = "running"
             return self._process
 

@@ -20,6 +20,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -231,6 +232,18 @@ def end_with_input(leave: Callable[[], None]) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def make_way() -> None:
+    """Have other processes go first, those of other sessions, too.
+
+    Linux shares processors out between sessions before it looks at priorities within one (`man 7
+    sched`, "The autogroup feature"), and browsers and terminals are sessions of their own.
+    """
+    os.nice(NICENESS)
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):  # another system, or a kernel without this
+            Path("/proc/self/autogroup").write_text(str(NICENESS), encoding="ascii")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Work in a lab until told to leave."""
     parser = argparse.ArgumentParser(prog="python -m rlhf_lab.dashboard.worker")
@@ -240,7 +253,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--log-level", default="info")
     asked = parser.parse_args(arguments)
     configure(asked.log_level)
-    os.nice(NICENESS)
+    make_way()
     os.environ.setdefault("OMP_NUM_THREADS", str(THREADS))  # torch reads it when it is imported
     try:
         with Lab(asked.directory, progress=False) as lab:

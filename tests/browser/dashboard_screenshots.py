@@ -106,6 +106,20 @@ POSES = (
 )
 
 
+# Charts are drawn anew a while after what they stand in was given another width.
+CHARTS_FIT = """() => {
+    const within = (root) => [...root.querySelectorAll("*")].filter((e) => e.shadowRoot);
+    const charts = (root) => [
+        ...root.querySelectorAll("canvas"),
+        ...within(root).flatMap((e) => charts(e.shadowRoot)),
+    ];
+    return charts(document).every(
+        (chart) => Math.abs(chart.clientWidth * devicePixelRatio - chart.width) < 2
+            && chart.parentElement.getBoundingClientRect().right <= innerWidth
+    );
+}"""
+
+
 def main(folder: Path, poses: Sequence[Pose]) -> list[Path]:
     """Write dashboard-PAGE-THEME.png for each page, and one on a phone; returns the files."""
     path = chromium_path()
@@ -133,9 +147,11 @@ def _shoot(context: BrowserContext, server: Served, pose: Pose, folder: Path) ->
     for name, theme, width in SHOTS:
         file = folder / f"dashboard-{pose.name}-{name}.png"
         _show_in(page, theme, width)
-        height = page.evaluate("document.documentElement.scrollHeight")
-        clip = {"x": 0, "y": 0, "width": width, "height": min(height, pose.most)}
-        taken = page.screenshot(full_page=True, clip=clip, animations="disabled")
+        height = min(page.evaluate("document.documentElement.scrollHeight"), pose.most)
+        # As on a screen so high: what sticks to the foot of a lower one would cover something.
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function(CHARTS_FIT)
+        taken = page.screenshot(animations="disabled")
         # Few colours: no difference to the eye, and a third of the bytes.
         Image.open(BytesIO(taken)).convert("RGB").quantize(
             COLOURS, Image.Quantize.MAXCOVERAGE

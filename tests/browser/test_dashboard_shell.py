@@ -137,6 +137,28 @@ def test_a_page_that_lost_its_connection_says_so_and_comes_back(page, server):
     expect(page.get_by_text("Connection lost")).to_be_hidden()
 
 
+@pytest.mark.parametrize(
+    "file", ["assets/dashboard.js", "assets/frame.css", "static/js/bokeh.min.js"]
+)
+def test_a_page_that_came_without_some_file_is_loaded_again(session_browser, server, file):
+    context = new_context(session_browser, viewport={"width": 1280, "height": 900})
+    failed = []
+
+    def fail_once(route) -> None:
+        if failed:
+            route.continue_()
+        else:
+            failed.append(route.request.url)
+            route.abort()
+
+    context.route(f"**/{file}*", fail_once)
+    page = sign_in(context, server, "ada")
+    open_page(page, server, "rank", "Rank the responses")
+    assert len(failed) == 1
+    assert page.evaluate("sessionStorage.length") == 0  # the next time is a first time again
+    context.close()
+
+
 def test_who_is_signed_out_elsewhere_is_led_to_sign_in_and_back(page, server):
     open_page(page, server, "people", "Invite somebody")
     server.accounts.change_password(

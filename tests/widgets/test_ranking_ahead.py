@@ -31,6 +31,34 @@ def test_items_are_refilled_when_fewer_than_half_are_left():
     assert "Question 12?" in prompt_shown(state)
 
 
+def test_whoever_answers_hears_of_it_before_more_is_handed_out():
+    source = Source(numbered(20))
+    state = RankingState(source, ahead=4)
+    later, sent = [], []
+    state.defer = later.append
+    state.on_change(lambda: sent.append((state.acked_seq, len(left(state)))))
+    for _ in range(3):
+        act(state, "skip")
+    # 4 down to 2, then 1 is fewer than half: that is told, and then it is 4 again.
+    assert [items for _, items in sent] == [3, 2, 1]
+    assert len(later) == 1
+    later[0]()
+    assert sent[3] == (sent[2][0], 4)
+    assert "Question 3?" in prompt_shown(state)
+    later[0]()  # as when an answer that came meanwhile had more handed out
+    assert len(sent) == 4
+    assert Counter(source.calls)["upcoming"] == 2
+
+
+def test_who_has_nothing_left_is_handed_more_at_once():
+    state = RankingState(Source(numbered(3)), ahead=1)
+    later = []
+    state.defer = later.append
+    act(state, "skip")
+    assert len(left(state)) == 1
+    assert later == []
+
+
 def test_near_the_end_content_is_not_sent_for_nothing():
     source = Source(numbered(20))
     state = RankingState(source, ahead=48)

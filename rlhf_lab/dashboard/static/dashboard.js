@@ -3,7 +3,8 @@
 const THEME = "rlhf-lab.theme";
 const SHOWN_AFTER_MS = 800;
 const SLOWEST_MS = 4_000;
-const NEVER_CAME_MS = 30_000;
+const NEVER_CAME_MS = 20_000;
+const INCOMPLETE = "rlhf-lab.incomplete"; // see the page's template
 
 followTheme(document.getElementById("lab-themes"));
 guardSignOut(document.getElementById("lab-sign-out"));
@@ -80,24 +81,33 @@ function watchConnection(banner) {
         "Connection lost, trying again\u2026 Answers that are not saved yet are kept.";
       banner.hidden = false;
     }, SHOWN_AFTER_MS);
-    void untilServed()
-      .then(isSignedIn)
-      .then((isIn) => {
-        if (isLeaving) return;
-        if (isIn) globalThis.location.reload();
-        else globalThis.location.assign(signInAgain());
-      });
+    void untilAnswered().then((isIn) => {
+      if (isLeaving) return;
+      if (isIn) globalThis.location.reload();
+      else globalThis.location.assign(signInAgain());
+    });
   };
-  onceConnected((page) => page.on_event("connection_lost", lost), lost);
+  const connected = (page) => {
+    page.on_event("connection_lost", lost);
+    try {
+      sessionStorage.removeItem(INCOMPLETE);
+    } catch {
+      // Then nothing was counted.
+    }
+  };
+  onceConnected(connected, lost);
 }
 
-/** Whether somebody is signed in here; a page that costs the server little says so. */
-async function isSignedIn() {
-  try {
-    const reply = await fetch("/account", { redirect: "manual", cache: "no-store" });
-    return reply.type !== "opaqueredirect" && reply.status !== 401;
-  } catch {
-    return true; // the page will tell when it is loaded
+/** Waits for the server; whether somebody is signed in here, as a page says that costs it little. */
+async function untilAnswered() {
+  for (;;) {
+    await untilServed();
+    try {
+      const reply = await fetch("/account", { redirect: "manual", cache: "no-store" });
+      return reply.type !== "opaqueredirect" && reply.status !== 401;
+    } catch {
+      // It ended again. To load the page now would leave the browser's own words in its place.
+    }
   }
 }
 

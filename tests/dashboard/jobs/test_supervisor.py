@@ -44,6 +44,10 @@ def test_a_worker_runs_from_start_to_stop(path, supervisor):
     # Whatever nobody needs yet takes no memory.
     assert "libtorch" not in Path(f"/proc/{pid}/maps").read_text()
     assert os.getpriority(os.PRIO_PROCESS, pid) == 15
+    assert os.getsid(pid) == pid
+    session = Path(f"/proc/{pid}/autogroup")  # where the kernel shares out by sessions
+    if session.exists():
+        assert session.read_text().split()[-1] == "15"
     supervisor.stop(60)
     assert (supervisor.status, supervisor.pid, supervisor.restarts) == ("stopped", None, 0)
     assert not is_alive(pid)
