@@ -59,6 +59,7 @@ def _variables(context: Context, page_name: str, account: Account) -> dict[str, 
         "assets": ASSETS,
         "account": account,
         "lab_name": lab_name(context),
+        "nonce": "",  # a new one each time a page is sent; see `rlhf_lab.dashboard.web.policy`
         "page_name": page_name,
         "page_title": PAGES[page_name].title,
         "pages": navigation(account),

@@ -11,8 +11,8 @@ from jinja2 import Environment
 if TYPE_CHECKING:
     from bokeh.document import Document
 
-# The page's own template, with a number in the tags of the scripts that Bokeh made for it. Those
-# in the template itself name files of ours, which need none.
+# The page's own template, with a number in the tags of the scripts that Bokeh made for it. In the
+# template itself one script has it, and those that name files of ours need none.
 _WITH_NONCE = Environment(autoescape=True).from_string(
     "{% set bokeh_js = numbered(bokeh_js, nonce) %}"
     "{% set plot_script = numbered(plot_script, nonce) %}"
