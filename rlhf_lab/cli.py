@@ -33,12 +33,17 @@ def demo(
     model: Annotated[
         str | None, typer.Option(help="Hub id or folder; default: the embedded model.")
     ] = None,
+    from_sft: Annotated[
+        bool,
+        typer.Option("--from-sft", help="Begin with demonstrations and fine-tuning."),
+    ] = False,
 ) -> None:
     """Two rounds of RLHF on the embedded model with a simulated annotator."""
     from rlhf_lab.demo import DemoSettings, run_demo
 
     with _errors_in_words("Nothing is lost: the same command goes on from here.") as console:
-        run_demo(path, DemoSettings(seed=seed, rounds=rounds), model=model, console=console)
+        settings = DemoSettings(seed=seed, rounds=rounds, from_sft=from_sft)
+        run_demo(path, settings, model=model, console=console)
 
 
 @app.command("import")

@@ -12,6 +12,7 @@ from rlhf_lab.algorithms.advantages import (
     shaped_rewards,
 )
 from rlhf_lab.algorithms.calibration import Calibration, ReliabilityBin, pairwise_calibration
+from rlhf_lab.algorithms.implicit_reward import implicit_rewards
 from rlhf_lab.algorithms.intervals import bootstrap_mean, share_interval
 from rlhf_lab.algorithms.kl import AdaptiveKL, FixedKL, KLController, kl_k1, kl_k3
 from rlhf_lab.algorithms.logprobs import TokenLogprobs, token_logprobs
@@ -48,6 +49,7 @@ __all__ = [
     "explained_variance",
     "generalized_advantages",
     "group_relative_advantages",
+    "implicit_rewards",
     "kl_k1",
     "kl_k3",
     "leave_one_out_advantages",

@@ -20,8 +20,9 @@ import hashlib
 import random
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from rlhf_lab.errors import ConfigError
+from rlhf_lab.errors import ConfigError, JudgmentError
 from rlhf_lab.types import Prompt, Ranking, Response
 
 BRIEF_WORDS, LONG_WORDS, FEWEST_WORDS = 10, 40, 4
@@ -32,6 +33,7 @@ DECLINES = re.compile(
     re.IGNORECASE,
 )
 WORD = re.compile(r"[\w'\u2019-]+")
+FIRST_SENTENCE = re.compile(r".+?[.!?\u2026][\"'\u201d\u2019)\]*_`]*(?=\s|$)", re.DOTALL)
 # Words too common to tell what a prompt is about.
 COMMON = frozenset(
     (  # noqa: SIM905 - as a list it would fill three screens
@@ -81,9 +83,21 @@ def _stem(word: str) -> str:
     return word[:-1] if word.endswith("s") and len(word) > 3 else word
 
 
+def _first_sentence(text: str) -> str:
+    found = FIRST_SENTENCE.match(text.strip())
+    return found[0] if found else ""
+
+
 def _repeated(words: Sequence[str]) -> float:
     runs = list(zip(words, words[1:], words[2:], strict=False))
     return 1 - len(set(runs)) / len(runs) if runs else 0.0
+
+
+class EditedAnswer(NamedTuple):
+    """A demonstration made of a response: the id of that one, and the text it became."""
+
+    edited_from: str
+    text: str
 
 
 class RubricAnnotator:
@@ -125,6 +139,25 @@ class RubricAnnotator:
             c.id: round(self.score(prompt, c.text) / self.tie_width) for c in candidates
         }
         return Ranking.from_scores(scores)
+
+    def demonstrate(self, prompt: Prompt, candidates: Sequence[Response]) -> EditedAnswer:
+        """What this annotator makes of the candidates: the best of them, cut where it helps.
+
+        As a person would who edits rather than writes: every candidate, and its first sentence
+        alone, is looked at, and the one that scores highest is taken.
+        """
+        edits = [
+            EditedAnswer(candidate.id, text)
+            for candidate in candidates
+            for text in dict.fromkeys((candidate.text.strip(), _first_sentence(candidate.text)))
+            if text
+        ]
+        if not edits:
+            raise JudgmentError(
+                f"the {len(candidates)} responses to {prompt.text[:60]!r} are all empty: there is "
+                "nothing to edit. Generate others first."
+            )
+        return max(edits, key=lambda edit: self.score(prompt, edit.text))
 
     def _error(self, prompt: Prompt, text: str) -> float:
         if not self.noise:

@@ -41,6 +41,7 @@ class DemoSettings:
         ppo_steps: Per round.
         evaluation_prompts: Held-out prompts of the win rate.
         noise: Of the simulated annotator, in points of its rubric.
+        from_sft: Begin with demonstrations and fine-tuning, as the method does.
     """
 
     seed: int = 0
@@ -50,6 +51,7 @@ class DemoSettings:
     ppo_steps: int = 6
     evaluation_prompts: int = 100
     noise: float = 0.2
+    from_sft: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a demo with nothing in it."""
@@ -83,8 +85,27 @@ class DemoRound:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DemoSFT:
+    """What fine-tuning on demonstrations brought.
+
+    Attributes:
+        report: Fields of the `SFTReport`.
+        evaluation: Figures of the `EvalReport` against the bare model, without samples.
+    """
+
+    report: dict[str, Any]
+    evaluation: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class DemoResult:
-    """Everything the report shows; `evaluation` is the last round's, with its samples."""
+    """Everything the report shows.
+
+    Attributes:
+        rounds: In order.
+        evaluation: The last round's, with its samples.
+        sft: What fine-tuning brought, if the demo began with it.
+    """
 
     settings: DemoSettings
     model: str
@@ -94,6 +115,7 @@ class DemoResult:
     evaluation: EvalReport
     seconds: float
     peak_rss_mb: float
+    sft: DemoSFT | None = None
 
     def summary(self) -> dict[str, Any]:
         """The figures of summary.json."""
@@ -114,6 +136,8 @@ class DemoResult:
             "gold_win_rate_ci": [win.low, win.high],
             "gold_win_rate_by_round": [r.evaluation["win_rate"]["estimate"] for r in self.rounds],
             "heldout_prompts": win.n,
+            "baseline": self.evaluation.baseline,
+            "sft": self.sft and asdict(self.sft),
             "kl_nats_per_response": self.evaluation.kl,
             "seconds": round(self.seconds, 1),
             "peak_rss_mb": round(self.peak_rss_mb),
@@ -170,6 +194,8 @@ class _Demo:
             f"Everything is kept in {self._lab.path}; stop at any time and run the same command "
             "again.\n"
         )
+        if self._settings.from_sft and "sft" not in self._kept:
+            self._sft()
         while len(self._kept["rounds"]) < self._settings.rounds:
             self._round(len(self._kept["rounds"]) + 1)
         return DemoResult(
@@ -181,7 +207,24 @@ class _Demo:
             evaluation=self._evaluation or self._evaluate(),
             seconds=time.perf_counter() - self._began,
             peak_rss_mb=peak_rss_mb(),
+            sft=DemoSFT(**self._kept["sft"]) if self._settings.from_sft else None,
         )
+
+    def _sft(self) -> None:
+        """Demonstrations, fine-tuning, and what that alone brought."""
+        lab, settings = self._lab, self._settings
+        self._console.rule("Fine-tuning on demonstrations")
+        if lab.version == START:
+            batch = lab.generate(k=settings.k, prompts=settings.prompts)
+            made = lab.annotate_demonstrations(
+                RubricAnnotator(noise=settings.noise, seed=settings.seed)
+            )
+            self._console.print(f"  {batch}; {made} edited by the simulated annotator")
+        report = lab.sft()
+        self._console.print(f"  {report}")
+        evaluation = self._evaluate()
+        self._console.print(f"  {evaluation}\n")
+        self._keep(sft={"report": report.as_state(), "evaluation": _figures(evaluation)})
 
     def _round(self, number: int) -> None:
         self._console.rule(f"Round {number} of {self._settings.rounds}")
@@ -196,8 +239,7 @@ class _Demo:
             (number - 1) * self._settings.ppo_steps + 1, number * self._settings.ppo_steps + 1
         )
         ppo = [dict(m.values) for m in self._lab.store.metrics("ppo") if m.step in steps]
-        figures = asdict(replace(evaluation, samples=()))
-        del figures["samples"]
+        figures = _figures(evaluation)
         self._keep(rounds=[*self._kept["rounds"], {**begun, "ppo": ppo, "evaluation": figures}])
 
     def _rank_and_update_reward(self) -> dict[str, Any]:
@@ -219,11 +261,20 @@ class _Demo:
                 tqdm.write(f"  {stats}")  # above the bar, not through it
 
     def _evaluate(self) -> EvalReport:
-        return self._lab.evaluate(baseline=START, prompts=self._settings.evaluation_prompts)
+        """Against the start: the bare model or, after fine-tuning, the fine-tuned one."""
+        return self._lab.evaluate(prompts=self._settings.evaluation_prompts)
 
     def _keep(self, **changes: Any) -> None:  # noqa: ANN401 - JSON of several shapes
         self._kept = {**self._kept, **changes, "seconds": time.perf_counter() - self._began}
         self._lab.store.set_setting("demo", self._kept)
+
+
+def _figures(evaluation: EvalReport) -> dict[str, Any]:
+    """Without samples, and as JSON gives it back: tuples come back as lists."""
+    figures = asdict(replace(evaluation, samples=()))
+    del figures["samples"]
+    found: dict[str, Any] = json.loads(json.dumps(figures))
+    return found
 
 
 def _make_room(path: Path, settings: DemoSettings) -> None:

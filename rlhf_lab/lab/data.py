@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from rlhf_lab.annotators import ComparisonQueue, RankingQueue, RubricAnnotator, rank_all
 from rlhf_lab.errors import ConfigError
-from rlhf_lab.lab.team import LabTeam
+from rlhf_lab.lab.demonstrating import LabDemonstrations
 from rlhf_lab.store import (
     AuditReport,
     BackupReport,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rlhf_lab.widgets import ComparisonWidget, RankingWidget, TableWidget
 
 
-class LabData(LabTeam):
+class LabData(LabDemonstrations):
     """The part of a lab that needs no model: prompts, ranking, versions as they are recorded.
 
     Attributes:

@@ -13,25 +13,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rlhf_lab.annotators import RubricAnnotator, check_candidates
 from rlhf_lab.errors import ConfigError, LabError
-from rlhf_lab.lab.holding import LabModel
-from rlhf_lab.lab.monitoring import NotebookMonitors, reward_monitor
+from rlhf_lab.lab.updating import LabUpdates
 from rlhf_lab.store import (
+    baseline_of,
     choose_prompts,
     heldout_prompts,
     open_or_make_store,
     settle_identity,
 )
 from rlhf_lab.store.paths import as_folder
-from rlhf_lab.types import START, Annotator, LoraSpec, Sampling, TrainingListener
+from rlhf_lab.types import Annotator, LoraSpec, Sampling, TrainingListener
 
 if TYPE_CHECKING:
     from rlhf_lab.evaluation import EvalReport
     from rlhf_lab.models.collection import Batch
-    from rlhf_lab.training import PPOConfig, RewardConfig, RewardReport
-    from rlhf_lab.training.ppo_run import PPORun
 
 
-class Lab(LabModel):
+class Lab(LabUpdates):
     """A directory with everything one RLHF project needs, and the model that learns in it.
 
     ```python
@@ -164,92 +162,11 @@ class Lab(LabModel):
             told.ended("finished", f"{batch}.")
         return batch
 
-    # Updates
-
-    def update_reward(
-        self,
-        config: RewardConfig | None = None,
-        *,
-        monitor: bool | None = None,
-        listener: TrainingListener | None = None,
-        stopped: Callable[[], bool] = lambda: False,
-    ) -> RewardReport:
-        """Teach the reward role the judgments it has not seen, mixed with old ones.
-
-        Run twice without new judgments, it returns the same report and changes nothing.
-
-        Args:
-            config: Settings of the update.
-            monitor: Show live curves in a notebook, in the place of bars; default: if it takes
-                more than two seconds.
-            listener: Is told what happens, in the place of a monitor.
-            stopped: Asked after each pass over the rankings whether to end there and keep it.
-
-        Raises:
-            NotEnoughData: there are no judgments on training prompts yet.
-            NonFiniteError: scores that are NaN or infinite; nothing changed.
-        """
-        from rlhf_lab.training import RewardConfig
-        from rlhf_lab.training.reward_update import update_reward
-
-        wanted = monitor if self.progress else monitor or False
-        watching = None if listener else reward_monitor(wanted)
-        return update_reward(
-            self._bench.model_to_train(),
-            self._bench.tree,
-            self.store,
-            config or RewardConfig(seed=self.seed),
-            start=START,
-            progress=self.progress,
-            listener=listener or watching,
-            stopped=lambda: stopped() or (watching is not None and watching.stopping),
-            shown=lambda: watching is not None and watching.shown,
-        )
-
-    def ppo(self, steps: int = 8, config: PPOConfig | None = None, *, name: str = "") -> PPORun:
-        """PPO steps from the present policy against the present reward model.
-
-        An iterator: `for stats in lab.ppo(steps=8): ...`, or `lab.ppo(steps=8).run()`, which in
-        a notebook shows a live monitor (`run(monitor=False)`: a bar); `run.monitor()` gives it for
-        a loop of your own.
-        Each whole step is kept, however the loop ends; the last becomes a new version.
-
-        Args:
-            steps: How many.
-            config: Settings of every step.
-            name: Of the run, for who starts it again after a crash: what is kept of it then
-                counts, and only the steps that are missing are made.
-
-        Raises:
-            TrainingError: another version is present than the one that a run of this name left.
-            NotEnoughData: there is no reward model yet, or no training prompts.
-            ConfigError: steps is below 1, or the lab's sampling has a filter (top_k, top_p).
-        """
-        from rlhf_lab.evaluation import stored_alarm
-        from rlhf_lab.training import PPOConfig
-        from rlhf_lab.training.ppo_start import start_ppo
-
-        if steps < 1:
-            raise ConfigError(f"steps={steps}: at least 1.")
-        resolved = (config or PPOConfig()).resolved(self.sampling, self.seed)
-        model = self._bench.model_to_train()
-        known = stored_alarm(self.store, self.version, self.store.get_setting("head.reward"))
-        return start_ppo(
-            model,
-            self._bench.tree,
-            self.store,
-            self.store.prompts(split="train"),
-            resolved,
-            steps=steps,
-            earlier=[known] if known else [],
-            progress=self.progress,
-            monitors=NotebookMonitors(),
-            name=name,
-        )
+    # Measuring
 
     def evaluate(
         self,
-        baseline: str = START,
+        baseline: str | None = None,
         *,
         judge: Annotator | None = None,
         prompts: int = 64,
@@ -263,7 +180,8 @@ class Lab(LabModel):
         does not prefer it; the next `ppo` against that reward model repeats it.
 
         Args:
-            baseline: A policy version.
+            baseline: A policy version; default: the start of its line, "policy@0" or the latest
+                that `sft` made, and of such a one the start before.
             judge: Compares the two responses to each prompt; default: the rubric without noise.
             prompts: How many held-out prompts at most, in the order they were added.
             sampling: Default: the lab's.
@@ -282,6 +200,7 @@ class Lab(LabModel):
         from rlhf_lab.training.listeners import told_how_it_ends
 
         self._bench.take()
+        baseline = baseline or baseline_of(self.store, self.version)
         chosen = heldout_prompts(self.store, prompts)
         baseline_state = self._bench.baseline(baseline)
         reward, reward_state = self._bench.reward_of_policy()

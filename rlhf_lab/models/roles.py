@@ -213,6 +213,21 @@ class RoleModel:
         if source in self.heads and target in self.heads:
             self.head(target).start_from(self.head(source))
 
+    def start_reward(self, policy_state: Mapping[str, Tensor], *, seed: int = 0) -> None:
+        """Start the reward role from a policy's adapter, under a new head.
+
+        Args:
+            policy_state: Weights of the policy, as from `state`.
+            seed: Of the head.
+
+        Source: Stiennon et al. (2020), section 3.4; Ouyang et al. (2022), section 3.5.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            head = ScalarHead(self._hidden_size())
+        state = {f"head.{name}": value for name, value in head.state_dict().items()}
+        self.load_state("reward", {**policy_state, **state})
+
     def set_reference(self, policy_state: Mapping[str, Tensor] | None) -> None:
         """Freeze what the policy is compared with: an adapter's weights; None: the bare base."""
         self._reference_is_base = policy_state is None

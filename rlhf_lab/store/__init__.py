@@ -9,6 +9,7 @@ from rlhf_lab.store.backup import BackupReport, backup_lab
 from rlhf_lab.store.browsing import TableBrowser
 from rlhf_lab.store.calibrating import CalibrationPlan
 from rlhf_lab.store.identity import Identity, settle_identity, settle_weights
+from rlhf_lab.store.lines import baseline_of, line_of, start_of
 from rlhf_lab.store.listing import JudgmentTable, Table, prompt_table, response_table
 from rlhf_lab.store.lock import TrainingLock
 from rlhf_lab.store.moving import MoveReport, move_lab
@@ -42,9 +43,11 @@ __all__ = [
     "VersionTable",
     "audit",
     "backup_lab",
+    "baseline_of",
     "choose_prompts",
     "evaluation_between",
     "heldout_prompts",
+    "line_of",
     "move_lab",
     "open_or_make_store",
     "open_store",
@@ -54,5 +57,6 @@ __all__ = [
     "restore_lab",
     "settle_identity",
     "settle_weights",
+    "start_of",
     "version_records",
 ]

@@ -36,7 +36,7 @@ def _not_negative(config: Any, *names: str) -> None:  # noqa: ANN401 - any setti
             raise ConfigError(f"{name}={value}: it must be 0 or more.")
 
 
-def _known_optimizer(config: RewardConfig | PPOConfig) -> None:
+def _known_optimizer(config: RewardConfig | PPOConfig | SFTConfig | DPOConfig) -> None:
     """Whether it works on a device is for the optimizer to say, which knows the device."""
     if config.optimizer not in get_args(OptimizerName):
         raise ConfigError(f"optimizer={config.optimizer!r}: use 'adamw' or 'paged_adamw_8bit'.")
@@ -102,6 +102,92 @@ class RewardConfig:
 
     def margin(self, strength: Strength | None) -> float:
         """How much higher each tier should score than the next one."""
+        return self.strength_margin * _MARGINS[strength] if strength else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SFTConfig:
+    """How the policy learns from demonstrations.
+
+    Attributes:
+        epochs: Passes over the demonstrations.
+        learning_rate: Of AdamW, for the adapter.
+        optimizer: As in `RewardConfig`.
+        demonstrations_per_step: Demonstrations that share one optimizer step.
+        keep_every: Optimizer steps between two states on disk, from which an interrupted
+            update goes on.
+        tokens_per_micro_batch: Bounds memory: padded tokens in one forward pass.
+        max_grad_norm: Gradient clipping.
+        seed: Of the order of the demonstrations.
+    """
+
+    epochs: int = 3
+    learning_rate: float = 5e-4
+    optimizer: OptimizerName = "adamw"
+    demonstrations_per_step: int = 8
+    keep_every: int = 10
+    tokens_per_micro_batch: int = 512
+    max_grad_norm: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every range."""
+        _positive(self, "epochs", "learning_rate", "demonstrations_per_step", "keep_every")
+        _positive(self, "tokens_per_micro_batch", "max_grad_norm")
+        _known_optimizer(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DPOConfig:
+    """How the policy learns from rankings without a reward model and without sampling.
+
+    Attributes:
+        beta: Price of moving away from the reference: a response's implicit reward is this many
+            times the log of how much likelier the policy makes it (Rafailov et al. 2023).
+        epochs: Passes over the new rankings.
+        learning_rate: Of AdamW, for the adapter.
+        optimizer: As in `RewardConfig`.
+        rankings_per_step: Rankings that share one optimizer step.
+        replay: Old rankings mixed in, as a multiple of the new ones.
+        tie: Davidson's tie parameter: how likely a tie between two equal responses is, as a
+            multiple of either winning; 1 makes the three equally likely (Chen et al. 2024,
+            "On Extending Direct Preference Optimization to Accommodate Ties").
+        strength_margin: How much more implicit reward a "much" better tier should have than the
+            next one; other strengths ask for shares of it, as in `RewardConfig`. 0 leaves
+            strengths aside.
+        keep_every: As in `SFTConfig`.
+        tokens_per_micro_batch: Bounds memory: padded tokens in one forward pass.
+        max_grad_norm: Gradient clipping.
+        seed: Of the order of the rankings.
+    """
+
+    beta: float = 0.1
+    epochs: int = 2
+    learning_rate: float = 2e-4
+    optimizer: OptimizerName = "adamw"
+    rankings_per_step: int = 4
+    replay: float = 0.5
+    tie: float = 1.0
+    strength_margin: float = 1.0
+    keep_every: int = 10
+    tokens_per_micro_batch: int = 512
+    max_grad_norm: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every range."""
+        _positive(self, "beta", "epochs", "learning_rate", "rankings_per_step", "tie")
+        _positive(self, "keep_every", "tokens_per_micro_batch", "max_grad_norm")
+        _not_negative(self, "replay", "strength_margin")
+        _known_optimizer(self)
+
+    @property
+    def centre_coef(self) -> float:
+        """Implicit rewards have a centre of their own: the reference's are 0."""
+        return 0.0
+
+    def margin(self, strength: Strength | None) -> float:
+        """How much more implicit reward each tier should have than the next one."""
         return self.strength_margin * _MARGINS[strength] if strength else 0.0
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from rlhf_lab.errors import NotEnoughData, StoreError
 from rlhf_lab.models import RoleModel
 from rlhf_lab.store import PreferenceStore
-from rlhf_lab.training.reward import RankedExample
+from rlhf_lab.training.ranking_trainer import RankedExample
 from rlhf_lab.types import Judgment, Prompt, Ranking, Response
 
 # Shown to learn something about whoever judges, or to teach them: known answers, and what they said

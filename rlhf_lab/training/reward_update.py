@@ -18,11 +18,12 @@ from rlhf_lab.training.checkpoints import Checkpoint
 from rlhf_lab.training.config import RewardConfig
 from rlhf_lab.training.fit_progress import FitResult
 from rlhf_lab.training.listeners import told_how_it_ends
-from rlhf_lab.training.reward import RankedExample, RewardTrainer, ordered_pairs_right
+from rlhf_lab.training.ranking_trainer import RankedExample, ordered_pairs_right
+from rlhf_lab.training.reward import RewardTrainer
 from rlhf_lab.training.reward_examples import LabExamples, lab_examples
 from rlhf_lab.training.reward_report import RewardReport
 from rlhf_lab.training.versions import VersionNote, VersionTree
-from rlhf_lab.types import Alarm, Interval, TrainingListener
+from rlhf_lab.types import START, Alarm, Interval, TrainingListener, Version
 
 
 def update_reward(
@@ -31,7 +32,6 @@ def update_reward(
     store: PreferenceStore,
     config: RewardConfig | None,
     *,
-    start: str,
     progress: bool = True,
     listener: TrainingListener | None = None,
     stopped: Callable[[], bool] = lambda: False,
@@ -47,7 +47,6 @@ def update_reward(
         tree: Where versions come from and go.
         store: Where judgments are.
         config: Settings of the update.
-        start: The version whose responses the scores are normalised on.
         progress: Show bars.
         listener: Is told what happens.
         stopped: Asked after each pass over the rankings whether it shall be the last one.
@@ -60,15 +59,21 @@ def update_reward(
     """
     began = time.perf_counter()
     trainer = RewardTrainer(model, config)
-    head = tree.head("reward")
+    policy = tree.head("policy")
+    assert policy
+    start = tree.start_of(policy)
+    head = _head_of_line(tree, start)
     before = tree.load(head) if head else None
     learned = set(before.state["learned"]) if before else set()
-    examples = lab_examples(model, store, learned, start)
+    examples = lab_examples(model, store, learned, start.name)
+    if before and not examples.new:
+        trainer.load_state(before.tensors)
+        return _report(before)
+    examples.check()
     if before:
         trainer.load_state(before.tensors)
-        if not examples.new:
-            return _report(before)
-    examples.check()
+    else:
+        _start_reward(model, tree, start, trainer.config.seed)
 
     with told_how_it_ends(listener, otherwise="the reward model is what it was.") as told:
         told.started(done=0, total=0)
@@ -117,7 +122,11 @@ def update_reward(
             )
             learned |= {e.judgment_id for e in examples.new}
             metrics, intervals = _figures(report, learned)
-            state = {"learned": sorted(learned), "report": report.as_state()}
+            state = {
+                "learned": sorted(learned),
+                "report": report.as_state(),
+                "start": start.name,
+            }
             note = VersionNote(parent=head.name if head else None, metrics=metrics)
             tree.save("reward", Checkpoint(tensors=trainer.state(), state=state), note)
             told.otherwise = f"{report.version} is there, without its figures."
@@ -128,6 +137,25 @@ def update_reward(
             told.alarm(steps, alarm)
         told.ended("stopped" if fit.stopped else "finished", f"Made {report.version}.")
     return report
+
+
+def _head_of_line(tree: VersionTree, start: Version) -> Version | None:
+    """The present reward version, if it grew from the start of the present policy.
+
+    One that grew from another start has its scale and its weights from there: after fine-tuning, a
+    new one begins, and learns everything that was ever said.
+    """
+    head = tree.head("reward")
+    if head is None or tree.state_of(head).get("start", START) != start.name:
+        return None
+    return head
+
+
+def _start_reward(model: RoleModel, tree: VersionTree, start: Version, seed: int) -> None:
+    """The weights that a first reward version learns from: the start's, under a new head."""
+    is_fresh = start.parent is None and not any(v.role == "reward" for v in tree.all())
+    if not is_fresh:  # else the role holds them already, and nothing has used it yet
+        model.start_reward(tree.load(start).tensors["policy"], seed=seed)
 
 
 def _report(checkpoint: Checkpoint) -> RewardReport:

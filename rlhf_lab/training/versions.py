@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlhf_lab.errors import CheckpointError, TrainingError, UnknownVersion
 from rlhf_lab.models import RoleModel
-from rlhf_lab.store import PreferenceStore
+from rlhf_lab.store import PreferenceStore, line_of, start_of
 from rlhf_lab.training.checkpoints import (
     Checkpoint,
     read_checkpoint,
@@ -25,6 +25,7 @@ from rlhf_lab.training.checkpoints import (
     thin_checkpoint,
     write_checkpoint,
 )
+from rlhf_lab.training.stepwise import KeptSteps
 from rlhf_lab.types import Version
 
 STEP_FOLDER = re.compile(r"^(policy@\d+)\.step(\d+)$")
@@ -167,8 +168,42 @@ class VersionTree:
         if head is None:
             start = Checkpoint(tensors={"policy": model.state("policy")})
             return self.save("policy", start, VersionNote(parent=None))
-        model.load_state("policy", self.load(head).tensors["policy"])
+        self.put_policy(model, head)
         return head
+
+    def put_policy(self, model: RoleModel, version: Version) -> Checkpoint:
+        """Put a policy into the model, and as its reference the start of its line.
+
+        Raises:
+            CheckpointError: files of one of them are missing or altered; nothing changed.
+        """
+        checkpoint = self.load(version)
+        start = self.start_of(version)
+        # The root of a tree is the bare base.
+        reference = None if start.parent is None else self.load(start).tensors["policy"]
+        model.load_state("policy", checkpoint.tensors["policy"])
+        model.set_reference(reference)
+        return checkpoint
+
+    def start_of(self, version: Version) -> Version:
+        """The policy that this one is measured from."""
+        return start_of(self._store, version.name)
+
+    def line(self, version: Version) -> Iterator[Version]:
+        """A version and its ancestors."""
+        return line_of(self._store, version.name)
+
+    def kept_steps(self, kind: str, key: str) -> KeptSteps:
+        """Where an update keeps its state until it becomes a version."""
+        return KeptSteps(folder=self._folder, kind=kind, key=key)
+
+    def state_of(self, version: Version) -> dict[str, Any]:
+        """The JSON state of a version, without its tensors.
+
+        Raises:
+            CheckpointError: it is missing, altered or unreadable.
+        """
+        return read_state(self._directory / version.path)
 
     def finish_steps(self) -> Version | None:
         """Make the last whole step a version and the head; None if there is none.

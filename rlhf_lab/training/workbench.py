@@ -181,12 +181,12 @@ class Workbench:
         """
         self.take()
         version = self._store.version(name)
-        checkpoint = self.tree.load(version)
+        self.tree.load(version)
         others = [self._store.version(n) for n in (version.trained_with if with_reward else ())]
         for other in others:
             self.tree.load(other)  # damage is found before anything is changed
         if version.role == "policy" and "model" in self.__dict__:
-            self.model.load_state("policy", checkpoint.tensors["policy"])
+            self.tree.put_policy(self.model, version)
         for other in others:
             self.tree.set_head(other)
         self.tree.set_head(version)

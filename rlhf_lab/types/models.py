@@ -53,6 +53,14 @@ class Version:
         """The number after the @."""
         return int(self.name.partition("@")[2])
 
+    @property
+    def is_start(self) -> bool:
+        """Whether a policy is what later ones are measured from: the first, or a fine-tuned one.
+
+        It is the reference of the policies that grow from it.
+        """
+        return self.role == "policy" and (self.parent is None or "demonstrations" in self.metrics)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoraSpec:

@@ -14,6 +14,7 @@ from rlhf_lab.errors import ConfigError
 from rlhf_lab.lab import Lab
 from rlhf_lab.store import PreferenceStore
 from rlhf_lab.testing import tiny_model
+from rlhf_lab.training import SFTTrainer
 from rlhf_lab.training.ppo import PPOTrainer
 
 SMALL = DemoSettings(rounds=2, prompts=4, k=3, ppo_steps=1, evaluation_prompts=4)
@@ -52,6 +53,54 @@ def test_writes_summary_and_report_with_every_promised_figure(tmp_path: Path, mo
     assert (summary["rounds"], summary["judgments"], summary["ppo_steps"]) == (2, 8, 2)
     assert summary["quantization"] == "nf4"
     assert "policy@2" in (tmp_path / "demo/report.html").read_text("utf-8")
+
+
+def test_from_sft_runs_the_method_in_its_order(tmp_path: Path, model: str) -> None:
+    """Demonstrations and fine-tuning first; the rounds are measured against what came of them."""
+    summary = run(tmp_path / "demo", model, replace(SMALL, from_sft=True))
+
+    with PreferenceStore(tmp_path / "demo/lab.sqlite") as store:
+        kinds = [row.kind for row in store.metrics()]
+        versions = [(v.name, v.parent, v.is_start) for v in store.versions()]
+        demonstrations = store.demonstrations()
+        judged = {store.response(j.shown_order[0]).version for j in store.judgments()}
+    assert list(dict.fromkeys(kinds)) == ["sft", "evaluation", "reward", "ppo"]
+    assert versions == [
+        ("policy@0", None, True),
+        ("policy@1", "policy@0", True),
+        ("reward@0", None, False),
+        ("policy@2", "policy@1", False),
+        ("reward@1", "reward@0", False),
+        ("policy@3", "policy@2", False),
+    ]
+    assert judged == {"policy@1", "policy@2"}
+    assert len(demonstrations) == 4
+    assert summary["baseline"] == "policy@1"
+    assert summary["sft"]["report"]["version"] == "policy@1"  # type: ignore[index]
+    assert summary["sft"]["evaluation"]["baseline"] == "policy@0"  # type: ignore[index]
+    report = (tmp_path / "demo/report.html").read_text("utf-8")
+    assert "First: fine-tuning on demonstrations" in report
+
+
+def test_an_interrupted_fine_tuning_goes_on_where_it_stopped(
+    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(SMALL, from_sft=True, rounds=1)
+    real = SFTTrainer.step
+
+    def interrupt(self: SFTTrainer, examples: object) -> float:
+        if self.optimizer.steps == 1:
+            raise KeyboardInterrupt
+        return real(self, examples)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SFTTrainer, "step", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", model, settings)
+    monkeypatch.setattr(SFTTrainer, "step", real)
+    run(tmp_path / "cut", model, settings)
+    run(tmp_path / "whole", model, settings)
+
+    assert content(tmp_path / "cut") == content(tmp_path / "whole")
 
 
 def test_same_seed_gives_the_same_judgments_and_samples(tmp_path: Path, model: str) -> None:

@@ -15,7 +15,7 @@ from rlhf_lab import Lab, RubricAnnotator
 from rlhf_lab.annotators import rank_all
 from rlhf_lab.errors import NonFiniteError, StoreError
 from rlhf_lab.training import RewardTrainer
-from rlhf_lab.training.reward import ordered_pairs_right
+from rlhf_lab.training.ranking_trainer import ordered_pairs_right
 from rlhf_lab.types import Judgment, Ranking
 from tests.lab.labs import REWARD
 from tests.tiny import same

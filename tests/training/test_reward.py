@@ -13,7 +13,8 @@ from rlhf_lab.algorithms import centring_loss, pairs_of_tiers, ranking_loss
 from rlhf_lab.errors import NonFiniteError, NotEnoughData
 from rlhf_lab.models import Role, RoleModel
 from rlhf_lab.training import RankedExample, RewardConfig, RewardTrainer
-from rlhf_lab.training.reward import LEAST_HELDOUT_PROMPTS, ordered_pairs_right
+from rlhf_lab.training.ranking_trainer import ordered_pairs_right
+from rlhf_lab.training.reward import LEAST_HELDOUT_PROMPTS
 from tests.tiny import batch, load_tiny, prompt, same
 
 
@@ -148,7 +149,7 @@ def test_old_rankings_are_replayed_in_every_epoch(model: RoleModel, monkeypatch)
     trainer = RewardTrainer(model, RewardConfig(epochs=4, replay=2.0, rankings_per_step=5))
     steps: list[list[str]] = []
     monkeypatch.setattr(
-        trainer, "_step", lambda examples: steps.append([e.judgment_id for e in examples]) or 0.0
+        trainer, "step", lambda examples: steps.append([e.judgment_id for e in examples]) or 0.0
     )
     trainer.fit(new, old, progress=False)
     assert [len(s) for s in steps] == [5, 4] * 4
@@ -166,7 +167,7 @@ def test_an_interrupted_fit_changes_nothing(model: RoleModel, monkeypatch):
     trainer = RewardTrainer(model, RewardConfig(rankings_per_step=1))
     trainer.fit(examples[:1], progress=False)
     before, moments = model.state("reward"), trainer.optimizer.state()
-    step, calls = trainer._step, []
+    step, calls = trainer.step, []
 
     def interrupted(part):
         calls.append(1)
@@ -174,7 +175,7 @@ def test_an_interrupted_fit_changes_nothing(model: RoleModel, monkeypatch):
             raise KeyboardInterrupt
         return step(part)
 
-    monkeypatch.setattr(trainer, "_step", interrupted)
+    monkeypatch.setattr(trainer, "step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(examples, progress=False)
     assert same(model.state("reward"), before)
