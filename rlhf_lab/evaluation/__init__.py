@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rlhf_lab.evaluation.agreement import AgreementReport, measure_agreement
+    from rlhf_lab.evaluation.decline import stored_alarm
     from rlhf_lab.evaluation.evaluate import evaluate_policy
-    from rlhf_lab.evaluation.reward_gain import stored_alarm
     from rlhf_lab.evaluation.win_rate import EvalReport, Sample, compare_versions
 
 _HOMES = {
     "agreement": "AgreementReport measure_agreement",
     "evaluate": "evaluate_policy",
-    "reward_gain": "stored_alarm",
+    "decline": "stored_alarm",
     "win_rate": "EvalReport Sample compare_versions",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from rlhf_lab.evaluation.decline import earlier_best
 from rlhf_lab.evaluation.kl import kl_per_response
 from rlhf_lab.evaluation.reward_gain import reward_gain
 from rlhf_lab.evaluation.win_rate import EvalReport, compare_versions
@@ -86,7 +87,8 @@ def evaluate_policy(
         watch.phase("scoring")
         with weights_as(model, "reward", reward_state):
             gain = reward_gain(model, prompts, before, after, seed=seed, progress=progress)
-        report = replace(report, reward=reward, reward_gain=gain)
+        best = earlier_best(store, version, baseline, reward)
+        report = replace(report, reward=reward, reward_gain=gain, best=best)
     found = Evaluation(
         baseline=baseline,
         win_rate=report.win_rate,

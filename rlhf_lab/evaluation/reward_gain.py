@@ -17,8 +17,7 @@ from rlhf_lab.algorithms import bootstrap_mean
 from rlhf_lab.algorithms.statistics import finite_scores
 from rlhf_lab.evaluation.kl import plain_batches
 from rlhf_lab.models import RoleModel
-from rlhf_lab.store import PreferenceStore
-from rlhf_lab.types import REWARD_ALONE, Alarm, Evaluation, Interval, Prompt, Response
+from rlhf_lab.types import REWARD_ALONE, Alarm, Interval, Prompt, Response
 
 # With fewer, a win rate of one half or less is mostly the luck of the prompts.
 FEWEST_PROMPTS = 8
@@ -86,18 +85,3 @@ def preference_alarm(
         "please the reward alone. Read some samples; then lab.generate(), lab.rank() and "
         "lab.update_reward(), so that the reward hears of it, or go back with lab.undo().",
     )
-
-
-def stored_alarm(store: PreferenceStore, version: str, reward: str | None) -> Alarm | None:
-    """The alarm of a version's last evaluation; None if another reward is the present one since.
-
-    Args:
-        store: The lab's.
-        version: A policy.
-        reward: The present reward version.
-    """
-    rows = store.metrics("evaluation", version)
-    found = Evaluation.from_figures(rows[-1].values, rows[-1].created_at) if rows else None
-    if found is None or reward is None or found.reward != reward or found.reward_gain is None:
-        return None
-    return preference_alarm(version, found.baseline, reward, found.reward_gain, found.win_rate)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from rlhf_lab.algorithms import bootstrap_mean
 from rlhf_lab.errors import JudgmentError, NotEnoughData
+from rlhf_lab.evaluation.decline import EarlierBest, decline_alarm
 from rlhf_lab.evaluation.reward_gain import preference_alarm
 from rlhf_lab.store.showing import as_html, in_frame, text_cell
 from rlhf_lab.types import Alarm, Annotator, Interval, Prompt, Response
@@ -44,6 +45,7 @@ class EvalReport:
             without any.
         reward_gain: How much higher it scores the version's responses than the baseline's, in
             standard deviations of the start's scores, with its 95% interval over prompts.
+        best: The ancestor that won most against the same baseline, by the same reward.
     """
 
     version: str
@@ -58,14 +60,18 @@ class EvalReport:
     samples: tuple[Sample, ...]
     reward: str | None = None
     reward_gain: Interval | None = None
+    best: EarlierBest | None = None
 
     @property
     def alarm(self) -> Alarm | None:
-        """The reward rose and the win rate is not above one half."""
+        """The reward rose, and the win rate is not above one half or lower than it was."""
         if self.reward is None or self.reward_gain is None:
             return None
         return preference_alarm(
             self.version, self.baseline, self.reward, self.reward_gain, self.win_rate
+        ) or (
+            self.best
+            and decline_alarm(self.version, self.reward, self.reward_gain, self.win_rate, self.best)
         )
 
     @property

@@ -75,11 +75,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """
     expected = _manifest(folder)
     for name, digest in expected.items():
-        path = folder / name
-        if not path.is_file():
-            raise CheckpointError(f"{path} is missing: {_NEXT_STEP}")
-        if _digest(path) != digest:
-            raise CheckpointError(f"{path} is not what was written (SHA-256 differs): {_NEXT_STEP}")
+        _check(folder / name, digest)
     groups = [Path(n).stem for n in expected if n.endswith(".safetensors")]
     return Checkpoint(
         tensors={group: load_file(folder / f"{group}.safetensors") for group in groups},
@@ -93,9 +89,8 @@ def read_state(folder: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: it is missing, altered or unreadable.
     """
-    expected, path = _manifest(folder), folder / "state.json"
-    if not path.is_file() or _digest(path) != expected[path.name]:
-        raise CheckpointError(f"{path} is not what was written: {_NEXT_STEP}")
+    path = folder / "state.json"
+    _check(path, _manifest(folder)[path.name])
     found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return found
 
@@ -121,6 +116,13 @@ def thin_checkpoint(folder: Path, groups: Collection[str]) -> None:
 _NEXT_STEP = (
     "check out another version (`lab.versions` lists them), or restore the file from a backup."
 )
+
+
+def _check(path: Path, digest: str) -> None:
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing: {_NEXT_STEP}")
+    if _digest(path) != digest:
+        raise CheckpointError(f"{path} is not what was written (SHA-256 differs): {_NEXT_STEP}")
 
 
 def _manifest(folder: Path) -> dict[str, str]:

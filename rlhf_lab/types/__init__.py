@@ -37,6 +37,7 @@ from rlhf_lab.types.judgments import (
 )
 from rlhf_lab.types.models import (
     DEFAULT_MODEL,
+    PAST_ITS_BEST,
     REWARD_ALONE,
     START,
     VERSION_NAME,
@@ -73,6 +74,7 @@ __all__ = [
     "JOB_KINDS",
     "LOWEST_RATING",
     "MOST_CANDIDATES",
+    "PAST_ITS_BEST",
     "REWARD_ALONE",
     "START",
     "VERSION_NAME",

@@ -18,6 +18,8 @@ DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 START = "policy@0"
 # The name of an alarm that training and evaluation may both raise.
 REWARD_ALONE = "reward up, preference not"
+# Of evaluation alone: an ancestor was better, by people or a judge, and the reward does not see it.
+PAST_ITS_BEST = "past its best"
 VERSION_NAME = re.compile(r"^(policy|reward)@(\d+)$")
 
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from rlhf_lab.errors import NonFiniteError
-from rlhf_lab.evaluation.reward_gain import preference_alarm, reward_gain, stored_alarm
+from rlhf_lab.evaluation.decline import stored_alarm
+from rlhf_lab.evaluation.reward_gain import preference_alarm, reward_gain
 from rlhf_lab.models import RoleModel
 from rlhf_lab.store import PreferenceStore
 from rlhf_lab.types import Evaluation, Interval, Response, Sampling

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rlhf_lab.evaluation.decline import (
+    EarlierBest,
+    decline_alarm,
+    earlier_best,
+    stored_alarm,
+)
+from rlhf_lab.store import PreferenceStore
+from rlhf_lab.types import PAST_ITS_BEST, Evaluation, Interval, Version
+
+BEST = Interval(estimate=0.85, low=0.77, high=0.92, n=64)
+FALLEN = Interval(estimate=0.7, low=0.6, high=0.8, n=64)
+GAIN = Interval(estimate=1.5, low=1.2, high=1.8, n=64)
+MORE = replace(GAIN, estimate=2.5)
+EARLIER = EarlierBest("policy@1", BEST, GAIN)
+
+
+def test_a_policy_that_wins_less_than_its_ancestor_alarms_while_it_still_wins():
+    found = decline_alarm("policy@2", "reward@0", MORE, FALLEN, EARLIER)
+    assert found is not None
+    assert found.name == PAST_ITS_BEST
+    assert "policy@2 wins 0.70" in str(found)
+    assert "policy@1 won 0.85" in str(found)
+    assert "lab.checkout('policy@1')" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("gain", "win_rate"),
+    [
+        (MORE, replace(FALLEN, high=0.85)),  # could as well be the same
+        (replace(GAIN, estimate=1.4), FALLEN),  # the reward sees it too
+        (MORE, replace(FALLEN, n=7)),  # luck of the prompts
+    ],
+)
+def test_it_is_silent_where_nothing_is_certain(gain: Interval, win_rate: Interval):
+    assert decline_alarm("policy@2", "reward@0", gain, win_rate, EARLIER) is None
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[PreferenceStore]:
+    with PreferenceStore(tmp_path / "lab.sqlite") as store:
+        for name, parent in (("0", None), ("1", "0"), ("2", "1"), ("3", "0")):
+            version = Version(
+                name=f"policy@{name}", parent=parent and f"policy@{parent}", path=f"p{name}"
+            )
+            store.add_version(version, present=True)
+        yield store
+
+
+def log(store: PreferenceStore, name: str, win_rate: Interval, gain: Interval, **changes) -> None:
+    values = {"baseline": "policy@0", "reward": "reward@0", "kl": 1.0, **changes}
+    found = Evaluation(win_rate=win_rate, reward_gain=gain, **values)
+    store.log_metrics("evaluation", name, 0, found.figures())
+
+
+def test_the_best_ancestor_is_the_one_that_won_most(store: PreferenceStore):
+    log(store, "policy@1", BEST, GAIN)
+    log(store, "policy@1", replace(BEST, estimate=0.8), GAIN)
+    log(store, "policy@3", replace(BEST, estimate=0.99), GAIN)  # of another branch
+    assert earlier_best(store, "policy@2", "policy@0", "reward@0") == EARLIER
+    assert earlier_best(store, "policy@3", "policy@0", "reward@0") is None
+    assert earlier_best(store, "policy@9", "policy@0", "reward@0") is None
+
+
+def test_only_evaluations_of_the_same_kind_are_compared(store: PreferenceStore):
+    log(store, "policy@1", BEST, GAIN, reward="reward@1")
+    log(store, "policy@1", replace(BEST, n=4), GAIN)
+    assert earlier_best(store, "policy@2", "policy@0", "reward@0") is None
+    assert earlier_best(store, "policy@2", "policy@1", "reward@1") is None
+
+
+def test_what_is_stored_gives_the_alarm_again(store: PreferenceStore):
+    log(store, "policy@1", BEST, GAIN)
+    log(store, "policy@2", FALLEN, MORE)
+    expected = decline_alarm("policy@2", "reward@0", MORE, FALLEN, EARLIER)
+    assert stored_alarm(store, "policy@2", "reward@0") == expected
+    assert stored_alarm(store, "policy@1", "reward@0") is None
