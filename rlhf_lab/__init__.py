@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from rlhf_lab.models import RoleModel
     from rlhf_lab.store import AssignmentPlan, PreferenceStore
     from rlhf_lab.training import (
+        DPOConfig,
+        DPOReport,
+        DPOTrainer,
         PPOConfig,
         PPOStats,
         PPOTrainer,
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
         RewardConfig,
         RewardReport,
         RewardTrainer,
+        SFTConfig,
+        SFTReport,
+        SFTTrainer,
         preflight,
     )
     from rlhf_lab.types import (
@@ -64,7 +70,8 @@ _HOMES = {
     "models": "RoleModel",
     "store": "AssignmentPlan PreferenceStore",
     "training": (
-        "PPOConfig PPOStats PPOTrainer Preflight RewardConfig RewardReport RewardTrainer preflight"
+        "DPOConfig DPOReport DPOTrainer PPOConfig PPOStats PPOTrainer Preflight RewardConfig "
+        "RewardReport RewardTrainer SFTConfig SFTReport SFTTrainer preflight"
     ),
     "types": (
         "ComparisonReport Demonstration Interval Judgment LoraSpec Message Prompt Ranking Response "
@@ -81,6 +88,9 @@ __all__ = [
     "ComparisonQueue",
     "ComparisonReport",
     "ComparisonWidget",
+    "DPOConfig",
+    "DPOReport",
+    "DPOTrainer",
     "Demonstration",
     "EvalReport",
     "Interval",
@@ -105,6 +115,9 @@ __all__ = [
     "RewardTrainer",
     "RoleModel",
     "RubricAnnotator",
+    "SFTConfig",
+    "SFTReport",
+    "SFTTrainer",
     "Sampling",
     "TableWidget",
     "TokenReport",

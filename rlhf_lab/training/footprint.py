@@ -131,7 +131,8 @@ def weight_bytes(shape: ModelShape, quantize: Quantization, dtype_bytes: int) ->
 def adapter_bytes(shape: ModelShape, lora: LoraSpec) -> int:
     """Policy, reward and value in fp32, each with a head and its normaliser.
 
-    The reference of a lab is the bare base and takes nothing.
+    The reference is the bare base and takes nothing; after fine-tuning it is one adapter more,
+    which is not counted here.
     """
     return FP32 * (3 * shape.adapter_numbers(lora.rank) + 3 * (_head_numbers(shape) + 2))
 
