@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from rlhf_lab.widgets import Chart, MonitorState, MonitorWidget
 
 LONG_SECONDS = 2.0
-"""A reward update that takes no longer than this shows its report alone."""
+"""An update that takes no longer than this shows its report alone."""
 
 PPO_PHASES = {"rollout": "sampling", "scoring": "scoring", "update": "learning"}
 PPO_STOP = "Ends after the present step; all whole steps are kept as a version."
-REWARD_PHASES = {"learning": "learning", "scoring": "scoring"}
+UPDATE_PHASES = {"learning": "learning", "scoring": "scoring"}
 REWARD_STOP = "Ends after the present pass over the rankings, which is kept."
+STEP_STOP = "Ends after the present step; what is learned by then becomes a version."
 
 
 def in_notebook() -> bool:
@@ -144,8 +145,47 @@ def reward_charts() -> tuple[Chart, ...]:
     )
 
 
-class RewardMonitor:
-    """Watches a reward update, and shows itself when the update takes long.
+def sft_charts() -> tuple[Chart, ...]:
+    """What fine-tuning shows while it learns."""
+    from rlhf_lab.widgets import Chart, Curve
+
+    return (
+        Chart(
+            title="Loss",
+            unit="nats per token",
+            curves=(
+                Curve(name="loss", label="learning"),
+                Curve(name="heldout_loss", label="held-out"),
+            ),
+            about="Of what people wrote. Held-out is measured before the first step and after all.",
+        ),
+    )
+
+
+def dpo_charts() -> tuple[Chart, ...]:
+    """What DPO shows while it learns."""
+    from rlhf_lab.widgets import Chart, Curve
+
+    return (
+        Chart(
+            title="Ranking loss",
+            unit="nats per ranking",
+            curves=(Curve(name="loss", label="learning"),),
+            about="Begins where every order is as likely as any other.",
+        ),
+        Chart(
+            title="Accuracy",
+            unit="of ordered pairs",
+            curves=(Curve(name="heldout_accuracy", label="held-out"),),
+            form="percent",
+            target=0.5,
+            about="Of what the policy has made likelier. 50% is chance.",
+        ),
+    )
+
+
+class UpdateMonitor:
+    """Watches an update, and shows itself when it takes long.
 
     Attributes:
         stopping: Whether somebody asked for the end.
@@ -154,7 +194,10 @@ class RewardMonitor:
 
     def __init__(
         self,
+        charts: Sequence[Chart],
         *,
+        title: str,
+        stop_note: str,
         at_once: bool,
         show: Callable[[Any], None],
         clock: Callable[[], float] = time.monotonic,
@@ -162,6 +205,9 @@ class RewardMonitor:
         """Watch.
 
         Args:
+            charts: Its curves.
+            title: What is watched.
+            stop_note: What the stop button does.
             at_once: Show it however short the update is.
             show: How to put it on a page.
             clock: Seconds, rising.
@@ -170,11 +216,11 @@ class RewardMonitor:
 
         self.stopping = False
         self.state: MonitorState = MonitorState(
-            reward_charts(),
-            title="Reward update",
+            charts,
+            title=title,
             on_stop=self.stop,
-            stop_note=REWARD_STOP,
-            phases=REWARD_PHASES,
+            stop_note=stop_note,
+            phases=UPDATE_PHASES,
         )
         self._show = show
         self._clock = clock
@@ -182,7 +228,7 @@ class RewardMonitor:
         self.shown = False
 
     def stop(self) -> None:
-        """End after the present pass."""
+        """End as soon as what is learned can be kept."""
         self.stopping = True
 
     def started(self, *, done: int, total: int) -> None:
@@ -205,7 +251,7 @@ class RewardMonitor:
         self.state.alarm(step, alarm)
 
     def show(self, samples: Sequence[TrainingSample]) -> None:
-        """An update of the reward has none."""
+        """Such an update has none."""
 
     def ended(self, status: RunEnd, text: str) -> None:
         """The update is over."""
@@ -219,12 +265,38 @@ class RewardMonitor:
             self._show(MonitorWidget(self.state))
 
 
-def reward_monitor(wanted: bool | None) -> RewardMonitor | None:
-    """A monitor for a reward update, if one is wanted and there is a page for it.
+def reward_monitor(wanted: bool | None) -> UpdateMonitor | None:
+    """A monitor for a reward update; see `_monitor`."""
+    return _monitor(wanted, reward_charts, "Reward update", REWARD_STOP)
+
+
+def sft_monitor(wanted: bool | None) -> UpdateMonitor | None:
+    """A monitor for fine-tuning; see `_monitor`."""
+    return _monitor(wanted, sft_charts, "Fine-tuning", STEP_STOP)
+
+
+def dpo_monitor(wanted: bool | None) -> UpdateMonitor | None:
+    """A monitor for DPO; see `_monitor`."""
+    return _monitor(wanted, dpo_charts, "DPO", STEP_STOP)
+
+
+def _monitor(
+    wanted: bool | None, charts: Callable[[], Sequence[Chart]], title: str, stop_note: str
+) -> UpdateMonitor | None:
+    """A monitor, if one is wanted and there is a page for it.
 
     Args:
         wanted: None for "in a notebook, if it takes long".
+        charts: Makes its curves.
+        title: What is watched.
+        stop_note: What the stop button does.
     """
     if wanted is False or not in_notebook():
         return None
-    return RewardMonitor(at_once=wanted is True, show=NotebookMonitors().show)
+    return UpdateMonitor(
+        charts(),
+        title=title,
+        stop_note=stop_note,
+        at_once=wanted is True,
+        show=NotebookMonitors().show,
+    )

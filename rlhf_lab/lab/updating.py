@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from rlhf_lab.errors import ConfigError
 from rlhf_lab.lab.holding import LabModel
-from rlhf_lab.lab.monitoring import NotebookMonitors, reward_monitor
+from rlhf_lab.lab.monitoring import (
+    NotebookMonitors,
+    UpdateMonitor,
+    dpo_monitor,
+    reward_monitor,
+    sft_monitor,
+)
 from rlhf_lab.types import TrainingListener
 
 if TYPE_CHECKING:
@@ -30,6 +36,7 @@ class LabUpdates(LabModel):
         self,
         config: SFTConfig | None = None,
         *,
+        monitor: bool | None = None,
         listener: TrainingListener | None = None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> SFTReport:
@@ -41,7 +48,9 @@ class LabUpdates(LabModel):
 
         Args:
             config: Settings of the update.
-            listener: Is told what happens.
+            monitor: Show live curves in a notebook, in the place of bars; default: if it takes
+                more than two seconds.
+            listener: Is told what happens, in the place of a monitor.
             stopped: Asked after each step whether to end there; what is learned becomes the
                 version.
 
@@ -53,14 +62,16 @@ class LabUpdates(LabModel):
         from rlhf_lab.training import SFTConfig
         from rlhf_lab.training.sft_update import update_sft
 
+        watching = None if listener else sft_monitor(self._wanted(monitor))
         return update_sft(
             self._bench.model_to_train(),
             self._bench.tree,
             self.store,
             config or SFTConfig(seed=self.seed),
             progress=self.progress,
-            listener=listener,
-            stopped=stopped,
+            listener=listener or watching,
+            stopped=lambda: stopped() or _is_stopping(watching),
+            shown=lambda: _is_shown(watching),
         )
 
     def update_reward(
@@ -89,8 +100,7 @@ class LabUpdates(LabModel):
         from rlhf_lab.training import RewardConfig
         from rlhf_lab.training.reward_update import update_reward
 
-        wanted = monitor if self.progress else monitor or False
-        watching = None if listener else reward_monitor(wanted)
+        watching = None if listener else reward_monitor(self._wanted(monitor))
         return update_reward(
             self._bench.model_to_train(),
             self._bench.tree,
@@ -98,8 +108,8 @@ class LabUpdates(LabModel):
             config or RewardConfig(seed=self.seed),
             progress=self.progress,
             listener=listener or watching,
-            stopped=lambda: stopped() or (watching is not None and watching.stopping),
-            shown=lambda: watching is not None and watching.shown,
+            stopped=lambda: stopped() or _is_stopping(watching),
+            shown=lambda: _is_shown(watching),
         )
 
     def ppo(self, steps: int = 8, config: PPOConfig | None = None, *, name: str = "") -> PPORun:
@@ -147,6 +157,7 @@ class LabUpdates(LabModel):
         self,
         config: DPOConfig | None = None,
         *,
+        monitor: bool | None = None,
         listener: TrainingListener | None = None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> DPOReport:
@@ -158,7 +169,9 @@ class LabUpdates(LabModel):
 
         Args:
             config: Settings of the update.
-            listener: Is told what happens.
+            monitor: Show live curves in a notebook, in the place of bars; default: if it takes
+                more than two seconds.
+            listener: Is told what happens, in the place of a monitor.
             stopped: Asked after each step whether to end there; what is learned becomes the
                 version.
 
@@ -169,12 +182,26 @@ class LabUpdates(LabModel):
         from rlhf_lab.training import DPOConfig
         from rlhf_lab.training.dpo_update import update_dpo
 
+        watching = None if listener else dpo_monitor(self._wanted(monitor))
         return update_dpo(
             self._bench.model_to_train(),
             self._bench.tree,
             self.store,
             config or DPOConfig(seed=self.seed),
             progress=self.progress,
-            listener=listener,
-            stopped=stopped,
+            listener=listener or watching,
+            stopped=lambda: stopped() or _is_stopping(watching),
+            shown=lambda: _is_shown(watching),
         )
+
+    def _wanted(self, monitor: bool | None) -> bool | None:
+        """Whether to show one: unless it is asked for, only where the lab shows progress at all."""
+        return monitor if self.progress else monitor or False
+
+
+def _is_stopping(monitor: UpdateMonitor | None) -> bool:
+    return monitor is not None and monitor.stopping
+
+
+def _is_shown(monitor: UpdateMonitor | None) -> bool:
+    return monitor is not None and monitor.shown

@@ -37,6 +37,7 @@ def update_dpo(
     progress: bool = True,
     listener: TrainingListener | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    shown: Callable[[], bool] = lambda: False,
 ) -> DPOReport:
     """Learn from rankings that the present line of policies has not; makes the next policy.
 
@@ -51,6 +52,7 @@ def update_dpo(
         progress: Show bars.
         listener: Is told what happens.
         stopped: Asked after each step whether it shall be the last one; what is learned is kept.
+        shown: Asked whether the listener shows how far it is, in the place of bars.
 
     Raises:
         NotEnoughData: there are no judgments on training prompts, or every one is a single tie.
@@ -74,7 +76,7 @@ def update_dpo(
         policy_restored(model, tree, policy),
     ):
         told.phase("scoring")
-        known = _with_reference(trainer, examples, progress=progress)
+        known = _with_reference(trainer, examples, progress=progress and not shown())
         steps = list(chain.from_iterable(trainer.epochs(known.new, known.old)))
         with model.dense.base():
             made = StepwiseUpdate(
@@ -85,18 +87,19 @@ def update_dpo(
                 title="DPO",
                 progress=progress,
                 stopped=stopped,
+                shown=shown,
             ).run(steps)
         release_memory()
         told.phase("scoring")
         loss_first, loss_last = first_and_last(made.losses, config.epochs)
-        best, worst = _moved(trainer, known.new, progress=progress)
+        best, worst = _moved(trainer, known.new, progress=progress and not shown())
         report = DPOReport(
             version=tree.next_name("policy"),
             rankings=len(known.new),
             replayed=trainer.replayed(known.new, known.old),
             loss_first=loss_first,
             loss_last=loss_last,
-            heldout_accuracy=_accuracy(trainer, known.heldout, progress=progress),
+            heldout_accuracy=_accuracy(trainer, known.heldout, progress=progress and not shown()),
             best=best,
             worst=worst,
             epochs=config.epochs,
@@ -116,6 +119,8 @@ def update_dpo(
             metrics={"rankings": float(len(learned)), **figures},
         )
         kept.clear()
+        if report.heldout_accuracy is not None:
+            told.add(report.steps, {"heldout_accuracy": report.heldout_accuracy.estimate})
         store.log_metrics("dpo", report.version, 0, figures)
         told.ended("stopped" if made.stopped else "finished", f"Made {report.version}.")
     return report

@@ -16,7 +16,7 @@ from rlhf_lab.types import Judgment, Prompt, Ranking, Response
 
 # Shown to learn something about whoever judges, or to teach them: known answers, and what they said
 # before.
-_ABOUT_PEOPLE = ("gold", "repeat", "calibration")
+ABOUT_PEOPLE = ("gold", "repeat", "calibration")
 
 
 class RepeatedPairs(NamedTuple):
@@ -79,7 +79,7 @@ def lab_examples(
     """
     prompts = {p.id: p for p in store.prompts()}
     responses = {r.id: r for r in store.responses()}
-    judgments = [j for j in store.judgments() if j.occasion not in _ABOUT_PEOPLE]
+    judgments = [j for j in store.judgments() if j.occasion not in ABOUT_PEOPLE]
     rankings = [j.ranking for j in judgments if j.ranking]
     found = LabExamples(repeated=repeated_pairs(rankings))
     for judgment, ranking in zip(judgments, rankings, strict=True):

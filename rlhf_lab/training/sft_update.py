@@ -41,6 +41,7 @@ def update_sft(
     progress: bool = True,
     listener: TrainingListener | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    shown: Callable[[], bool] = lambda: False,
 ) -> SFTReport:
     """Learn every demonstration that counts; makes the next policy, which is a start.
 
@@ -56,6 +57,7 @@ def update_sft(
         progress: Show bars.
         listener: Is told what happens.
         stopped: Asked after each step whether it shall be the last one; what is learned is kept.
+        shown: Asked whether the listener shows how far it is, in the place of bars.
 
     Raises:
         NotEnoughData: there are no demonstrations for training prompts.
@@ -84,7 +86,9 @@ def update_sft(
         policy_restored(model, tree, policy),
     ):
         told.phase("scoring")
-        heldout_before = _loss(trainer, found.heldout, progress=progress)
+        heldout_before = _loss(trainer, found.heldout, progress=progress and not shown())
+        if heldout_before is not None:
+            told.add(0, {"heldout_loss": heldout_before})
         with model.dense.base():
             made = StepwiseUpdate(
                 learner=trainer,
@@ -94,6 +98,7 @@ def update_sft(
                 title="SFT",
                 progress=progress,
                 stopped=stopped,
+                shown=shown,
             ).run(trainer.steps(found.train))
         release_memory()
         told.phase("scoring")
@@ -106,7 +111,7 @@ def update_sft(
             loss_last=loss_last,
             heldout=len(found.heldout),
             heldout_loss_before=heldout_before,
-            heldout_loss=_loss(trainer, found.heldout, progress=progress),
+            heldout_loss=_loss(trainer, found.heldout, progress=progress and not shown()),
             epochs=config.epochs,
             steps=len(made.losses),
             seconds=time.perf_counter() - began,
@@ -125,6 +130,8 @@ def update_sft(
             metrics={"demonstrations": float(len(ids)), **figures},
         )
         kept.clear()
+        if report.heldout_loss is not None:
+            told.add(report.steps, {"heldout_loss": report.heldout_loss})
         store.log_metrics("sft", report.version, 0, figures)
         told.ended("stopped" if made.stopped else "finished", f"Made {report.version}.")
     return report

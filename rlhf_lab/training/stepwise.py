@@ -108,6 +108,7 @@ class StepwiseUpdate(Generic[T]):
         title: Of the bar.
         progress: Show it.
         stopped: Asked after each step whether it shall be the last one.
+        shown: Asked whether somebody else shows how far it is: then the bar goes.
     """
 
     learner: Learner[T]
@@ -117,6 +118,7 @@ class StepwiseUpdate(Generic[T]):
     title: str
     progress: bool = True
     stopped: Callable[[], bool] = lambda: False
+    shown: Callable[[], bool] = lambda: False
 
     def run(self, steps: Iterable[Sequence[T]]) -> StepsMade:
         """Take all steps that are not made yet.
@@ -132,13 +134,16 @@ class StepwiseUpdate(Generic[T]):
             initial=len(losses),
             desc=self.title,
             unit="step",
-            disable=not self.progress,
+            disable=not self.progress or self.shown(),
             leave=False,
         ) as bar:
             for examples in planned[len(losses) :]:
                 losses.append(self.learner.step(examples))
                 bar.update()
                 self.told.add(len(losses), {"loss": losses[-1]}, done=len(losses))
+                if self.shown():
+                    bar.total = None  # else a notebook leaves a red bar there
+                    bar.close()
                 if self.stopped():
                     break
                 if len(losses) % self.keep_every == 0 and len(losses) < len(planned):

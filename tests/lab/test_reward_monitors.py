@@ -13,7 +13,7 @@ from tqdm.notebook import tqdm_notebook
 
 from rlhf_lab import Lab
 from rlhf_lab.lab import monitoring
-from rlhf_lab.lab.monitoring import RewardMonitor, reward_monitor
+from rlhf_lab.lab.monitoring import UpdateMonitor, reward_charts, reward_monitor
 from rlhf_lab.training import reward as reward_training
 from rlhf_lab.training.fit_progress import FitProgress
 from rlhf_lab.training.versions import VersionTree
@@ -23,7 +23,7 @@ from tests.tiny import same
 
 def test_a_reward_update_tells_its_losses_and_accuracies(taught: Lab, monkeypatch):
     notes = Notes()
-    monkeypatch.setattr("rlhf_lab.lab.lab.reward_monitor", lambda wanted: _Monitor(notes))
+    monkeypatch.setattr("rlhf_lab.lab.updating.reward_monitor", lambda wanted: _Monitor(notes))
     taught.generate(k=3, prompts=9, heldout=1 / 3)
     taught.annotate()
     report = taught.update_reward(REWARD)
@@ -51,7 +51,7 @@ class _Monitor(Notes):
 def test_a_reward_update_that_is_stopped_keeps_the_whole_passes(taught: Lab, monkeypatch):
     notes = Notes()
     monkeypatch.setattr(
-        "rlhf_lab.lab.lab.reward_monitor", lambda wanted: _Monitor(notes, stopping=True)
+        "rlhf_lab.lab.updating.reward_monitor", lambda wanted: _Monitor(notes, stopping=True)
     )
     taught.generate(k=3, prompts=9, heldout=1 / 3)
     taught.annotate()
@@ -65,7 +65,7 @@ def test_an_update_with_patience_that_is_stopped_says_so(taught: Lab, monkeypatc
     """The best pass is kept, whoever ended it, so what was kept cannot say how it ended."""
     notes = Notes()
     monkeypatch.setattr(
-        "rlhf_lab.lab.lab.reward_monitor", lambda wanted: _Monitor(notes, stopping=True)
+        "rlhf_lab.lab.updating.reward_monitor", lambda wanted: _Monitor(notes, stopping=True)
     )
     taught.generate(k=3, prompts=12, heldout=1 / 2)
     taught.annotate()
@@ -78,7 +78,7 @@ def test_an_update_with_patience_that_is_stopped_says_so(taught: Lab, monkeypatc
 @pytest.mark.parametrize("moment", ["save", "log"])
 def test_an_update_that_fails_at_its_end_says_what_is_there(taught: Lab, monkeypatch, moment):
     notes = Notes()
-    monkeypatch.setattr("rlhf_lab.lab.lab.reward_monitor", lambda wanted: _Monitor(notes))
+    monkeypatch.setattr("rlhf_lab.lab.updating.reward_monitor", lambda wanted: _Monitor(notes))
     taught.generate(k=3, prompts=9, heldout=1 / 3)
     taught.annotate()
 
@@ -151,7 +151,7 @@ def test_looking_on_changes_no_reward_update(taught_folder: Path, tmp_path: Path
             lab.annotate()
             if watched:
                 monkeypatch.setattr(
-                    "rlhf_lab.lab.lab.reward_monitor", lambda wanted: _Monitor(Notes())
+                    "rlhf_lab.lab.updating.reward_monitor", lambda wanted: _Monitor(Notes())
                 )
             lab.update_reward(REWARD)
             states.append(lab.model.state("reward"))
@@ -160,7 +160,14 @@ def test_looking_on_changes_no_reward_update(taught_folder: Path, tmp_path: Path
 
 def test_a_long_update_is_shown_when_it_is_long():
     now, shown = [0.0], []
-    monitor = RewardMonitor(at_once=False, show=shown.append, clock=lambda: now[0])
+    monitor = UpdateMonitor(
+        reward_charts(),
+        title="",
+        stop_note="",
+        at_once=False,
+        show=shown.append,
+        clock=lambda: now[0],
+    )
     monitor.started(done=0, total=9)
     now[0] = 1.9
     monitor.add(1, {"loss": 1.0}, done=1)
