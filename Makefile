@@ -4,8 +4,9 @@
 #   VENV=.venv          where the virtual environment lives
 #   SEED=1 ARGS="..."   passed to the demo
 #   PYTEST_ARGS="..."   passed to pytest
-#   WHICH=ppo           the benchmark to run: ppo, reward, generate, memory, gpu, store, torture, widgets
-#                       or dashboard (with ARGS)
+#   WHICH=ppo           the benchmark to run (with ARGS): ppo, reward, generate, memory, gpu, store,
+#                       torture, widgets, dashboard, algorithms, metrics, overoptimisation, selection
+#                       or ties
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -94,7 +95,7 @@ check: $(stamp) $(npm_stamp) ## Lint, format, types and layers, in Python and Ty
 
 .PHONY: bench
 bench: $(stamp) ## Run one benchmark (WHICH=ppo, ARGS=--quick)
-	@test -n "$(WHICH)" || { echo "usage: make bench WHICH=ppo|reward|generate|memory|gpu|store|torture|widgets|dashboard" >&2; exit 2; }
+	@test -n "$(WHICH)" || { echo "usage: make bench WHICH=ppo|reward|generate|memory|gpu|store|torture|widgets|dashboard|algorithms|metrics|overoptimisation|selection|ties" >&2; exit 2; }
 	$(py) -m benchmarks.$(WHICH) $(ARGS)
 
 .PHONY: screenshots

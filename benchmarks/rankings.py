@@ -56,13 +56,13 @@ def load_split(
     Raises:
         SystemExit: no such file.
     """
-    rows = (_made_up() if data is None else _read(Path(data)))[:limit]
+    rows = (made_up_rows() if data is None else read_rows(Path(data)))[:limit]
     found = [ranked for row in rows if (ranked := _encode(row, tokenizer)).pairs]
     random.Random(seed).shuffle(found)
     return Split(found[heldout:], found[:heldout])
 
 
-def _read(folder: Path) -> list[dict[str, Any]]:
+def read_rows(folder: Path) -> list[dict[str, Any]]:
     file = folder / FILE
     if not file.is_file():
         raise SystemExit(
@@ -74,7 +74,7 @@ def _read(folder: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines]
 
 
-def _made_up() -> list[dict[str, Any]]:
+def made_up_rows() -> list[dict[str, Any]]:
     """Longer is better; two of the four are a tie."""
     answers = [{"text": text} for text in ("Yes.", "Oh yes.", "Oh yes!", "Oh yes, please do.")]
     return [

@@ -12,24 +12,43 @@ if TYPE_CHECKING:
     from rlhf_lab.evaluation.agreement import AgreementReport, measure_agreement
     from rlhf_lab.evaluation.decline import stored_alarm
     from rlhf_lab.evaluation.evaluate import evaluate_policy
+    from rlhf_lab.evaluation.metrics import bert_score, bleu, mover_score, rouge
+    from rlhf_lab.evaluation.trust import (
+        AnnotatorPicker,
+        TrustItem,
+        TrustReport,
+        measure_trust,
+        stored_items,
+    )
     from rlhf_lab.evaluation.win_rate import EvalReport, Sample, compare_versions
 
 _HOMES = {
     "agreement": "AgreementReport measure_agreement",
     "evaluate": "evaluate_policy",
     "decline": "stored_alarm",
+    "metrics": "bert_score bleu mover_score rouge",
+    "trust": "AnnotatorPicker TrustItem TrustReport measure_trust stored_items",
     "win_rate": "EvalReport Sample compare_versions",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "AgreementReport",
+    "AnnotatorPicker",
     "EvalReport",
     "Sample",
+    "TrustItem",
+    "TrustReport",
+    "bert_score",
+    "bleu",
     "compare_versions",
     "evaluate_policy",
     "measure_agreement",
+    "measure_trust",
+    "mover_score",
+    "rouge",
     "stored_alarm",
+    "stored_items",
 ]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
+from rlhf_lab.lab.measuring import LabMeasures
 from rlhf_lab.store import AssignmentPlan, PreferenceStore
 
 if TYPE_CHECKING:
     from rlhf_lab.evaluation.agreement import AgreementReport
 
 
-class LabTeam:
+class LabTeam(LabMeasures):
     """The part of a lab that several people share.
 
     Attributes:

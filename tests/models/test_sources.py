@@ -18,7 +18,7 @@ from huggingface_hub.errors import (
 )
 
 from rlhf_lab.errors import DiskFull, ModelDownloadError, UnknownModel
-from rlhf_lab.models import DEFAULT_MODEL, resolve_model, sources
+from rlhf_lab.models import DEFAULT_MODEL, resolve_model, sources, wheels
 from rlhf_lab.models.sources import resolve_config
 
 Usage = namedtuple("Usage", "total used free")
@@ -145,7 +145,7 @@ def test_the_default_model_is_converted_once(
 
 
 def test_too_little_disk_space_is_said_before_anything_is_fetched(cache: Path, monkeypatch):
-    monkeypatch.setattr(sources.shutil, "disk_usage", lambda path: Usage(10**9, 9 * 10**8, 10**8))
+    monkeypatch.setattr(wheels.shutil, "disk_usage", lambda path: Usage(10**9, 9 * 10**8, 10**8))
     monkeypatch.setattr(sources.subprocess, "run", None)
     with pytest.raises(DiskFull) as caught:
         resolve_model()
