@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from rlhf_lab.evaluation.agreement import AgreementReport, measure_agreement
     from rlhf_lab.evaluation.decline import stored_alarm
     from rlhf_lab.evaluation.evaluate import evaluate_policy
+    from rlhf_lab.evaluation.judges import (
+        ChatJudge,
+        ChatReport,
+        ClassifierJudge,
+        JudgeTemplate,
+        PeopleJudge,
+        RewardJudge,
+        rank_many,
+    )
     from rlhf_lab.evaluation.metrics import bert_score, bleu, mover_score, rouge
     from rlhf_lab.evaluation.trust import (
         AnnotatorPicker,
@@ -26,6 +35,9 @@ _HOMES = {
     "agreement": "AgreementReport measure_agreement",
     "evaluate": "evaluate_policy",
     "decline": "stored_alarm",
+    "judges": (
+        "ChatJudge ChatReport ClassifierJudge JudgeTemplate PeopleJudge RewardJudge rank_many"
+    ),
     "metrics": "bert_score bleu mover_score rouge",
     "trust": "AnnotatorPicker TrustItem TrustReport measure_trust stored_items",
     "win_rate": "EvalReport Sample compare_versions",
@@ -35,7 +47,13 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 __all__ = [
     "AgreementReport",
     "AnnotatorPicker",
+    "ChatJudge",
+    "ChatReport",
+    "ClassifierJudge",
     "EvalReport",
+    "JudgeTemplate",
+    "PeopleJudge",
+    "RewardJudge",
     "Sample",
     "TrustItem",
     "TrustReport",
@@ -46,6 +64,7 @@ __all__ = [
     "measure_agreement",
     "measure_trust",
     "mover_score",
+    "rank_many",
     "rouge",
     "stored_alarm",
     "stored_items",

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rlhf_lab.algorithms import bootstrap_mean
-from rlhf_lab.errors import JudgmentError, NotEnoughData
+from rlhf_lab.errors import NotEnoughData
 from rlhf_lab.evaluation.decline import EarlierBest, decline_alarm
+from rlhf_lab.evaluation.judges.batch import rank_many
 from rlhf_lab.evaluation.reward_gain import preference_alarm
 from rlhf_lab.store.showing import as_html, in_frame, text_cell
-from rlhf_lab.types import Alarm, Annotator, Interval, Prompt, Response
+from rlhf_lab.types import Alarm, Annotator, Interval, Prompt, Ranking, Response
 
 Verdict = Literal["better", "unclear", "worse"]
 
@@ -131,9 +132,12 @@ def compare_versions(
         raise NotEnoughData(
             "0 held-out prompts: add some with split='heldout' (`lab.add_prompts`)."
         )
+    # In an order that says nothing of which is which.
+    pairs = [sorted(pair, key=lambda r: r.id) for pair in zip(before, after, strict=True)]
+    rankings = rank_many(judge, list(zip(prompts, pairs, strict=True)))
     samples = [
-        Sample(prompt=p, before=b, after=a, outcome=_outcome(judge, p, b, a))
-        for p, b, a in zip(prompts, before, after, strict=True)
+        Sample(prompt=p, before=b, after=a, outcome=_outcome(ranking, b, a))
+        for p, b, a, ranking in zip(prompts, before, after, rankings, strict=True)
     ]
     return EvalReport(
         version=after[0].version,
@@ -149,14 +153,8 @@ def compare_versions(
     )
 
 
-def _outcome(judge: Annotator, prompt: Prompt, before: Response, after: Response) -> float:
-    pair = sorted([before, after], key=lambda r: r.id)
-    ranks = judge.rank(prompt, pair).ranks()
-    if set(ranks) != {r.id for r in pair}:
-        raise JudgmentError(
-            f"{judge.name!r} ranked {sorted(ranks)}, but was shown {[r.id for r in pair]}: a judge "
-            "gives each of the two a place, with ids as they are in the candidates."
-        )
+def _outcome(ranking: Ranking, before: Response, after: Response) -> float:
+    ranks = ranking.ranks()
     return 0.5 + 0.5 * ((ranks[after.id] < ranks[before.id]) - (ranks[after.id] > ranks[before.id]))
 
 

@@ -7,11 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rlhf_lab.errors import ConfigError, NotEnoughData
 from rlhf_lab.lab.exporting import LabExports
 from rlhf_lab.store import Identity
 from rlhf_lab.types import RankingItem, Sampling, Version
 
 if TYPE_CHECKING:
+    from rlhf_lab.evaluation import RewardJudge
     from rlhf_lab.models import RoleModel
     from rlhf_lab.training import PPOConfig
     from rlhf_lab.training.certify import Certificate
@@ -136,6 +138,41 @@ class LabModel(LabExports):
         """
         self._bench.take()
         return self._bench.tree.run_so_far(name)
+
+    def reward_judge(self, version: str | None = None, *, tie_width: float = 0.0) -> RewardJudge:
+        """A reward version as a judge, as in `lab.trust(judges=[lab.reward_judge()])`.
+
+        Of the lab's own judgments only those on held-out prompts can say anything of it.
+
+        Args:
+            version: As in "reward@1"; default: the present one.
+            tie_width: Scores that differ by at most so many standard deviations are tied.
+
+        Raises:
+            NotEnoughData: there is no reward model yet.
+            UnknownVersion: no such version.
+            ConfigError: it is a policy, or the width is below 0.
+        """
+        from rlhf_lab.evaluation import RewardJudge
+
+        model, tree = self._bench.ready_model(), self._bench.tree
+        found = tree.head("reward") if version is None else tree.get(version)
+        if found is None:
+            raise NotEnoughData(
+                "no reward model yet: rank with lab.rank(), then lab.update_reward()."
+            )
+        if found.role != "reward":
+            raise ConfigError(
+                f"version={found.name!r} is a policy, which scores nothing: choose a reward model "
+                "from lab.versions."
+            )
+        return RewardJudge(
+            model,
+            tree.load(found).tensors["reward"],
+            name=found.name,
+            tie_width=tie_width,
+            heldout_only=True,
+        )
 
     def _scorer(self) -> Callable[[RankingItem], Mapping[str, float]]:
         from rlhf_lab.lab.revealing import reward_scorer
