@@ -12,6 +12,20 @@ if TYPE_CHECKING:
     from rlhf_lab.evaluation.agreement import AgreementReport, measure_agreement
     from rlhf_lab.evaluation.decline import stored_alarm
     from rlhf_lab.evaluation.evaluate import evaluate_policy
+    from rlhf_lab.evaluation.honest import (
+        HonestReport,
+        OverOptimisation,
+        compare_win_rates,
+        describe_responses,
+        describe_version,
+        distinct_n,
+        honest_table,
+        length_controlled_win_rate,
+        over_optimisation,
+        refusal_rates,
+        reward_length_correlation,
+        stored_curve,
+    )
     from rlhf_lab.evaluation.judges import (
         ChatJudge,
         ChatReport,
@@ -22,6 +36,7 @@ if TYPE_CHECKING:
         rank_many,
     )
     from rlhf_lab.evaluation.metrics import bert_score, bleu, mover_score, rouge
+    from rlhf_lab.evaluation.report import LabReport, write_report
     from rlhf_lab.evaluation.trust import (
         AnnotatorPicker,
         TrustItem,
@@ -35,10 +50,16 @@ _HOMES = {
     "agreement": "AgreementReport measure_agreement",
     "evaluate": "evaluate_policy",
     "decline": "stored_alarm",
+    "honest": (
+        "HonestReport OverOptimisation compare_win_rates describe_responses describe_version "
+        "distinct_n honest_table length_controlled_win_rate over_optimisation refusal_rates "
+        "reward_length_correlation stored_curve"
+    ),
     "judges": (
         "ChatJudge ChatReport ClassifierJudge JudgeTemplate PeopleJudge RewardJudge rank_many"
     ),
     "metrics": "bert_score bleu mover_score rouge",
+    "report": "LabReport write_report",
     "trust": "AnnotatorPicker TrustItem TrustReport measure_trust stored_items",
     "win_rate": "EvalReport Sample compare_versions",
 }
@@ -51,7 +72,10 @@ __all__ = [
     "ChatReport",
     "ClassifierJudge",
     "EvalReport",
+    "HonestReport",
     "JudgeTemplate",
+    "LabReport",
+    "OverOptimisation",
     "PeopleJudge",
     "RewardJudge",
     "Sample",
@@ -60,14 +84,25 @@ __all__ = [
     "bert_score",
     "bleu",
     "compare_versions",
+    "compare_win_rates",
+    "describe_responses",
+    "describe_version",
+    "distinct_n",
     "evaluate_policy",
+    "honest_table",
+    "length_controlled_win_rate",
     "measure_agreement",
     "measure_trust",
     "mover_score",
+    "over_optimisation",
     "rank_many",
+    "refusal_rates",
+    "reward_length_correlation",
     "rouge",
     "stored_alarm",
+    "stored_curve",
     "stored_items",
+    "write_report",
 ]
 
 

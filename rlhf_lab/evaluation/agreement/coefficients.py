@@ -94,7 +94,7 @@ def _alpha(tables: Floats, level: Level) -> Floats:
     distance = apart**2 if level == "ordinal" else 1 - np.eye(tables.shape[1])
     observed = (tables * distance).sum(axis=(1, 2))
     by_chance = (given[:, :, None] * given[:, None, :] * distance).sum(axis=(1, 2))
-    return 1 - _ratio(observed * (given.sum(axis=1) - 1), by_chance)
+    return 1 - ratio(observed * (given.sum(axis=1) - 1), by_chance)
 
 
 def cohen_kappa(table: Floats) -> Floats:
@@ -106,8 +106,8 @@ def cohen_kappa(table: Floats) -> Floats:
     """
     total = table.sum(axis=(1, 2))
     agreed = np.trace(table, axis1=1, axis2=2)
-    by_chance = _ratio((table.sum(axis=1) * table.sum(axis=2)).sum(axis=1), total)
-    return _ratio(agreed - by_chance, total - by_chance)
+    by_chance = ratio((table.sum(axis=1) * table.sum(axis=2)).sum(axis=1), total)
+    return ratio(agreed - by_chance, total - by_chance)
 
 
 def pair_tables(ratings: Ratings, first: int, second: int) -> Floats:
@@ -165,7 +165,7 @@ def resampled(
         return None
     bundles = _bundled(cells, seed)
     drawn = np.concatenate(
-        [statistic(times @ bundles) for times in _draws(len(bundles), resamples, seed)]
+        [statistic(times @ bundles) for times in draws(len(bundles), resamples, seed)]
     )
     low, high = np.quantile(drawn[~np.isnan(drawn)], [0.025, 0.975]).tolist()
     if low == high:
@@ -187,7 +187,7 @@ def _bundled(cells: Floats, seed: int) -> Floats:
     return np.add.reduceat(shuffled, np.linspace(0, len(cells), _BUNDLES, False).astype(np.int64))
 
 
-def _draws(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
+def draws(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
     """How often each cluster is drawn, shape (some draws, clusters), until there are enough."""
     random = np.random.default_rng(seed)
     at_once = max(1, _NUMBERS // clusters)
@@ -199,6 +199,6 @@ def _draws(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
         yield times.reshape(draws, clusters).astype(np.float64)
 
 
-def _ratio(over: Floats, under: Floats) -> Floats:
+def ratio(over: Floats, under: Floats) -> Floats:
     """One over the other; NaN where there is nothing to divide by."""
     return np.divide(over, under, out=np.full_like(over, np.nan), where=under > 0)

@@ -11,13 +11,19 @@ from typing import Final
 import numpy as np
 from sqlalchemy.orm import Session
 
+from rlhf_lab.evaluation.agreement.chance import fleiss_kappa, gwet_ac
 from rlhf_lab.evaluation.agreement.coefficients import (
     RESAMPLES,
     kappa_between,
     krippendorff_alpha,
 )
 from rlhf_lab.evaluation.agreement.items import disputed_items
-from rlhf_lab.evaluation.agreement.people import agreement_between, annotator_reports, left_rate
+from rlhf_lab.evaluation.agreement.people import (
+    agreement_between,
+    annotator_reports,
+    left_rate,
+    self_consistency,
+)
 from rlhf_lab.evaluation.agreement.report import AgreementReport, Basis, PairReport
 from rlhf_lab.evaluation.agreement.tables import WORK, Rankings, Ratings, tabulate
 from rlhf_lab.store import PreferenceStore, chain
@@ -44,7 +50,7 @@ def measure_agreement(
         researchers: Whom the others are compared with; default: accounts of researchers and
             admins, and "me", as `lab.rank()` calls whoever is at the notebook.
         disputed: How many of the most disputed items to report.
-        resamples: Draws of prompts for the intervals of alpha and kappa.
+        resamples: Draws of prompts for the intervals of alpha, kappa and AC.
         seed: Of the draws.
     """
     with store.database.read() as session:
@@ -65,7 +71,11 @@ def measure_agreement(
         shared=int((ranked > 1).sum()),
         nominal=krippendorff_alpha(pairs, "nominal", resamples=resamples, seed=seed),
         ordinal=krippendorff_alpha(places, "ordinal", resamples=resamples, seed=seed),
+        fleiss=fleiss_kappa(pairs, resamples=resamples, seed=seed),
+        ac1=gwet_ac(pairs, resamples=resamples, seed=seed),
+        ac2=gwet_ac(places, "ordinal", resamples=resamples, seed=seed),
         pairwise=agreement_between(pairs),
+        consistent=self_consistency(table),
         left=left_rate(table),
         annotators=annotator_reports(table, basis.researchers),
         pairs=tuple(_pairs(table, pairs, resamples, seed)),

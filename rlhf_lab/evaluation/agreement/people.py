@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from rlhf_lab.evaluation.agreement.report import AnnotatorReport, Pace
 from rlhf_lab.evaluation.agreement.shares import Share, clustered_shares
@@ -76,6 +77,13 @@ def left_rate(table: Rankings) -> Share | None:
     return clustered_shares(np.zeros_like(table.who[seen]), table.prompt[seen], hits, 1)[0]
 
 
+def self_consistency(table: Rankings) -> Share | None:
+    """Of everybody: pairs put in the same order again, of those put in an order both times."""
+    first, again = table.pairs(table.rows(WORK)), table.pairs(table.rows(AGAIN))
+    clusters, same = _repeated(first, again)[1:]
+    return clustered_shares(np.zeros_like(clusters), clusters, same, 1)[0]
+
+
 def agreement_between(work: Ratings) -> Share | None:
     """Of all pairs that any two people both put in order, the share in the same order.
 
@@ -115,12 +123,17 @@ def _with_others(work: Ratings, people: int) -> list[Share | None]:
 
 def _with_themself(first: Ratings, again: Ratings, people: int) -> list[Share | None]:
     """Pairs that were put in order both times."""
+    rater, cluster, same = _repeated(first, again)
+    return clustered_shares(rater, cluster, same, people)
+
+
+def _repeated(first: Ratings, again: Ratings) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
+    """Who, of which prompt, and whether it was the same, of each pair put in order both times."""
     one, other = (ratings.where(ratings.value != TIED) for ratings in (first, again))
     width = 1 + max(one.unit.max(initial=0), other.unit.max(initial=0))
     key, key_again = (ratings.rater * width + ratings.unit for ratings in (one, other))
     _, left, right = np.intersect1d(key, key_again, assume_unique=True, return_indices=True)
-    same = one.value[left] == other.value[right]
-    return clustered_shares(one.rater[left], one.cluster[left], same, people)
+    return one.rater[left], one.cluster[left], one.value[left] == other.value[right]
 
 
 def _with_answers(table: Rankings, people: int) -> list[Share | None]:

@@ -24,6 +24,13 @@ LITERATURE: Final = Band(*HUMAN_AGREEMENT)
 LITERATURE_ALPHA: Final = Band(2 * LITERATURE.low - 1, 2 * LITERATURE.high - 1)
 # Krippendorff (2004): from here on conclusions may be drawn, from there on also hard ones.
 TENTATIVE, RELIABLE = 0.667, 0.8
+# Why there is more than one coefficient.
+SEVERAL_COEFFICIENTS: Final = (
+    "Alpha, kappa and AC all take off what chance would agree on. Alpha and kappa fall towards 0 "
+    "where nearly everything gets the same value, as when most pairs are tied, though people "
+    "agree; Gwet's AC stays near the agreement that is seen. If they part, look at how often "
+    "people tie."
+)
 # An interval wider than this says next to nothing.
 _TOO_WIDE: Final = 0.5
 
@@ -138,7 +145,12 @@ class AgreementReport:
             nothing to compare, or everybody always said the same.
         ordinal: Krippendorff's alpha of places: one swapped at the top of four matters less than
             an order turned round.
+        fleiss: Fleiss' kappa of pairs, for any number of people.
+        ac1: Gwet's AC1 of pairs: like kappa, but steady where nearly all pairs get one value.
+        ac2: Gwet's AC2 of places, with ordinal weights.
         pairwise: Share of pairs that two people put in the same order, of those both put in order.
+        consistent: Share of pairs that people put in the same order when they were shown the item
+            again, of those they put in order both times.
         left: As for an annotator, of everybody.
         annotators: In the order of names.
         pairs: Those with shared pairs among the annotators who ranked most.
@@ -151,7 +163,11 @@ class AgreementReport:
     shared: int
     nominal: Interval | None
     ordinal: Interval | None
+    fleiss: Interval | None
+    ac1: Interval | None
+    ac2: Interval | None
     pairwise: Share | None
+    consistent: Share | None
     left: Share | None
     annotators: tuple[AnnotatorReport, ...]
     pairs: tuple[PairReport, ...]
@@ -162,6 +178,18 @@ class AgreementReport:
         """What alpha means, in plain words."""
         return what_alpha_means(self.nominal)
 
+    @property
+    def position_bias(self) -> str:
+        """What to do where people prefer a side; empty where that is not seen."""
+        if self.left is None or self.left.low <= 0.5 <= self.left.high:
+            return ""
+        side = "first" if self.left.estimate > 0.5 else "last"
+        return (
+            f"People lean to what is shown {side} ({self.left.estimate:.0%} first above last): "
+            "order is drawn by chance, so it costs agreement but favours no version. Say so in the "
+            "instructions."
+        )
+
     def __str__(self) -> str:
         """What was found for all together."""
         rows = [
@@ -169,10 +197,15 @@ class AgreementReport:
             f"{counted(len(self.annotators), 'annotators')}, "
             f"{self.shared:,} of {counted(self.items, 'items')} ranked by two or more",
             f"Krippendorff's alpha: nominal {_told(self.nominal)}, ordinal {_told(self.ordinal)}",
-            f"the same order of a pair {_told(self.pairwise)}, left above right {_told(self.left)}",
+            f"on pairs Fleiss' kappa {_told(self.fleiss)}, Gwet's AC1 {_told(self.ac1)}; on places "
+            f"Gwet's AC2 {_told(self.ac2)}",
+            f"the same order of a pair {_told(self.pairwise)}, by the same person again "
+            f"{_told(self.consistent)}, left above right {_told(self.left)}",
             self.meaning,
+            SEVERAL_COEFFICIENTS if self.nominal else "",
+            self.position_bias,
         ]
-        return "\n".join(rows)
+        return "\n".join(filter(None, rows))
 
     __repr__ = __str__
 

@@ -26,6 +26,7 @@ def test_a_lab_where_nobody_judged_has_nothing_to_report(team: Team):
     found = measure_agreement(team.store)
     assert (found.judgments, found.items, found.shared) == (0, 0, 0)
     assert (found.nominal, found.ordinal, found.pairwise, found.left) == (None, None, None, None)
+    assert (found.fleiss, found.ac1, found.ac2, found.consistent) == (None, None, None, None)
     assert (found.annotators, found.pairs, found.disputed) == ((), (), ())
 
 
@@ -341,3 +342,31 @@ def test_loading_agreement_loads_no_torch():
 
 def test_orders_are_read_as_they_are_written():
     assert tiers("A > B = C") == (("A",), ("B", "C"))
+
+
+def test_kappa_and_ac_of_a_team_by_hand(team: Team):
+    # 9 prompts tied by both, one on which they differ: 0.9 seen. Of 20 values 18 are ties, 1 first,
+    # 1 second: chance by Fleiss 0.815, by Gwet (0.9 * 0.1 + 2 * 0.05 * 0.95) / 2 = 0.0925.
+    for number in range(10):
+        for who, order in (("ann", "A > B"), ("bob", "B > A")):
+            team.say(who, f"prompt {number}", order if number == 0 else "A = B")
+    found = measure_agreement(team.store)
+    assert found.fleiss.estimate == pytest.approx((0.9 - 0.815) / 0.185)
+    assert found.ac1.estimate == pytest.approx((0.9 - 0.0925) / 0.9075)
+    assert found.ac1.n == 10
+    # Places: two candidates each at 0, 1/2 or 1, numbered in order. 18 of 20 agree; the two others
+    # are as far apart as can be: 0.9 seen. Values 0, 1/2, 1 are given in 0.05, 0.9, 0.05; ordinal
+    # weights are 1, 2/3 and 0, which sum to 3 + 4 * 2/3.
+    chance = (3 + 8 / 3) / 6 * (0.9 * 0.1 + 2 * 0.05 * 0.95)
+    assert found.ac2.estimate == pytest.approx((0.9 - chance) / (1 - chance))
+
+
+def test_self_consistency_of_everybody_by_hand(team: Team):
+    team.say("ann", "tea", "A > B > C")
+    team.say("ann", "tea", "B > A > C", occasion="repeat")  # 2 of 3 as before
+    team.say("bob", "rain", "A > B = C")
+    team.say("bob", "rain", "A > B > C", occasion="repeat")  # 2 of 2, one was tied
+    found = measure_agreement(team.store)
+    assert found.consistent.estimate == pytest.approx(4 / 5)
+    assert (found.consistent.of, found.consistent.n) == (5, 2)
+    assert "by the same person again 0.80" in str(found)

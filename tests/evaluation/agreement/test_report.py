@@ -72,3 +72,30 @@ def test_a_report_prints_without_its_texts(team: Team):
     assert report.disputed
     assert "tea" not in repr(report)
     assert repr(replace(report, disputed=())) == repr(report)
+
+
+def test_a_report_says_why_there_are_several_coefficients_once_there_are_any(team: Team):
+    team.say("ann", "tea", "A > B")
+    assert "Gwet's AC stays" not in str(measure_agreement(team.store))
+    team.say("bob", "tea", "B > A")
+    report = measure_agreement(team.store)
+    assert "Gwet's AC stays" in str(report)
+    assert f"Gwet's AC1 {report.ac1}" in str(report)
+    assert "Gwet's AC stays" in report._repr_html_().replace("&#x27;", "'")
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"), [("AB", "lean to what is shown first (100%"), ("BA", "shown last (0%")]
+)
+def test_a_lean_to_one_side_is_told(team: Team, shown, told):
+    for number in range(12):
+        team.say("ann", f"prompt {number}", "A > B", shown=shown)
+    report = measure_agreement(team.store)
+    assert told in report.position_bias
+    assert report.position_bias in str(report)
+
+
+def test_no_lean_is_told_where_none_is_seen(team: Team):
+    for number in range(12):
+        team.say("ann", f"prompt {number}", "A > B", shown="AB" if number % 2 else "BA")
+    assert measure_agreement(team.store).position_bias == ""
