@@ -17,6 +17,7 @@ from rlhf_lab.types import (
     Progress,
     RankingItem,
     RankingSource,
+    Strategy,
 )
 
 
@@ -60,6 +61,7 @@ class ItemSource(Protocol):
         *,
         seed: int,
         leave_ranked: bool,
+        strategy: Strategy | None,
     ) -> list[RankingItem]:
         """Hand out items, each the same until it is judged."""
 
@@ -115,6 +117,7 @@ class RankingQueue:
         version: str | None = None,
         seed: int = 0,
         leave_ranked: bool = False,
+        strategy: Strategy | None = None,
     ) -> None:
         """Make a queue.
 
@@ -124,12 +127,14 @@ class RankingQueue:
             version: Only candidates of this policy; None for all.
             seed: Of the shuffled order in which candidates are shown.
             leave_ranked: Leave out what anybody else has ranked already.
+            strategy: How new items are chosen; None: as the lab's plan says.
         """
         self.annotator = annotator
         self._store = store
         self.version = version
         self._seed = seed
         self._leave_ranked = leave_ranked
+        self._strategy = strategy
         store.assignments.offer(version)
 
     @property
@@ -153,7 +158,12 @@ class RankingQueue:
         None, as many as suit the plan.
         """
         return self._store.assignments.upcoming(
-            self.annotator, self.version, count, seed=self._seed, leave_ranked=self._leave_ranked
+            self.annotator,
+            self.version,
+            count,
+            seed=self._seed,
+            leave_ranked=self._leave_ranked,
+            strategy=self._strategy,
         )
 
     def submit(self, judgment: Judgment) -> bool:
@@ -204,8 +214,8 @@ class RankingQueue:
         )
 
 
-def rank_all(source: RankingSource, annotator: Annotator) -> int:
-    """Let an annotator rank everything that is left in a queue.
+def rank_all(source: RankingSource, annotator: Annotator, *, most: int | None = None) -> int:
+    """Let an annotator rank everything that is left in a queue, or at most so many items.
 
     Submission ids derive from who ranked what for which time, so an interrupted run goes on where
     it stopped, and what was undone is ranked again.
@@ -214,7 +224,7 @@ def rank_all(source: RankingSource, annotator: Annotator) -> int:
         Number of items ranked.
     """
     times: Counter[tuple[str, ...]] = Counter()
-    while items := source.upcoming(1):
+    while (most is None or len(times) < most) and (items := source.upcoming(1)):
         [item] = items
         shown = tuple(c.id for c in item.candidates)
         asked = tuple(sorted(shown))  # whatever the order: an item that comes again has another

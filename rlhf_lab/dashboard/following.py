@@ -8,7 +8,7 @@ from datetime import datetime
 from rlhf_lab.lab.monitoring import (
     PPO_PHASES,
     PPO_STOP,
-    REWARD_PHASES,
+    UPDATE_PHASES,
     REWARD_STOP,
     ppo_charts,
     reward_charts,
@@ -26,7 +26,7 @@ _BATCH_STOP = "Ends after the present batch of responses, which is kept."
 _STOPS = {"ppo": PPO_STOP, "reward": REWARD_STOP}
 _PHASES: dict[str, Mapping[str, str]] = {
     "ppo": PPO_PHASES,
-    "reward": REWARD_PHASES,
+    "reward": UPDATE_PHASES,
     "evaluate": {"sampling": "sampling", "kl": "measuring KL", "scoring": "scoring"},
 }
 _ENDS: dict[JobState, RunEnd] = {"done": "finished", "cancelled": "stopped", "failed": "failed"}

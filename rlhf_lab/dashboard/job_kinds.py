@@ -78,6 +78,7 @@ def _generate(lab: Lab, job: Job, told: Told) -> Outcome:
         listener=told.listener,
         stopped=told.is_stopped,
     )
+    _prioritise(lab)
     return Outcome("done", f"{batch}.")
 
 
@@ -93,6 +94,7 @@ def _reward(lab: Lab, job: Job, told: Told) -> Outcome:
     report = lab.update_reward(config, listener=told.listener, stopped=told.is_cancelled)
     if report.version == before:
         return Outcome("done", f"No rankings that {before} has not learned: it is what it was.")
+    _prioritise(lab)
     return Outcome("stopped" if told.end == "stopped" else "done", f"{report}.")
 
 
@@ -157,6 +159,12 @@ _KINDS: dict[JobKind, Callable[[Lab, Job, Told], Outcome]] = {
     "checkout": _checkout,
     "undo": _undo,
 }
+
+
+def _prioritise(lab: Lab) -> None:
+    """What pages hand out by: they have no model, and go by what was reckoned last."""
+    if lab.plan.strategy == "informative":
+        lab.prioritise()
 
 
 def _sampling(lab: Lab, asked: Mapping[str, Any]) -> Sampling:

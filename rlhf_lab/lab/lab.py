@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rlhf_lab.annotators import RubricAnnotator, check_candidates
 from rlhf_lab.errors import ConfigError, LabError
+from rlhf_lab.lab.choosing import check_sample
+from rlhf_lab.lab.reporting import LabReports
 from rlhf_lab.lab.updating import LabUpdates
 from rlhf_lab.store import (
     baseline_of,
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from rlhf_lab.models.collection import Batch
 
 
-class Lab(LabUpdates):
+class Lab(LabUpdates, LabReports):
     """A directory with everything one RLHF project needs, and the model that learns in it.
 
     ```python
@@ -112,6 +114,7 @@ class Lab(LabUpdates):
         k: int = 4,
         *,
         prompts: int = 32,
+        sample: int | None = None,
         heldout: float = 0.25,
         sampling: Sampling | None = None,
         listener: TrainingListener | None = None,
@@ -125,6 +128,8 @@ class Lab(LabUpdates):
             k: Responses per prompt.
             prompts: How many prompts: those this policy has answered already, then the ones
                 answered least often, in an order shuffled by the lab's seed.
+            sample: Responses to choose the k from, on training prompts those that would teach the
+                reward model most; the others are kept and not shown. Default: k, and no choice.
             heldout: Share of them taken from the held-out prompts. Their rankings never train
                 anything: they measure the reward model.
             sampling: Default: the lab's.
@@ -137,27 +142,20 @@ class Lab(LabUpdates):
             ConfigError: another number is out of its range.
             PromptError: a prompt does not fit into the model's context.
         """
-        from rlhf_lab.models.collection import collect_responses
         from rlhf_lab.models.watching import Watch
         from rlhf_lab.training.listeners import told_how_it_ends
 
         check_candidates(k)
+        check_sample(k, sample)
         self._bench.take()
         chosen = choose_prompts(
             self.store, prompts, heldout=heldout, version=self.version, seed=self.seed
         )
         with told_how_it_ends(listener, otherwise="finished batches are kept.") as told:
             watch = Watch(told, stopped)
-            watch.begin(len(chosen) * k)
-            batch = collect_responses(
-                self._bench.model,
-                self.store,
-                chosen,
-                k=k,
-                version=self.version,
-                sampling=sampling or self.sampling,
-                progress=self.progress,
-                watch=watch,
+            watch.begin(len(chosen) * (sample or k))
+            batch = self._collect(
+                chosen, k=k, sample=sample, sampling=sampling or self.sampling, watch=watch
             )
             told.ended("finished", f"{batch}.")
         return batch

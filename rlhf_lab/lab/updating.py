@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rlhf_lab.errors import ConfigError
-from rlhf_lab.lab.holding import LabModel
+from rlhf_lab.lab.choosing import LabChoices
 from rlhf_lab.lab.monitoring import (
     NotebookMonitors,
     UpdateMonitor,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rlhf_lab.training.ppo_run import PPORun
 
 
-class LabUpdates(LabModel):
+class LabUpdates(LabChoices):
     """The updates of a lab's roles, each of which makes a version."""
 
     def sft(

@@ -67,12 +67,16 @@ def collect_responses(
     version: str,
     sampling: Sampling,
     purpose: Purpose = "candidate",
+    spare: bool = False,
     progress: bool = True,
     watch: Watch | None = None,
 ) -> Batch:
     """Make sure that each prompt has `k` responses by the present policy, sampling what is missing.
 
     Running it twice samples nothing the second time; interrupted, it keeps every finished batch.
+
+    With `spare` the very same responses are stored without being offered, for who chooses
+    candidates among them; the batch has those that are candidates already.
 
     Raises:
         Stopped: the watch said so; finished batches are kept.
@@ -114,7 +118,7 @@ def collect_responses(
                         sampling=sampling,
                         seed=w.seed,
                         end_reason=found.end_reason,
-                        purpose=purpose,
+                        purpose="spare" if spare else purpose,
                     )
                     for w, found in zip(part, texts, strict=True)
                 ]

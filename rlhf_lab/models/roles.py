@@ -345,6 +345,13 @@ class Role:
         hidden = self._hidden(batch)
         return self._own_head().forward(batch.of_responses(hidden, batch.last_places))
 
+    def last_states(self, batch: TokenBatch) -> Tensor:
+        """Final hidden states at the last token of each response, (responses, dim).
+
+        What the reward head reads: features of whole responses.
+        """
+        return batch.of_responses(self._hidden(batch), batch.last_places).float()
+
     def autocast(self) -> AbstractContextManager[Any]:
         """The precision every forward pass of this model uses: autocast is for half types alone."""
         base = self.model.base

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from rlhf_lab.errors import JudgmentError
 from rlhf_lab.store import (
     calibrating,
     checks,
+    choosing,
     events,
     handing_out,
     items,
@@ -22,12 +23,13 @@ from rlhf_lab.store import (
     taking_back,
 )
 from rlhf_lab.store.calibrating import CalibrationPlan
+from rlhf_lab.store.choosing import OpenItem
 from rlhf_lab.store.database import Database
 from rlhf_lab.store.handing_out import Asking
-from rlhf_lab.store.plan import AssignmentPlan, read_plan, write_plan
+from rlhf_lab.store.plan import AssignmentPlan, check_strategy, read_plan, write_plan
 from rlhf_lab.store.tables import JudgmentRow, SettingRow
 from rlhf_lab.store.taking_back import Place
-from rlhf_lab.types import Judgment, KnownItem, Progress, RankingItem
+from rlhf_lab.types import Judgment, KnownItem, Progress, RankingItem, Strategy
 
 _SECRET = "secret"
 
@@ -73,6 +75,34 @@ class Assignments:
         with self._database.read() as session:
             return items.newest_version(session, present) or present
 
+    def open_items(self, version: str | None = None) -> list[OpenItem]:
+        """What may still be handed out, with what was said of it: what priorities are made from."""
+        self.offer(version)
+        with self._database.read() as session:
+            return choosing.open_items(session, version)
+
+    def prioritise(self, version: str | None, priorities: Mapping[str, float]) -> None:
+        """Write down how much each item would teach, for `strategy="informative"` to go by.
+
+        Args:
+            version: Whose items; None for all. Those without a priority here have 0 then.
+            priorities: In nats, by item; 0 or more.
+
+        Raises:
+            ConfigError: one is negative or no number; nothing was written.
+        """
+        with self._database.write() as session:
+            choosing.prioritise(session, version, priorities)
+
+    def make_candidates(self, response_ids: Iterable[str]) -> int:
+        """Offer these spare samples for ranking; returns how many were none before.
+
+        Raises:
+            StoreError: one is not stored, or was sampled for another purpose.
+        """
+        with self._database.write() as session:
+            return choosing.make_candidates(session, response_ids)
+
     def make_gold(self, judgment_ids: Sequence[str]) -> int:
         """Take these rankings for known answers, handed out at the plan's rate.
 
@@ -115,9 +145,12 @@ class Assignments:
         *,
         seed: int = 0,
         leave_ranked: bool = False,
+        strategy: Strategy | None = None,
     ) -> RankingItem | None:
         """Hand out an item, or the one they hold; None when there is nothing: `upcoming` of 1."""
-        found = self.upcoming(annotator, version, 1, seed=seed, leave_ranked=leave_ranked)
+        found = self.upcoming(
+            annotator, version, 1, seed=seed, leave_ranked=leave_ranked, strategy=strategy
+        )
         return found[0] if found else None
 
     def upcoming(
@@ -128,6 +161,7 @@ class Assignments:
         *,
         seed: int = 0,
         leave_ranked: bool = False,
+        strategy: Strategy | None = None,
     ) -> list[RankingItem]:
         """Hand out as many items, beginning with those they hold; fewer when there are no more.
 
@@ -139,9 +173,12 @@ class Assignments:
             count: How many they want to have in hand; None for as many as suit the plan.
             seed: Of the annotator's order of items, and of the order candidates are shown in.
             leave_ranked: Leave out what anybody has ranked already.
+            strategy: How new ones are chosen; None: as the plan says.
         """
+        if strategy is not None:
+            check_strategy(strategy)
         with self._database.lend() as session:
-            asking = self._asking(annotator, version, seed, leave_ranked)
+            asking = self._asking(annotator, version, seed, leave_ranked, strategy)
             return handing_out.upcoming(session, asking, count)
 
     def give_back(self, annotator: str) -> int:
@@ -274,13 +311,21 @@ class Assignments:
             events.append(session, event, self._clock())
             return taking_back.item_of(session, target)
 
-    def _asking(self, annotator: str, version: str | None, seed: int, leave_ranked: bool) -> Asking:
+    def _asking(
+        self,
+        annotator: str,
+        version: str | None,
+        seed: int,
+        leave_ranked: bool,
+        strategy: Strategy | None = None,
+    ) -> Asking:
         return Asking(
             annotator=annotator,
             version=version,
             seed=seed,
             leave_ranked=leave_ranked,
             now=rows.aware(self._clock(), "the clock"),
+            strategy=strategy,
         )
 
 

@@ -20,10 +20,18 @@ from sqlalchemy.orm import Session
 from rlhf_lab.store import checks, rows
 from rlhf_lab.store.plan import AssignmentPlan, read_plan
 from rlhf_lab.store.tables import ActiveRow, AssignmentRow, ItemRow, PromptRow
-from rlhf_lab.types import Progress, RankingItem
+from rlhf_lab.types import Progress, RankingItem, Strategy
 
 # Something in hand, and the item it is about.
 Held = tuple[AssignmentRow, ItemRow]
+
+# Of all items, so many are kept out of the choosing: they are handed out at random, and what is
+# said of them holds for all. Which ones, their place on the circle of draws says, from the day they
+# are made: a share of what happens to be left would be one of what nobody wanted.
+RANDOM_SHARE = 0.2
+KEPT_DRAWS = int(RANDOM_SHARE * 2**31)
+# Items on held-out prompts measure and never teach: they come at random as well, at this rate.
+HELDOUT_SHARE = 0.2
 
 # A repeated item is one of the latest so many that have been followed by enough others.
 _REPEAT_WINDOW = 200
@@ -39,6 +47,7 @@ class Asking:
         seed: Of the order of items and candidates.
         leave_ranked: Leave out what anybody has ranked already, whatever the plan says.
         now: The time that leases are compared with.
+        strategy: How items are chosen; None: as the plan says.
     """
 
     annotator: str
@@ -46,6 +55,7 @@ class Asking:
     seed: int
     leave_ranked: bool
     now: datetime
+    strategy: Strategy | None = None
 
 
 def upcoming(session: Session, asking: Asking, count: int | None) -> list[RankingItem]:
@@ -183,6 +193,8 @@ def _regular(session: Session, asking: Asking, plan: AssignmentPlan, number: int
         _is_new(asking),
         *_room(asking, plan),
     )
+    if (asking.strategy or plan.strategy) == "informative":
+        return _informative(session, asking, number, *wanted)
     if plan.shuffled:
         return _around(session, asking, number, *wanted)
     # Up to the last one they got they have seen all, but for those that others had then. Known
@@ -193,11 +205,47 @@ def _regular(session: Session, asking: Asking, plan: AssignmentPlan, number: int
     return session.scalar(ordered.where(ItemRow.seq > reached)) or session.scalar(ordered)
 
 
-def _around(
+def _informative(
     session: Session, asking: Asking, number: int, *wanted: ColumnElement[bool]
 ) -> ItemRow | None:
+    """What teaches most, or at their rates one that is kept for the random share or held out.
+
+    When there are no more of one kind, the others' come.
+    """
+    kept = ItemRow.draw < KEPT_DRAWS
+    heldout = (
+        select(PromptRow.seq)
+        .where(PromptRow.id == ItemRow.prompt_id, PromptRow.split == "heldout")
+        .exists()
+    )
+
+    def teaching() -> ItemRow | None:
+        ordered = select(ItemRow).where(*wanted, ~kept, ~heldout).limit(1)
+        return session.scalar(ordered.order_by(ItemRow.priority.desc(), ItemRow.draw.desc()))
+
+    def of_the_share() -> ItemRow | None:
+        return _around(session, asking, number, *wanted, kept, ~heldout, below=KEPT_DRAWS)
+
+    def measuring() -> ItemRow | None:
+        return _around(session, asking, number, *wanted, heldout)
+
+    chance = _uniform(f"{asking.seed}/{asking.annotator}/{number}/kept")
+    kinds = [teaching, of_the_share, measuring]
+    if chance < RANDOM_SHARE + HELDOUT_SHARE:
+        first = of_the_share if chance < RANDOM_SHARE else measuring
+        kinds = [first, *(kind for kind in kinds if kind is not first)]
+    return next((found for kind in kinds if (found := kind()) is not None), None)
+
+
+def _around(
+    session: Session,
+    asking: Asking,
+    number: int,
+    *wanted: ColumnElement[bool],
+    below: int = 2**31,
+) -> ItemRow | None:
     """The first such item from a point on the circle of draws: an order of each one's own."""
-    point = int(_uniform(f"{asking.seed}/{asking.annotator}/{number}") * 2**31)
+    point = int(_uniform(f"{asking.seed}/{asking.annotator}/{number}") * below)
     ordered = select(ItemRow).where(*wanted).order_by(ItemRow.draw).limit(1)
     return session.scalar(ordered.where(ItemRow.draw >= point)) or session.scalar(
         ordered.where(ItemRow.draw < point)

@@ -23,7 +23,7 @@ from rlhf_lab.store.tables import (
 )
 
 # Setting: the last response that was there when a version's candidates were offered; "" for all.
-_OFFERED = "offered"
+OFFERED = "offered"
 
 Group = tuple[str, str]  # a prompt and a version
 
@@ -61,8 +61,9 @@ def offer(session: Session, version: str | None, now: datetime) -> int:
                     "version": of,
                     "candidates": candidates,
                     "state": "open",
-                    "draw": int(hashlib.sha256(item.encode()).hexdigest()[:8], 16) >> 1,
+                    "draw": draw_of(item),
                     "done": 0,
+                    "priority": 0.0,
                 }
                 for item, ((prompt_id, of), candidates) in new.items()
             ],
@@ -71,6 +72,11 @@ def offer(session: Session, version: str | None, now: datetime) -> int:
         made += len(new)
     _note_offered(session, version)
     return made
+
+
+def draw_of(item: str) -> int:
+    """Where an item stands in the circle of draws: a uniform number in [0, 2**31)."""
+    return int(hashlib.sha256(item.encode()).hexdigest()[:8], 16) >> 1
 
 
 def make_gold(session: Session, judgment_ids: Sequence[str]) -> int:
@@ -165,11 +171,11 @@ def _note_offered(session: Session, version: str | None) -> None:
     newest = session.execute(_newest(version)).first()
     if newest is not None:
         marks = {**_marks(session), version or "": newest.id}
-        session.merge(SettingRow(key=_OFFERED, value=marks))
+        session.merge(SettingRow(key=OFFERED, value=marks))
 
 
 def _marks(session: Session) -> dict[str, str]:
-    row = session.get(SettingRow, _OFFERED)
+    row = session.get(SettingRow, OFFERED)
     return {} if row is None else row.value
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import get_args
 
 from sqlalchemy.orm import Session
 
 from rlhf_lab.errors import ConfigError
 from rlhf_lab.store.tables import SettingRow
+from rlhf_lab.types import Strategy
 
 SETTING = "plan"
 _LONGEST_LEASE = 365 * 24 * 3600
@@ -26,6 +28,8 @@ class AssignmentPlan:
             agree with themselves.
         repeat_after: A repeated item has been followed by at least so many others.
         lease_seconds: How long an item stays reserved for whoever it was handed to.
+        strategy: "informative" hands out first what would teach the reward model most, but for a
+            random share; `shuffled` then says nothing. "random" as `shuffled` says.
     """
 
     overlap: int | None = None
@@ -34,6 +38,7 @@ class AssignmentPlan:
     repeat_rate: float = 0.0
     repeat_after: int = 10
     lease_seconds: float = 1800.0
+    strategy: Strategy = "random"
 
     def __post_init__(self) -> None:
         """Check every range in the cell that made the mistake."""
@@ -52,6 +57,7 @@ class AssignmentPlan:
             raise ConfigError(
                 f"repeat_after={self.repeat_after}: at least 1 other item in between. Use 10."
             )
+        check_strategy(self.strategy)
         if not 0 < self.lease_seconds <= _LONGEST_LEASE:
             raise ConfigError(
                 f"lease_seconds={self.lease_seconds}: above 0, and at most {_LONGEST_LEASE}, a "
@@ -65,6 +71,19 @@ class AssignmentPlan:
         Where an item is for so many people and no more, what one has in hand others wait for.
         """
         return _AHEAD_ALONE if self.overlap is None else _AHEAD_SHARED
+
+
+def check_strategy(strategy: str) -> None:
+    """Refuse what is no way to choose items.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if strategy not in get_args(Strategy):
+        raise ConfigError(
+            f"strategy={strategy!r:.40}: 'random', or 'informative' for what would teach the "
+            "reward model most."
+        )
 
 
 def read_plan(session: Session) -> AssignmentPlan:

@@ -200,6 +200,8 @@ class ItemRow(Base):
         # What is open in the order it is drawn; in the order it was made.
         Index("ix_items_version_state_draw", "version", "state", "draw"),
         Index("ix_items_version_state_seq", "version", "state", "seq"),
+        # By what it teaches.
+        Index("ix_items_version_state_priority", "version", "state", "priority", "draw"),
         {"sqlite_autoincrement": True},
     )
 
@@ -214,6 +216,8 @@ class ItemRow(Base):
     draw: Mapped[int]
     done: Mapped[int]
     answer: Mapped[list[list[str]] | None] = mapped_column(JSON(none_as_null=True))
+    # How much its ranking would teach, in nats, when somebody with a model last looked; 0 before.
+    priority: Mapped[float]
 
 
 class AssignmentRow(Base):

@@ -6,6 +6,7 @@ from rlhf_lab.types.annotators import (
     Progress,
     RankingItem,
     RankingSource,
+    Strategy,
 )
 from rlhf_lab.types.calibration import HUMAN_AGREEMENT, CalibrationReport, KnownItem
 from rlhf_lab.types.clock import utc_now
@@ -112,6 +113,7 @@ __all__ = [
     "RunEnd",
     "Sampling",
     "Split",
+    "Strategy",
     "Strength",
     "TableColumn",
     "TableDetail",

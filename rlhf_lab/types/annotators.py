@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from rlhf_lab.types.comparisons import ComparisonReport
 from rlhf_lab.types.judgments import Demonstration, Judgment, Ranking
 from rlhf_lab.types.prompts import Prompt
 from rlhf_lab.types.responses import Response
+
+# How the next item is chosen: "random" in an order that looks at nothing, "informative" by how much
+# its ranking would teach the reward model, but for a random share.
+Strategy = Literal["random", "informative"]
 
 
 @dataclass(frozen=True, kw_only=True)

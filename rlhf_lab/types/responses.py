@@ -10,7 +10,7 @@ from rlhf_lab.errors import ConfigError
 from rlhf_lab.types.clock import utc_now
 
 EndReason = Literal["stop", "length"]
-Purpose = Literal["candidate", "evaluation"]
+Purpose = Literal["candidate", "evaluation", "spare"]
 
 # What the versions of answers from elsewhere start with, so that none passes for a policy's.
 IMPORTED = "import:"
@@ -71,7 +71,8 @@ class Response:
         version: The policy that wrote it, or `IMPORTED` and the name of its source.
         sampling: How it was drawn; None where that is not known.
         seed: Of this response's own random stream; None where there was none.
-        purpose: "candidate" for ranking, or "evaluation": shown only to who compares versions.
+        purpose: "candidate" for ranking; "evaluation": shown only to who compares versions; or
+            "spare": sampled to choose candidates from, and not chosen.
     """
 
     id: str

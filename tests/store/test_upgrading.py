@@ -17,7 +17,15 @@ from rlhf_lab.errors import StoreError
 from rlhf_lab.store import MetricsRow, PreferenceStore, chain, rows
 from rlhf_lab.store.engine import parse_location
 from rlhf_lab.store.schema import HEAD, MIGRATIONS
-from rlhf_lab.store.tables import Base
+from rlhf_lab.store.tables import (
+    AccountRow,
+    Base,
+    FailedSignInRow,
+    JobEventRow,
+    JobRow,
+    SignInRow,
+    TicketRow,
+)
 from rlhf_lab.types import Demonstration, Judgment, Message, Prompt, Ranking, Version
 from tests.store.helpers import NOON, prompt, ranking, response, skip, undo
 
@@ -53,6 +61,55 @@ EVENTS = [
     undo("u1", TAKEN_BACK, annotator="bob"),
     undo("u2", TIED),
     undo("u3", undo("u2", TIED)),
+]
+
+
+ROWS_OF_0004 = [
+    lambda: JobRow(
+        id="job1",
+        kind="ppo",
+        arguments={"steps": 2},
+        state="queued",
+        asked_by="ada",
+        asked_at=NOON,
+        done=1,
+        total=2,
+        attempts=1,
+        deaths=0,
+        resume={"before": "reward@0"},
+        note="",
+    ),
+    lambda: JobEventRow(job_id="job1", kind="step", values={"x": [1.5]}, created_at=NOON),
+    lambda: AccountRow(
+        name="ada",
+        key="ada",
+        role="admin",
+        password=None,
+        subject="github:ada@example.org",
+        disabled=False,
+        created_by="ada",
+        created_at=NOON,
+    ),
+    lambda: TicketRow(
+        hash="h1",
+        purpose="invite",
+        name="bob",
+        role="annotator",
+        created_by="ada",
+        created_at=NOON,
+        expires_at=NOON + timedelta(days=7),
+        used_at=None,
+    ),
+    lambda: SignInRow(
+        id="s1",
+        hash="h2",
+        name="ada",
+        created_at=NOON,
+        seen_at=NOON,
+        expires_at=NOON + timedelta(days=7),
+        ended_at=None,
+    ),
+    lambda: FailedSignInRow(about="account:ada", failed_at=NOON),
 ]
 
 
@@ -105,6 +162,10 @@ def rows_of_0003(aside: Path) -> dict[str, list[dict[str, Any]]]:
         store.log_metrics("ppo", "policy@1", 3, {"kl": 1.5, "x": float("nan")})
         store.set_setting("head.policy", "policy@1")
         store.set_setting("model", {"name": "tiny", "ranks": [1, 2.5], "none": None})
+        with store.database.write() as session:
+            for row in ROWS_OF_0004:
+                session.add(row())
+                session.flush()
         with store.database.read() as session:
             return {
                 table.name: [dict(row) for row in session.execute(sa.select(table)).mappings()]
@@ -124,7 +185,8 @@ def old_lab(request: pytest.FixtureRequest, database, tmp_path):
         tables = reflected(connection)
         connection.execute(tables["settings"].delete())  # the head of an empty chain
         made = old_rows(request.param, tmp_path)
-        for name in [t.name for t in Base.metadata.sorted_tables if made.get(t.name)]:
+        there = [t.name for t in Base.metadata.sorted_tables if t.name in tables]
+        for name in filter(made.get, there):
             had = tables[name].columns.keys()
             kept = [{k: v for k, v in row.items() if k in had} for row in made[name]]
             connection.execute(tables[name].insert(), [stored(row) for row in kept])

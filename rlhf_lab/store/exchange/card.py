@@ -33,6 +33,8 @@ _MEANING = {
     "strength": f"how much better each tier is than the next: {', '.join(get_args(Strength))}",
     "seconds": "time spent",
     "occasion": "why it was shown; gold, repeat and calibration are about people",
+    "random_share": "of the fifth of all items that is handed out at random alone: these and those "
+    "of held-out prompts are no choice of what teaches most",
 }
 
 

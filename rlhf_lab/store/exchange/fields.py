@@ -36,6 +36,7 @@ OF_JUDGMENTS = {
     "seconds": "float",
     "created_at": "text",
     "occasion": "text",
+    "random_share": "bool",
     **OF_PROMPTS,
 }
 OF_DEMONSTRATIONS = {
@@ -197,6 +198,7 @@ def about_judgment(record: Record) -> dict[str, Any]:
         "seconds": record.seconds,
         "created_at": _written(record.created_at),
         "occasion": record.occasion,
+        "random_share": record.random_share,
         **about_prompt(record),
     }
 

@@ -9,6 +9,7 @@ from sqlalchemy import Label, Row, Select, Text, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from rlhf_lab.store import rows
+from rlhf_lab.store.choosing import in_random_share
 from rlhf_lab.store.exchange.record import Candidate, Record, What
 from rlhf_lab.store.tables import (
     ActiveRow,
@@ -89,6 +90,7 @@ def _judgment(
         seconds=row.seconds,
         created_at=row.created_at,
         occasion=row.occasion or "regular",
+        random_share=in_random_share(row.prompt_id, shown),
     )
 
 

@@ -38,6 +38,8 @@ class Record:
         tiers: Indices into `candidates`, best first; for kind "ranking" alone.
         id: Of the judgment or demonstration, where the file has one.
         annotator: Where the file names one, like the next ones.
+        random_share: Whether the store hands the item out at random alone; written and not read,
+            because another lab has shares of its own.
         text: What was written, for kind "demonstration" alone.
         edited_from: Id of the response that a demonstration is an edit of.
         nth: How many of the same row before it say the same, each by somebody else.
@@ -56,6 +58,7 @@ class Record:
     seconds: float = 0.0
     created_at: datetime | None = None
     occasion: Occasion = "regular"
+    random_share: bool = False
     text: str = ""
     edited_from: str | None = None
     nth: int = 0
