@@ -1,7 +1,6 @@
 """The demo's report: one HTML page that needs no network, no scripts and no other file.
 
-Everything a model wrote is hostile here. It is escaped by the template, and characters that
-could hide or reorder text are replaced by visible ones before that.
+Everything a model wrote is hostile here: see `rlhf_lab.evaluation.report.pages`.
 """
 
 from __future__ import annotations
@@ -10,17 +9,18 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from io import StringIO
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from rlhf_lab.annotators import rubric, rubric_points
 from rlhf_lab.demo.account import ANSWERS
+from rlhf_lab.evaluation.report import pages
+from rlhf_lab.evaluation.report.pages import Style, page_environment
+from rlhf_lab.evaluation.report.winning import dealt, spread
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jinja2 import Environment
     from markupsafe import Markup
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from rlhf_lab.demo.run import DemoResult, DemoRound
     from rlhf_lab.evaluation.win_rate import Sample
 
-Number = float | None
 Outcome = Literal["won", "tied", "lost"]
-Style = Literal["signed", "one", "whole", "share", "two"]
 
 SHOWN = 12
 # A chart with more rounds than this would be all labels, one with more steps all dots.
@@ -111,10 +109,9 @@ def write_report(path: Path, result: DemoResult) -> Path:
         The path.
     """
     outcomes = _outcomes(result.evaluation.samples)
-    source = resources.files("rlhf_lab.demo").joinpath("report.html.jinja").read_text("utf-8")
     page = (
-        _environment()
-        .from_string(source)
+        page_environment("rlhf_lab.demo")
+        .get_template("report.html.jinja")
         .render(
             result=result,
             answer=ANSWERS[result.evaluation.verdict],
@@ -132,57 +129,10 @@ def write_report(path: Path, result: DemoResult) -> Path:
     return path
 
 
-def _environment() -> Environment:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_visible,
-    )
-    environment.filters["figure"] = _figure
-    return environment
-
-
-# Text and figures
-
-
-# Control, bidirectional and unpaired characters: illegal in HTML, invisible, or reordering text.
-HIDDEN = re.compile(
-    r"[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
-)
-
-
-def _visible(value: Any) -> Any:  # noqa: ANN401 - whatever the template prints
-    """Text whose every character shows; anything else as it is."""
-    from markupsafe import Markup
-
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    return HIDDEN.sub("\ufffd", re.sub("\r\n?|[\u2028\u2029]", "\n", value))
-
-
-def _figure(value: Number, style: Style) -> str:
-    """A number as people write it, and a dash where there is none."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if style == "share":
-        return f"{value:.0%}"
-    digits = {"signed": 2, "two": 2, "one": 1, "whole": 0}[style]
-    rounded = round(value, digits) + 0.0  # no "-0.00"
-    sign = "+" if style == "signed" and rounded else ""
-    return f"{rounded:{sign},.{digits}f}".replace("-", "−")
-
-
 def _system_message(samples: Sequence[Sample]) -> str:
     """The system message of the first prompt, as a rule that of all; empty if it has none."""
     first = next((s.prompt.messages[0] for s in samples), None)
     return first.content if first and first.role == "system" else ""
-
-
-# Samples and rubric
 
 
 def _outcome(sample: Sample) -> Outcome:
@@ -193,27 +143,13 @@ def _outcomes(samples: Sequence[Sample]) -> list[Outcomes]:
     """Some samples of each outcome, picked by their place alone: nobody chose the nice ones."""
     names: tuple[Outcome, ...] = ("won", "tied", "lost")
     places = {n: [i for i, s in enumerate(samples) if _outcome(s) == n] for n in names}
-    shares = _shares([len(places[n]) for n in names], SHOWN)
+    shares = dealt([len(places[n]) for n in names], SHOWN)
     return [
         Outcomes(
-            name, len(places[name]), [_card(i, samples[i]) for i in _spread(places[name], share)]
+            name, len(places[name]), [_card(i, samples[i]) for i in spread(places[name], share)]
         )
         for name, share in zip(names, shares, strict=True)
     ]
-
-
-def _shares(counts: Sequence[int], total: int) -> list[int]:
-    """Deal up to `total` places, one at a time, to groups that still have something to show."""
-    shares = [0] * len(counts)
-    while sum(shares) < min(total, sum(counts)):
-        for i, count in enumerate(counts):
-            shares[i] += shares[i] < count and sum(shares) < total
-    return shares
-
-
-def _spread(places: Sequence[int], count: int) -> list[int]:
-    """So many of them, evenly spread."""
-    return [places[i * len(places) // count] for i in range(count)]
 
 
 def _card(place: int, sample: Sample) -> Card:
@@ -285,7 +221,7 @@ def _curve_chart(curve: Curve, rounds: Sequence[DemoRound]) -> Chart:
     dots = "o" if len(points) <= STEPS_DOTTED else ""
     axes.plot([step for step, _ in points], values, color=LINE, marker=dots, clip_on=False)
     _scale(axes, curve.style, values)
-    change = f"{_figure(values[0], curve.style)} → {_figure(values[-1], curve.style)}"
+    change = f"{pages.figure(values[0], curve.style)} → {pages.figure(values[-1], curve.style)}"
     told = f"from {change.replace('→', 'to')}"
     label = f"{curve.title} over {len(points)} PPO steps, {curve.note}: {told}."
     return Chart(curve.title, curve.note, change, _inline_svg(figure, curve.key, label))
@@ -312,7 +248,7 @@ def _win_rate_chart(rounds: Sequence[DemoRound]) -> Chart:
     )
     axes.set_ylim(0, 1)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
-    told = " → ".join(_figure(e, "two") for e in estimates)
+    told = " → ".join(pages.figure(e, "two") for e in estimates)
     note = "on held-out prompts after each round, with its 95% interval"
     label = f"Win rate {note}: {told.replace(' →', ',')}. 0.5 would be no difference."
     return Chart("Win rate", note, told, _inline_svg(figure, "win-rate", label))

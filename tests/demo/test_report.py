@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import asdict, replace
-from html.parser import HTMLParser
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
@@ -22,8 +21,8 @@ from rlhf_lab.evaluation.win_rate import EvalReport, compare_versions
 from rlhf_lab.training.ppo import PPOStats
 from rlhf_lab.training.reward_report import RewardReport
 from rlhf_lab.types import Interval, Message, Prompt, Response, Sampling
+from tests.html_pages import Reader
 
-VOID = {"br", "link", "meta"}
 SYSTEM = "Answer in one short sentence."
 SCRIPT = "<script>alert('got out')</script><img src=x onerror=alert(1)> & </div></article>"
 EMOJI = "Cats purr to calm down 🐈‍⬛👩🏽‍🚀, says العربية science."
@@ -157,42 +156,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def written(tmp_path: Path, result: DemoResult) -> str:
     return write_report(tmp_path / "report.html", result).read_text("utf-8")
-
-
-class Reader(HTMLParser):
-    """Notes elements, attributes and visible text; fails where tags do not balance."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: Counter[str] = Counter()
-        self.attributes: list[tuple[str, str, str]] = []
-        self.headings: list[str] = []
-        self.text = ""
-        self.feed(page)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.handle_startendtag(tag, attrs)
-        if tag not in VOID:
-            self.open.append(tag)
-        if re.fullmatch("h[1-6]", tag):
-            self.headings.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags[tag] += 1
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if not {"style", "title"} & set(self.open):
-            self.text += data
-
-    def values(self, name: str) -> list[str]:
-        return [value for _, n, value in self.attributes if n == name]
 
 
 @pytest.fixture(scope="module")
