@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from rlhf_lab.annotators import ComparisonQueue, RankingQueue, RubricAnnotator
     from rlhf_lab.data import load_prompts
     from rlhf_lab.errors import LabError
-    from rlhf_lab.evaluation import EvalReport
+    from rlhf_lab.evaluation import (
+        ChatJudge,
+        ClassifierJudge,
+        EvalReport,
+        PeopleJudge,
+        RewardJudge,
+        TrustReport,
+    )
     from rlhf_lab.lab import Lab
     from rlhf_lab.models import RoleModel
     from rlhf_lab.store import AssignmentPlan, PreferenceStore
@@ -65,7 +72,7 @@ _HOMES = {
     "annotators": "ComparisonQueue RankingQueue RubricAnnotator",
     "data": "load_prompts",
     "errors": "LabError",
-    "evaluation": "EvalReport",
+    "evaluation": "ChatJudge ClassifierJudge EvalReport PeopleJudge RewardJudge TrustReport",
     "lab": "Lab",
     "models": "RoleModel",
     "store": "AssignmentPlan PreferenceStore",
@@ -85,6 +92,8 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 
 __all__ = [
     "AssignmentPlan",
+    "ChatJudge",
+    "ClassifierJudge",
     "ComparisonQueue",
     "ComparisonReport",
     "ComparisonWidget",
@@ -103,6 +112,7 @@ __all__ = [
     "PPOConfig",
     "PPOStats",
     "PPOTrainer",
+    "PeopleJudge",
     "PreferenceStore",
     "Preflight",
     "Prompt",
@@ -111,6 +121,7 @@ __all__ = [
     "RankingWidget",
     "Response",
     "RewardConfig",
+    "RewardJudge",
     "RewardReport",
     "RewardTrainer",
     "RoleModel",
@@ -122,6 +133,7 @@ __all__ = [
     "TableWidget",
     "TokenReport",
     "TokenWidget",
+    "TrustReport",
     "Version",
     "VersionTreeWidget",
     "load_prompts",
