@@ -50,7 +50,7 @@ def test_no_network_and_no_room_for_the_default_model(path: Path, tmp_path: Path
         with pytest.raises(ModelDownloadError, match="connect to a network once"):
             lab.generate()
         full = shutil._ntuple_diskusage(10, 10, 0)
-        monkeypatch.setattr(sources.shutil, "disk_usage", lambda _: full)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
         with pytest.raises(DiskFull, match="0 MB free"):
             lab.generate()
         assert lab.store.counts().prompts == len(TRAIN)
