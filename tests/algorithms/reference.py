@@ -210,6 +210,11 @@ def bootstrap(clusters: Sequence[Row], shares: Row) -> list[float]:
 
 
 # Every pair once, as (better, worse, tied, tiers between them)
+# Rafailov et al. (2023), equation 5, without the part that a prompt's answers share.
+def implicit_rewards(logp: Rows, reference: Row, beta: float) -> list[float]:
+    return [beta * (math.fsum(row) - ref) for row, ref in zip(logp, reference, strict=True)]
+
+
 def pairs(ranks: Sequence[int]) -> set[tuple[int, int, bool, int]]:
     levels = sorted(set(ranks))
     found = set()

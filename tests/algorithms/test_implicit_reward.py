@@ -7,6 +7,8 @@ import torch
 
 from rlhf_lab.algorithms import implicit_rewards, pairs_of_tiers, ranking_loss
 from rlhf_lab.errors import ConfigError
+from tests.algorithms import reference
+from tests.algorithms.batches import FILLS, SEEDS, Ragged, close
 
 NEVER_TIED = torch.tensor(-math.inf)
 LOGP = torch.tensor([[-1.0, -2.0, -0.5], [-3.0, -1.0, 1e6]])
@@ -17,6 +19,15 @@ def test_it_is_beta_times_the_log_ratio_of_whole_responses():
     # -3.5 + 4 = 0.5 and -4 + 3 = -1 nats, whatever stands in the padding.
     found = implicit_rewards(LOGP, torch.tensor([-4.0, -3.0]), IS_TOKEN, 0.1)
     assert found.tolist() == pytest.approx([0.05, -0.1])
+
+
+@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_it_equals_the_reference_whatever_sits_in_the_padding(seed, fill):
+    drawn = Ragged(seed, fill=fill)
+    logp, ref = drawn.rows(), drawn.scores()
+    found = implicit_rewards(drawn.pad(logp), torch.tensor(ref), drawn.is_response_token, 0.3)
+    close(found, reference.implicit_rewards(logp, ref, 0.3), rtol=1e-5, atol=1e-6)
 
 
 def test_with_it_the_ranking_loss_of_a_pair_is_that_of_dpo():
