@@ -8,8 +8,8 @@ from datetime import datetime
 from rlhf_lab.lab.monitoring import (
     PPO_PHASES,
     PPO_STOP,
-    UPDATE_PHASES,
     REWARD_STOP,
+    UPDATE_PHASES,
     ppo_charts,
     reward_charts,
 )
