@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks.command import compare, model_folder, parser, settings
 from benchmarks.figures import Comparison, Measured, SideFailed, Target
@@ -35,14 +36,14 @@ SAME = (
 )
 
 
-def rank_aware(**work: object) -> Measured:
+def rank_aware(**work: Any) -> Measured:  # noqa: ANN401 - those of `_train`
     """The product's loss."""
     from rlhf_lab.training import RewardTrainer
 
-    return _train(RewardTrainer, **work)  # type: ignore[arg-type]
+    return _train(RewardTrainer, **work)
 
 
-def dropped_ties(**work: object) -> Measured:
+def dropped_ties(**work: Any) -> Measured:  # noqa: ANN401 - those of `_train`
     """The same trainer on what is left of rankings as pairs."""
     import torch
     from torch import Tensor
@@ -62,7 +63,7 @@ def dropped_ties(**work: object) -> Measured:
             # The caller averages over the rankings of a step: here each pair weighs the same.
             return torch.cat(losses).mean() * len(examples)
 
-    return _train(PairTrainer, **work)  # type: ignore[arg-type]
+    return _train(PairTrainer, **work)
 
 
 def _train(

@@ -131,8 +131,7 @@ def weight_bytes(shape: ModelShape, quantize: Quantization, dtype_bytes: int) ->
 def adapter_bytes(shape: ModelShape, lora: LoraSpec) -> int:
     """Policy, reward and value in fp32, each with a head and its normaliser.
 
-    The reference is the bare base and takes nothing; after fine-tuning it is one adapter more,
-    which is not counted here.
+    The reference is the bare base; after fine-tuning it is one adapter more, not counted here.
     """
     return FP32 * (3 * shape.adapter_numbers(lora.rank) + 3 * (_head_numbers(shape) + 2))
 

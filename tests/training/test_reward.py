@@ -12,9 +12,8 @@ import torch
 from rlhf_lab.algorithms import centring_loss, pairs_of_tiers, ranking_loss
 from rlhf_lab.errors import NonFiniteError, NotEnoughData
 from rlhf_lab.models import Role, RoleModel
-from rlhf_lab.training import RankedExample, RewardConfig, RewardTrainer
+from rlhf_lab.training import RankedExample, RewardConfig, RewardTrainer, reward
 from rlhf_lab.training.ranking_trainer import ordered_pairs_right
-from rlhf_lab.training.reward import LEAST_HELDOUT_PROMPTS
 from tests.tiny import batch, load_tiny, prompt, same
 
 
@@ -298,7 +297,7 @@ def watched(trainer: RewardTrainer, monkeypatch, *losses: float) -> None:
     monkeypatch.setattr(trainer, "heldout_loss", lambda _examples: next(left))
 
 
-def heldout(model: RoleModel, prompts: int = LEAST_HELDOUT_PROMPTS) -> list[RankedExample]:
+def heldout(model: RoleModel, prompts: int = reward.LEAST_HELDOUT_PROMPTS) -> list[RankedExample]:
     return [example(model, 100 + n, 2) for n in range(prompts)]
 
 
@@ -335,7 +334,7 @@ def test_patience_runs_all_epochs_while_it_gets_better(model: RoleModel, monkeyp
 def test_few_held_out_prompts_choose_nothing(model: RoleModel, monkeypatch):
     trainer = RewardTrainer(model, RewardConfig(epochs=2, patience=1))
     monkeypatch.setattr(trainer, "heldout_loss", None)
-    few = heldout(model, LEAST_HELDOUT_PROMPTS - 1)
+    few = heldout(model, reward.LEAST_HELDOUT_PROMPTS - 1)
     found = trainer.fit([example(model, 1)], heldout=few + few, progress=False)
     assert (found.kept_epoch, found.heldout_losses) == (2, ())
     assert found.kept_by == "the last: too few held-out prompts"

@@ -380,24 +380,21 @@ def _reward_length(
 
 
 def _share(name: str, value: Interval | None, note: str) -> Figure:
-    return Figure(name, None if value is None else value.estimate, value, note, True)
+    return _mean(name, value, note)._replace(is_share=True)
 
 
 def _mean(name: str, value: Interval | None, note: str) -> Figure:
-    return Figure(name, None if value is None else value.estimate, value, note, False)
+    return Figure(name, value.estimate if value else None, value, note, is_share=False)
 
 
 def _tag_table(tags: Sequence[TagFigures]) -> str:
     heads = "".join(
         head_cell(title, "col") for title in ("tag", "prompts", "win rate", "declined", "truncated")
     )
-    body = "".join(
-        f"<tr>{text_cell(one.tag, 40)}{text_cell(f'{one.prompts:,}')}"
-        + "".join(
-            text_cell(_share("", value, "").told)
-            for value in (one.win_rate, one.declined, one.truncated)
-        )
-        + "</tr>"
-        for one in tags
-    )
+    rows = []
+    for one in tags:
+        shares = (one.win_rate, one.declined, one.truncated)
+        told = "".join(text_cell(_share("", share, "").told) for share in shares)
+        rows.append(f"<tr>{text_cell(one.tag, 40)}{text_cell(f'{one.prompts:,}')}{told}</tr>")
+    body = "".join(rows)
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rlhf_lab.evaluation.report.contents import Card, Outcomes, Pair, Samples, Win
+from rlhf_lab.evaluation.report.contents import Card, OutcomeName, Outcomes, Pair, Samples, Win
 from rlhf_lab.evaluation.report.naming import is_rubric
 from rlhf_lab.store import PreferenceStore
 from rlhf_lab.store.showing import counted
@@ -248,14 +248,12 @@ def samples(
     lead = next((w for w in wins if w.pairs), None)
     if lead is None:
         return None
-    places = {
-        name: [i for i, p in enumerate(lead.pairs) if p.name == name]
-        for name in ("won", "tied", "lost")
-    }
+    names: tuple[OutcomeName, ...] = ("won", "tied", "lost")
+    places = {name: [i for i, p in enumerate(lead.pairs) if p.name == name] for name in names}
     shares = dealt([len(found) for found in places.values()], shown)
     outcomes = tuple(
         Outcomes(
-            name=name,  # type: ignore[arg-type]
+            name=name,
             count=len(found),
             cards=tuple(_card(i, lead.pairs[i], scores) for i in spread(found, share)),
         )
