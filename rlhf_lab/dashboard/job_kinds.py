@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from rlhf_lab.lab import Lab
-from rlhf_lab.types import Evaluation, Job, JobKind, RunEnd, Sampling, TrainingListener
+from rlhf_lab.store import evaluations
+from rlhf_lab.types import Job, JobKind, RunEnd, Sampling, TrainingListener
 
 _OF_SAMPLING = ("temperature", "max_new_tokens")
 
@@ -119,10 +120,10 @@ def _ppo(lab: Lab, job: Job, told: Told) -> Outcome:
 
 def _evaluate(lab: Lab, job: Job, told: Told) -> Outcome:
     asked, version = job.arguments, lab.version
-    logged = lab.store.metrics("evaluation", version)
+    logged = evaluations(lab.store, version)
     if job.resume.get("version") == version and len(logged) > job.resume["logged"]:
-        found = Evaluation.from_figures(logged[-1].values, logged[-1].created_at)
-        if found is not None and found.baseline == asked["baseline"]:
+        found = logged[-1].found
+        if found.baseline == asked["baseline"]:
             return Outcome("done", f"{version} against {found.baseline}: {found.win_rate}.")
     told.remember({"version": version, "logged": len(logged)})
     report = lab.evaluate(

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from rlhf_lab.errors import UnknownVersion
 from rlhf_lab.evaluation.reward_gain import FEWEST_PROMPTS, preference_alarm
-from rlhf_lab.store import PreferenceStore, line_of
-from rlhf_lab.types import PAST_ITS_BEST, Alarm, Evaluation, Interval
+from rlhf_lab.store import PreferenceStore, evaluations, line_of
+from rlhf_lab.types import PAST_ITS_BEST, Alarm, Interval
 
 
 class EarlierBest(NamedTuple):
-    """The ancestor that won most, against the same baseline and scored by the same reward."""
+    """The ancestor that won most: same baseline, same judge, scored by the same reward."""
 
     version: str
     win_rate: Interval
@@ -24,7 +24,11 @@ class EarlierBest(NamedTuple):
 
 
 def earlier_best(
-    store: PreferenceStore, version: str, baseline: str, reward: str | None
+    store: PreferenceStore,
+    version: str,
+    baseline: str,
+    reward: str | None,
+    judge: str | None,
 ) -> EarlierBest | None:
     """The best ancestor of a policy, by the evaluations that are stored.
 
@@ -33,6 +37,7 @@ def earlier_best(
         version: A policy; its own evaluations do not count.
         baseline: What the evaluations were against.
         reward: The reward version that they asked; None finds nothing.
+        judge: Who judged them; None for those of which nobody knows.
     """
     try:
         line = list(line_of(store, version))[1:]
@@ -40,9 +45,8 @@ def earlier_best(
         return None
     found: list[EarlierBest] = []
     for ancestor in line:
-        for row in store.metrics("evaluation", ancestor.name):
-            one = Evaluation.from_figures(row.values, row.created_at)
-            if one is None or (one.baseline, one.reward) != (baseline, reward):
+        for _, one in evaluations(store, ancestor.name):
+            if (one.baseline, one.reward, one.judge) != (baseline, reward, judge):
                 continue
             if one.reward_gain is not None and one.win_rate.n >= FEWEST_PROMPTS:
                 found.append(EarlierBest(ancestor.name, one.win_rate, one.reward_gain))
@@ -83,12 +87,14 @@ def stored_alarm(store: PreferenceStore, version: str, reward: str | None) -> Al
         version: A policy.
         reward: The present reward version.
     """
-    rows = store.metrics("evaluation", version)
-    found = Evaluation.from_figures(rows[-1].values, rows[-1].created_at) if rows else None
-    if found is None or reward is None or found.reward != reward or found.reward_gain is None:
+    kept = evaluations(store, version)
+    if not kept or reward is None:
+        return None
+    found = kept[-1].found
+    if found.reward != reward or found.reward_gain is None:
         return None
     alone = preference_alarm(version, found.baseline, reward, found.reward_gain, found.win_rate)
-    best = earlier_best(store, version, found.baseline, reward)
+    best = earlier_best(store, version, found.baseline, reward, found.judge)
     if alone is not None or best is None:
         return alone
     return decline_alarm(version, reward, found.reward_gain, found.win_rate, best)

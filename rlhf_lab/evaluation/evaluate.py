@@ -16,7 +16,7 @@ from rlhf_lab.models import RoleModel
 from rlhf_lab.models.collection import collect_responses
 from rlhf_lab.models.roles import RoleName
 from rlhf_lab.models.watching import Watch
-from rlhf_lab.store import PreferenceStore
+from rlhf_lab.store import PreferenceStore, log_evaluation, log_scores
 from rlhf_lab.types import Annotator, Evaluation, Prompt, Response, Sampling
 
 
@@ -86,17 +86,20 @@ def evaluate_policy(
     if reward_state is not None:
         watch.phase("scoring")
         with weights_as(model, "reward", reward_state):
-            gain = reward_gain(model, prompts, before, after, seed=seed, progress=progress)
-        best = earlier_best(store, version, baseline, reward)
+            gain, scores = reward_gain(model, prompts, before, after, seed=seed, progress=progress)
+        best = earlier_best(store, version, baseline, reward, report.judge)
         report = replace(report, reward=reward, reward_gain=gain, best=best)
+        if reward is not None:
+            log_scores(store, reward, scores)
     found = Evaluation(
         baseline=baseline,
         win_rate=report.win_rate,
         kl=kl,
         reward=report.reward,
         reward_gain=report.reward_gain,
+        judge=report.judge,
     )
-    store.log_metrics("evaluation", version, 0, found.figures())
+    log_evaluation(store, version, found)
     return report
 
 

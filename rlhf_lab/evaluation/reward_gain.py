@@ -8,6 +8,7 @@ are measured on the same responses to the same held-out prompts.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,6 +24,18 @@ from rlhf_lab.types import REWARD_ALONE, Alarm, Interval, Prompt, Response
 FEWEST_PROMPTS = 8
 
 
+class RewardGain(NamedTuple):
+    """How much higher a reward scores a version than its baseline.
+
+    Attributes:
+        gain: In standard deviations of the start's scores, with its interval over prompts.
+        scores: Of every response, by its id, in the same unit.
+    """
+
+    gain: Interval
+    scores: dict[str, float]
+
+
 def reward_gain(
     model: RoleModel,
     prompts: Sequence[Prompt],
@@ -31,8 +44,8 @@ def reward_gain(
     *,
     seed: int,
     progress: bool = True,
-) -> Interval:
-    """How much higher a reward scores `after`, with its interval over prompts.
+) -> RewardGain:
+    """How much higher a reward scores `after`, and what it gives each response.
 
     Args:
         model: Its reward role is the version that is asked.
@@ -48,7 +61,11 @@ def reward_gain(
     found = _scores(model, [*prompts, *prompts], [*before, *after], progress)
     scores = finite_scores(found)
     gains = (scores[len(before) :] - scores[: len(before)]).tolist()
-    return bootstrap_mean([[gain] for gain in gains], seed=seed)
+    ids = [response.id for response in (*before, *after)]
+    return RewardGain(
+        bootstrap_mean([[gain] for gain in gains], seed=seed),
+        dict(zip(ids, scores.tolist(), strict=True)),
+    )
 
 
 def _scores(

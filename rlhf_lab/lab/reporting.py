@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rlhf_lab.errors import NotEnoughData
 from rlhf_lab.lab.holding import LabModel
-from rlhf_lab.store import PreferenceStore, baseline_of, line_of
+from rlhf_lab.store import PreferenceStore, baseline_of, line_of, log_scores, response_scores
 from rlhf_lab.types import START, Alarm, Annotator
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from rlhf_lab.training.ppo_stats import PPOStats
     from rlhf_lab.training.workbench import Workbench
 
-# Kind of the metrics that hold rewards of single answers, by response id.
-SCORES = "scores"
 NAME = "report.html"
 
 
@@ -87,7 +85,7 @@ class LabReports(LabModel):
             folder=self.path,
             evaluations=evaluations if isinstance(evaluations, Sequence) else [evaluations],
             judge=judge,
-            scores=_kept_scores(self.store, reward),
+            scores=response_scores(self.store, reward),
             reward=reward,
             trust=trust,
             alarms=_ppo_alarms(self.store),
@@ -112,11 +110,6 @@ def _reward_of(store: PreferenceStore) -> str:
     return trained_with[0] if trained_with else str(store.get_setting("head.reward") or "")
 
 
-def _kept_scores(store: PreferenceStore, reward: str) -> Mapping[str, float]:
-    rows = store.metrics(SCORES, reward) if reward else []
-    return {response: score for row in rows for response, score in row.values.items()}
-
-
 def _keep_scores(
     bench: Workbench, store: PreferenceStore, *, is_wanted: bool, progress: bool
 ) -> None:
@@ -138,7 +131,7 @@ def _keep_scores(
                 "leave it out."
             )
         return
-    kept = _kept_scores(store, reward)
+    kept = response_scores(store, reward)
     pairs = answered(store, present, baseline) if baseline != present else ()
     missing = [
         (pair.prompt, [response])
@@ -151,7 +144,7 @@ def _keep_scores(
     judge = RewardJudge(bench.ready_model(), state, name=reward, progress=progress)
     found = judge.scores(missing)
     ids = [responses[0].id for _, responses in missing]
-    store.log_metrics(SCORES, reward, len(kept), dict(zip(ids, found, strict=True)))
+    log_scores(store, reward, dict(zip(ids, found, strict=True)))
 
 
 def _ppo_alarms(store: PreferenceStore) -> list[Alarm]:

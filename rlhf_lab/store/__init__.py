@@ -8,6 +8,13 @@ from rlhf_lab.store.audit import AuditReport, audit
 from rlhf_lab.store.backup import BackupReport, backup_lab
 from rlhf_lab.store.browsing import TableBrowser
 from rlhf_lab.store.calibrating import CalibrationPlan
+from rlhf_lab.store.evaluations import (
+    Evaluated,
+    evaluations,
+    log_evaluation,
+    log_scores,
+    response_scores,
+)
 from rlhf_lab.store.identity import Identity, settle_identity, settle_weights
 from rlhf_lab.store.lines import baseline_of, line_of, start_of
 from rlhf_lab.store.listing import JudgmentTable, Table, prompt_table, response_table
@@ -30,6 +37,7 @@ __all__ = [
     "BackupReport",
     "CalibrationPlan",
     "Counts",
+    "Evaluated",
     "Identity",
     "JudgmentTable",
     "MetricsRow",
@@ -46,13 +54,17 @@ __all__ = [
     "baseline_of",
     "choose_prompts",
     "evaluation_between",
+    "evaluations",
     "heldout_prompts",
     "line_of",
+    "log_evaluation",
+    "log_scores",
     "move_lab",
     "open_or_make_store",
     "open_store",
     "prompt_table",
     "read_prompts",
+    "response_scores",
     "response_table",
     "restore_lab",
     "settle_identity",

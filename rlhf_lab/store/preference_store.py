@@ -325,14 +325,31 @@ class PreferenceStore:
                 raise checks.unknown_version(name, checks.version_names(session))
             return rows.to_version(row)
 
-    def log_metrics(self, kind: str, version: str, step: int, values: Mapping[str, float]) -> None:
-        """Store the figures of one step; the version need not exist yet."""
+    def log_metrics(
+        self,
+        kind: str,
+        version: str,
+        step: int,
+        values: Mapping[str, float],
+        *,
+        judge: str | None = None,
+    ) -> None:
+        """Store the figures of one step; the version need not exist yet.
+
+        Args:
+            kind: As in `MetricsRow`, like everything else.
+            version: The one being trained or evaluated.
+            step: Its number.
+            values: Figures by name.
+            judge: Of an evaluation, whose opinion it is.
+        """
         row = {
             "kind": kind,
             "version": version,
             "step": int(step),
             "values": rows.pack_figures(values),
             "created_at": rows.aware(self._clock(), f"{kind} step {step}"),
+            "judge": judge,
         }
         with self.database.write() as session:
             checks.insert_rows(session, MetricsTable, [row])

@@ -47,6 +47,7 @@ class MetricsRow:
         kind: "reward", "ppo", "evaluation" or another name of the caller's choice.
         version: The version being trained or evaluated.
         values: Figures by name; NaN and infinity are kept.
+        judge: Of an evaluation, whose opinion it is; None where nobody's, or nobody knows.
     """
 
     kind: str
@@ -54,6 +55,7 @@ class MetricsRow:
     step: int
     values: Mapping[str, float]
     created_at: datetime
+    judge: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,6 +259,7 @@ def to_metrics(row: MetricsTable) -> MetricsRow:
         step=row.step,
         values=unpack_figures(row.values),
         created_at=row.created_at,
+        judge=row.judge,
     )
 
 

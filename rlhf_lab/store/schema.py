@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from rlhf_lab.errors import StoreError
 from rlhf_lab.store.engine import writer
 
-HEAD = "0005"
+HEAD = "0006"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 

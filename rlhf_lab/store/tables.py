@@ -281,6 +281,7 @@ class MetricsTable(Base):
     step: Mapped[int]
     values: Mapped[dict[str, float | str]] = mapped_column(JSON)
     created_at: Mapped[datetime]
+    judge: Mapped[str | None]
 
 
 class SettingRow(Base):

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
+from rlhf_lab.store.evaluations import evaluations
 from rlhf_lab.store.preference_store import PreferenceStore
 from rlhf_lab.types import Evaluation, Interval, Version, VersionRecord
 
@@ -15,14 +16,14 @@ def version_records(store: PreferenceStore) -> list[VersionRecord]:
     versions = store.versions()
     present = {store.get_setting(f"head.{role}") for role in ("policy", "reward")}
     rankings = {v.name: int(v.metrics["rankings"]) for v in versions if "rankings" in v.metrics}
-    evaluations, accuracies = _evaluations(store), _accuracies(store)
+    found, accuracies = _evaluations(store), _accuracies(store)
     return [
         VersionRecord(
             version=version,
             is_present=version.name in present,
             judgments=_judgments(version, rankings),
             accuracy=accuracies.get(version.name),
-            evaluations=tuple(evaluations[version.name].values()),
+            evaluations=tuple(found[version.name].values()),
         )
         for version in versions
     ]
@@ -31,11 +32,11 @@ def version_records(store: PreferenceStore) -> list[VersionRecord]:
 def evaluation_between(
     records: Mapping[str, VersionRecord], first: str, second: str
 ) -> Evaluation | None:
-    """What was found when the second was compared with the first, whichever was the baseline."""
-    for evaluation in records[second].evaluations:
+    """What was found last when the second was compared with the first, or the other way round."""
+    for evaluation in reversed(records[second].evaluations):
         if evaluation.baseline == first:
             return evaluation
-    for evaluation in records[first].evaluations:
+    for evaluation in reversed(records[first].evaluations):
         if evaluation.baseline == second:
             won = evaluation.win_rate
             lost = Interval(estimate=1 - won.estimate, low=1 - won.high, high=1 - won.low, n=won.n)
@@ -49,15 +50,16 @@ def _judgments(version: Version, rankings: Mapping[str, int]) -> int | None:
     return learned[0] if learned else None
 
 
-def _evaluations(store: PreferenceStore) -> defaultdict[str, dict[str, Evaluation]]:
-    """The latest against each baseline, by version; those of an older release say too little."""
-    found: defaultdict[str, dict[str, Evaluation]] = defaultdict(dict)
-    for row in store.metrics("evaluation"):
-        evaluation = Evaluation.from_figures(row.values, row.created_at)
-        if evaluation is not None:
-            found[row.version].pop(evaluation.baseline, None)  # so that the last made comes last
-            found[row.version][evaluation.baseline] = evaluation
-    return found
+def _evaluations(
+    store: PreferenceStore,
+) -> defaultdict[str, dict[tuple[str, str | None], Evaluation]]:
+    """The latest against each baseline by each judge, by version."""
+    latest: defaultdict[str, dict[tuple[str, str | None], Evaluation]] = defaultdict(dict)
+    for version, found in evaluations(store):
+        key = (found.baseline, found.judge)
+        latest[version].pop(key, None)  # so that the last made comes last
+        latest[version][key] = found
+    return latest
 
 
 def _accuracies(store: PreferenceStore) -> dict[str, Interval]:

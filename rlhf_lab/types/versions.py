@@ -21,6 +21,7 @@ class Evaluation:
         kl: Policy against reference, k1, nats per response.
         reward: The reward version that scored both; None without any.
         reward_gain: How much higher it scores the policy, in standard deviations.
+        judge: Whose opinion the win rate is; None where an older release did not keep it.
     """
 
     baseline: str
@@ -28,10 +29,11 @@ class Evaluation:
     kl: float
     reward: str | None = None
     reward_gain: Interval | None = None
+    judge: str | None = None
     created_at: datetime = field(default_factory=utc_now)
 
     def figures(self) -> dict[str, float]:
-        """As the store keeps it; versions by their number."""
+        """As the store keeps it, beside the judge and the time; versions by their number."""
         kept = {
             "baseline": float(_number(self.baseline)),
             "kl": self.kl,
@@ -43,7 +45,9 @@ class Evaluation:
         return {**kept, "reward": float(_number(self.reward)), **gain}
 
     @classmethod
-    def from_figures(cls, kept: Mapping[str, float], created_at: datetime) -> Self | None:
+    def from_figures(
+        cls, kept: Mapping[str, float], created_at: datetime, judge: str | None = None
+    ) -> Self | None:
         """The one that `figures` was made of; None if it was logged without what it needs."""
         win_rate = Interval.from_figures("win_rate", kept)
         if win_rate is None or not {"baseline", "kl"} <= kept.keys():
@@ -54,6 +58,7 @@ class Evaluation:
             kl=kept["kl"],
             reward=f"reward@{kept['reward']:.0f}" if "reward" in kept else None,
             reward_gain=Interval.from_figures("reward_gain", kept),
+            judge=judge,
             created_at=created_at,
         )
 
@@ -68,7 +73,8 @@ class VersionRecord:
         is_awaited: Whether somebody asked for it and it will become the present one.
         judgments: How many rankings it, or the reward model it was trained with, learned from.
         accuracy: Of a reward model, on held-out prompts.
-        evaluations: Of a policy: the latest against each baseline, the last made at the end.
+        evaluations: Of a policy: the latest against each baseline by each judge, the last
+            made at the end.
     """
 
     version: Version

@@ -41,6 +41,7 @@ class EvaluationView(TypedDict):
     kl: float | None
     reward: str | None
     reward_gain: IntervalView | None
+    judge: str | None
     made: str
 
 
@@ -315,6 +316,7 @@ def _evaluation_view(evaluation: Evaluation) -> EvaluationView | None:
         kl=sendable.number(evaluation.kl),
         reward=evaluation.reward,
         reward_gain=sendable.interval(evaluation.reward_gain),
+        judge=evaluation.judge,
         made=evaluation.created_at.isoformat(),
     )
 

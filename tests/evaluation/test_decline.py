@@ -12,7 +12,7 @@ from rlhf_lab.evaluation.decline import (
     earlier_best,
     stored_alarm,
 )
-from rlhf_lab.store import PreferenceStore
+from rlhf_lab.store import PreferenceStore, log_evaluation
 from rlhf_lab.types import PAST_ITS_BEST, Evaluation, Interval, Version
 
 BEST = Interval(estimate=0.85, low=0.77, high=0.92, n=64)
@@ -57,23 +57,34 @@ def store(tmp_path: Path) -> Iterator[PreferenceStore]:
 def log(store: PreferenceStore, name: str, win_rate: Interval, gain: Interval, **changes) -> None:
     values = {"baseline": "policy@0", "reward": "reward@0", "kl": 1.0, **changes}
     found = Evaluation(win_rate=win_rate, reward_gain=gain, **values)
-    store.log_metrics("evaluation", name, 0, found.figures())
+    log_evaluation(store, name, found)
 
 
 def test_the_best_ancestor_is_the_one_that_won_most(store: PreferenceStore):
     log(store, "policy@1", BEST, GAIN)
     log(store, "policy@1", replace(BEST, estimate=0.8), GAIN)
     log(store, "policy@3", replace(BEST, estimate=0.99), GAIN)  # of another branch
-    assert earlier_best(store, "policy@2", "policy@0", "reward@0") == EARLIER
-    assert earlier_best(store, "policy@3", "policy@0", "reward@0") is None
-    assert earlier_best(store, "policy@9", "policy@0", "reward@0") is None
+    assert earlier_best(store, "policy@2", "policy@0", "reward@0", None) == EARLIER
+    assert earlier_best(store, "policy@3", "policy@0", "reward@0", None) is None
+    assert earlier_best(store, "policy@9", "policy@0", "reward@0", None) is None
 
 
 def test_only_evaluations_of_the_same_kind_are_compared(store: PreferenceStore):
     log(store, "policy@1", BEST, GAIN, reward="reward@1")
     log(store, "policy@1", replace(BEST, n=4), GAIN)
-    assert earlier_best(store, "policy@2", "policy@0", "reward@0") is None
-    assert earlier_best(store, "policy@2", "policy@1", "reward@1") is None
+    assert earlier_best(store, "policy@2", "policy@0", "reward@0", None) is None
+    assert earlier_best(store, "policy@2", "policy@1", "reward@1", None) is None
+
+
+def test_the_opinion_of_another_judge_is_no_measure(store: PreferenceStore):
+    log(store, "policy@1", BEST, GAIN, judge="kind")
+    log(store, "policy@2", FALLEN, MORE, judge="strict")
+    assert earlier_best(store, "policy@2", "policy@0", "reward@0", "strict") is None
+    assert earlier_best(store, "policy@2", "policy@0", "reward@0", None) is None
+    assert stored_alarm(store, "policy@2", "reward@0") is None
+    log(store, "policy@2", FALLEN, MORE, judge="kind")
+    expected = decline_alarm("policy@2", "reward@0", MORE, FALLEN, EARLIER)
+    assert stored_alarm(store, "policy@2", "reward@0") == expected
 
 
 def test_what_is_stored_gives_the_alarm_again(store: PreferenceStore):

@@ -155,13 +155,17 @@ def test_the_gain_is_the_mean_difference_of_normalised_scores(tiny_folder: Path)
         model, asked, responses(model, "policy@0"), responses(model, "policy@1", 1),
         seed=0, progress=False,
     )  # fmt: skip
-    assert found.estimate == pytest.approx(expected.mean().item(), rel=1e-4)
-    assert found.n == 3
-    assert found.low >= expected.min().item() - 1e-4
+    assert found.gain.estimate == pytest.approx(expected.mean().item(), rel=1e-4)
+    assert found.gain.n == 3
+    assert found.gain.low >= expected.min().item() - 1e-4
+    ids = [r.id for r in (*responses(model, "policy@0"), *responses(model, "policy@1", 1))]
+    singly = (torch.cat(scores) - 3.0) / 0.5
+    assert list(found.scores) == ids
+    assert list(found.scores.values()) == pytest.approx(singly.tolist(), rel=1e-4, abs=1e-5)
     same = reward_gain(
         model, asked, responses(model, "a"), responses(model, "b"), seed=0, progress=False
     )
-    assert same.estimate == pytest.approx(0, abs=1e-5)
+    assert same.gain.estimate == pytest.approx(0, abs=1e-5)
 
 
 def test_scores_that_are_not_finite_are_refused(tiny_folder: Path):

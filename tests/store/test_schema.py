@@ -52,7 +52,7 @@ def test_every_table_can_be_made_in_postgresql():
 
 def test_a_database_of_a_newer_release_is_refused(raw, database):
     raw.exec_driver_sql("UPDATE alembic_version SET version_num = '0999'")
-    with pytest.raises(StoreError, match=r"schema 0999, this .* up to 0005.* pip install -U"):
+    with pytest.raises(StoreError, match=r"schema 0999, this .* up to 0006.* pip install -U"):
         PreferenceStore(database)
 
 

@@ -552,6 +552,7 @@ export const versions = {
     reward: ["Reward model", "Update", "Loss", "", "Held-out accuracy", "Judgments", "Made"],
   },
   against: (baseline: string) => `vs ${baseline}`,
+  by: (judge: string) => `by ${judge}`,
   /** Between the figures of a row, for those who do not see its columns. */
   words: {
     trainedWith: ", trained with ",

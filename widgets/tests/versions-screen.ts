@@ -27,7 +27,7 @@ export function interval(estimate: number, half = 0.08, n = 64): Interval {
 
 export function evaluation(baseline: string, win_rate: Interval): Evaluation {
   const made = "2026-03-02T13:00:00+00:00";
-  return { baseline, win_rate, kl: 1, reward: null, reward_gain: null, made };
+  return { baseline, win_rate, kl: 1, reward: null, reward_gain: null, judge: null, made };
 }
 
 /** Policies by number and parent, as in { 1: 0, 2: 1 }; policy@0 is the start. */

@@ -42,6 +42,17 @@ describe("what it shows", () => {
     expect(new Screen().row("policy@5").textContent).toMatch(/^policy@5 present, trained with/);
   });
 
+  it("says whose opinion a win rate is, where that is known", () => {
+    const all = sample().map((one) => {
+      if (one.name !== "policy@5") return one;
+      const known = { ...evaluation("policy@0", interval(0.64)), judge: "rubric" };
+      return { ...one, evaluations: [evaluation("policy@2", interval(0.4)), known] };
+    });
+    const told = [...new Screen(all).all(".rv-evaluations li")].map((line) => line.textContent);
+    expect(told[0]).toContain("vs policy@0 by rubric");
+    expect(told[1]).toContain("vs policy@2worse");
+  });
+
   it("puts text in as text", () => {
     const evil = "<img src=x onerror=alert(1)>";
     const screen = new Screen([

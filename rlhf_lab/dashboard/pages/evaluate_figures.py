@@ -24,7 +24,7 @@ from rlhf_lab.types import Evaluation, Interval, VersionRecord
 
 
 def evaluations(context: Context) -> Markup:
-    """Every version's latest evaluation against each baseline, the newest first."""
+    """Every version's latest evaluation against each baseline by each judge, the newest first."""
     found = sorted(_all(version_records(context.store)), key=lambda pair: pair[1].created_at)
     if not found:
         nothing = empty_state(
@@ -35,11 +35,11 @@ def evaluations(context: Context) -> Markup:
         )
         return section("By the rubric and the reward model", nothing)
     table = data_table(
-        ["Version", "Against", "Win rate", "KL", "Reward gain", "When"],
+        ["Version", "Against", "Win rate", "Judge", "KL", "Reward gain", "When"],
         [_row(record, evaluation) for record, evaluation in reversed(found)],
         caption="On held-out prompts, with 95% intervals. KL is that of policy and reference, in "
         "nats per response; the reward gain is in standard deviations of the start's scores.",
-        figures=(3,),
+        figures=(4,),
         is_stacked=True,
     )
     return section("By the rubric and the reward model", table)
@@ -76,6 +76,7 @@ def _row(record: VersionRecord, evaluation: Evaluation) -> list[str | Markup]:
         shown,
         evaluation.baseline,
         _win_rate(evaluation.win_rate),
+        evaluation.judge or "",
         f"{evaluation.kl:.2f}",
         _gain(evaluation),
         time(evaluation.created_at),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -41,6 +41,7 @@ class CurvePoint:
         proxy: How much higher the reward scores it than the start, in deviations of the start's
             scores; None if no reward was asked.
         reward: The reward version that was asked.
+        judge: Whose opinion the gold is; None if it is not known.
     """
 
     version: str
@@ -48,6 +49,7 @@ class CurvePoint:
     gold: Interval
     proxy: Interval | None = None
     reward: str | None = None
+    judge: str | None = None
 
     @property
     def distance(self) -> float:
@@ -249,7 +251,7 @@ def _weights(points: Sequence[CurvePoint]) -> Floats:
 def curve_points(
     records: Iterable[VersionRecord], *, baseline: str, reward: str | None = None
 ) -> tuple[CurvePoint, ...]:
-    """Policies as evaluated against the same baseline, in the order they are given.
+    """Policies as evaluated against the same baseline, by any judge, in the order given.
 
     Args:
         records: As from `store.version_records`.
@@ -269,13 +271,19 @@ def curve_points(
                     gold=one.win_rate,
                     proxy=one.reward_gain,
                     reward=one.reward,
+                    judge=one.judge,
                 )
             )
     return tuple(found)
 
 
 def stored_curve(
-    store: PreferenceStore, version: str, *, baseline: str, reward: str | None = None
+    store: PreferenceStore,
+    version: str,
+    *,
+    baseline: str,
+    reward: str | None = None,
+    judge: str | None = None,
 ) -> OverOptimisation:
     """The curve along the ancestors of a policy, by the evaluations that a lab has stored.
 
@@ -284,6 +292,7 @@ def stored_curve(
         version: Where the line ends.
         baseline: What versions were compared with; the line begins after it.
         reward: Whose scores to show. Default: the one that the last evaluation of the line asked.
+        judge: Whose win rates to show. Default: who judged the last evaluation of the line.
 
     Raises:
         UnknownVersion: there is no such version.
@@ -293,14 +302,20 @@ def stored_curve(
     names = line[: line.index(baseline)] if baseline in line else line
     records = {record.version.name: record for record in version_records(store)}
     oldest_first = [records[name] for name in reversed(names)]
-    points = curve_points(oldest_first, baseline=baseline, reward=reward)
+    points = [
+        point
+        for point in curve_points(oldest_first, baseline=baseline, reward=reward)
+        if judge is None or point.judge == judge
+    ]
     if not points:
         raise NotEnoughData(
             f"no version from {baseline} to {version} was evaluated against {baseline}"
-            f"{f' with {reward}' if reward else ''}: lab.evaluate() some of them."
+            f"{f' with {reward}' if reward else ''}{f' by {judge}' if judge else ''}: "
+            "lab.evaluate() some of them."
         )
+    points = [point for point in points if point.judge == points[-1].judge]
     if reward is None:
-        points = tuple(_with_scores_of(point, points[-1].reward) for point in points)
+        points = [_with_scores_of(point, points[-1].reward) for point in points]
     return over_optimisation(points)
 
 
@@ -308,7 +323,7 @@ def _with_scores_of(point: CurvePoint, reward: str | None) -> CurvePoint:
     """Scores of another reward model have another scale: without them, gold alone is left."""
     if point.reward == reward:
         return point
-    return CurvePoint(version=point.version, kl=point.kl, gold=point.gold)
+    return replace(point, proxy=None, reward=None)
 
 
 def _not_lower(last: Interval | None, best: Interval | None) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rlhf_lab.annotators import RubricAnnotator
 from rlhf_lab.evaluation.report import path as path_of
@@ -20,6 +20,7 @@ from rlhf_lab.evaluation.report.winning import (
     Answered,
     answer,
     answered,
+    as_stored,
     compared,
     judged,
     leading_first,
@@ -28,6 +29,7 @@ from rlhf_lab.evaluation.report.winning import (
     samples,
 )
 from rlhf_lab.store import PreferenceStore, baseline_of, version_records
+from rlhf_lab.store import evaluations as stored_evaluations
 from rlhf_lab.store.showing import moment
 from rlhf_lab.types import START, Alarm, Annotator, Evaluation
 
@@ -111,20 +113,29 @@ def _wins(
     seed: int,
 ) -> tuple[Win, ...]:
     people = compared(store, present, baseline, {p.id: p for p in store.prompts()}, seed)
-    by_judge = reported(evaluations, present, baseline, seed)
-    if not by_judge or judge is not None:
-        stored = _stored(store, present, baseline)
-        one = judged(pairs, stored, judge or RubricAnnotator(), seed=seed)
-        by_judge += [one] if one is not None else []
+    given = reported(evaluations, present, baseline, seed)
+    stored = _stored(store, present, baseline)
+    if not given or judge is not None:
+        asked = judge or RubricAnnotator()
+        same = next((e for e in reversed(stored) if e.judge in (asked.name, None)), None)
+        one = judged(pairs, same, asked, seed=seed)
+        now = [one] if one is not None else []
+    else:
+        now = []
+    of_others = as_stored(stored, [win.by for win in (*given, *now)])
+    # The rubric that nobody asked for comes after the judges that somebody chose.
+    by_judge = [*given, *now, *of_others] if judge is not None else [*given, *of_others, *now]
     # A judge may be a person who is to have no name here.
     renamed = [replace(win, by=called.get(win.by, win.by)) for win in by_judge]
     return leading_first([*renamed, *([people] if people is not None else [])])
 
 
-def _stored(store: PreferenceStore, present: str, baseline: str) -> Evaluation | None:
-    records = {record.version.name: record for record in version_records(store)}
-    record = records.get(present)
-    return None if record is None else path_of.evaluation_against(record, baseline)
+def _stored(store: PreferenceStore, present: str, baseline: str) -> list[Evaluation]:
+    """The latest by each judge."""
+    for record in version_records(store):
+        if record.version.name == present:
+            return [e for e in record.evaluations if e.baseline == baseline]
+    return []
 
 
 def _alarms(
@@ -148,9 +159,8 @@ def _alarms(
 
 def _reward_of(store: PreferenceStore, present: str) -> str | None:
     """The reward version that the present policy's last evaluation asked."""
-    rows = store.metrics("evaluation", present)
-    kept: Mapping[str, Any] = rows[-1].values if rows else {}
-    return f"reward@{kept['reward']:.0f}" if "reward" in kept else None
+    kept = stored_evaluations(store, present)
+    return kept[-1].found.reward if kept else None
 
 
 def _limits(

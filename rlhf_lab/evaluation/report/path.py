@@ -123,13 +123,14 @@ def curves(store: PreferenceStore, line: Sequence[str], baseline: str) -> Curves
     except NotEnoughData:
         return Curves()
     others = [r for r in version_records(store) if r.version.name not in line]
-    beside = curve_points(others, baseline=baseline)
+    judge = found.points[-1].judge
+    beside = [p for p in curve_points(others, baseline=baseline) if p.judge == judge]
     reward = next((p.reward for p in reversed(found.points) if p.proxy is not None), None)
     # KL is measured from the reference, which the baseline is if it is the start of the line.
     is_origin = start_of(store, line[-1]).name == baseline
     win = line_chart(
         "Win rate",
-        f"against {baseline} by the judge: what training is for",
+        f"against {baseline} by {judge or 'the judge'}: what training is for",
         _lines([Point(0.0, 0.5, baseline)] * is_origin, found.points, beside, lambda one: one.gold),
         x_title="KL from the start, nats per response",
         style="share",

@@ -64,7 +64,7 @@ def judged(
 
     Args:
         pairs: As from `answered`.
-        stored: What `lab.evaluate` found; it keeps no judge's name.
+        stored: What `lab.evaluate` found with this judge, or with one whose name is not kept.
         judge: Is asked about every pair.
         seed: Of the intervals.
     """
@@ -111,20 +111,27 @@ def _agrees(found: Interval, stored: Evaluation | None) -> str:
     rate = stored.win_rate
     if rate.n == found.n and abs(rate.estimate - found.estimate) < 1e-9:
         return ""
+    or_judge = "" if stored.judge else " or by another judge, whose name is not stored"
     return (
         "Judged for this page, on the answers that are stored. The evaluation itself found "
         f"{rate.estimate:.2f} [{rate.low:.2f}, {rate.high:.2f}] on {rate.n} prompts, with other "
-        "answers or by another judge, whose name is not stored."
+        f"answers{or_judge}."
     )
+
+
+def as_stored(stored: Sequence[Evaluation], shown: Sequence[str]) -> list[Win]:
+    """What other judges than those shown found, the last one first; their word is all there is."""
+    others = [e for e in reversed(stored) if e.judge is not None and e.judge not in shown]
+    return [_without_answers(e) for e in others]
 
 
 def _without_answers(stored: Evaluation) -> Win:
     return Win(
-        by="a judge whose name is not stored",
+        by=stored.judge or "a judge whose name is not stored",
         is_people=False,
         rate=stored.win_rate,
         controlled=None,
-        note="As the evaluation found it: its answers are not in the lab.",
+        note="As the evaluation found it.",
     )
 
 

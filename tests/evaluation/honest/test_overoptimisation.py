@@ -10,7 +10,7 @@ import pytest
 
 from rlhf_lab.errors import NotEnoughData, UnknownVersion
 from rlhf_lab.evaluation.honest import CurvePoint, curve_svg, over_optimisation, stored_curve
-from rlhf_lab.store import PreferenceStore
+from rlhf_lab.store import PreferenceStore, log_evaluation
 from rlhf_lab.types import Evaluation, Interval, Version
 from tests.evaluation.honest.made import interval
 
@@ -47,7 +47,7 @@ def line(store: PreferenceStore, count: int) -> None:
 
 def log(store: PreferenceStore, version: str, kl: float, gold: float, **changes) -> None:
     values = {"baseline": "policy@0", "win_rate": interval(gold), "kl": kl, **changes}
-    store.log_metrics("evaluation", version, 0, Evaluation(**values).figures())
+    log_evaluation(store, version, Evaluation(**values))
 
 
 def test_gold_that_falls_while_the_proxy_rises_is_told_with_the_best_version():
@@ -155,6 +155,23 @@ def test_scores_of_two_reward_models_are_not_drawn_on_one_scale(store):
     assert [p.proxy and p.proxy.estimate for p in found.points] == [None, 0.5]
     old = stored_curve(store, "policy@2", baseline="policy@0", reward="reward@0")
     assert [p.version for p in old.points] == ["policy@1"]
+
+
+def test_win_rates_by_two_judges_are_not_drawn_as_one_line(store):
+    line(store, 4)
+    log(store, "policy@1", 1.0, 0.6, judge="kind")
+    log(store, "policy@2", 4.0, 0.9, judge="kind")
+    log(store, "policy@2", 4.0, 0.5, judge="strict")
+    log(store, "policy@3", 9.0, 0.4, judge="strict")
+    found = stored_curve(store, "policy@3", baseline="policy@0")
+    assert [(p.version, p.gold.estimate) for p in found.points] == [
+        ("policy@2", 0.5),
+        ("policy@3", 0.4),
+    ]
+    kind = stored_curve(store, "policy@3", baseline="policy@0", judge="kind")
+    assert [p.gold.estimate for p in kind.points] == [0.6, 0.9]
+    with pytest.raises(NotEnoughData, match="against policy@0 by nobody"):
+        stored_curve(store, "policy@3", baseline="policy@0", judge="nobody")
 
 
 def test_a_line_without_evaluations_says_what_to_do(store):

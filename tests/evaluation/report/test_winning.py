@@ -12,6 +12,7 @@ from rlhf_lab.evaluation.report.naming import model_name, shown_names
 from rlhf_lab.evaluation.report.winning import (
     answer,
     answered,
+    as_stored,
     compared,
     dealt,
     judged,
@@ -69,6 +70,17 @@ def test_an_evaluation_by_the_same_judge_is_recognised(store: PreferenceStore):
     other = replace(same, win_rate=replace(found.rate, estimate=0.11, low=0.05, high=0.2))
     note = judged(pairs, other, RubricAnnotator(), seed=0).note
     assert "0.11 [0.05, 0.20] on 40 prompts" in note
+
+
+def test_the_word_of_other_judges_stands_beside_the_one_of_the_page():
+    rate = Interval(estimate=0.6, low=0.5, high=0.7, n=9)
+    old, kind, strict = (
+        Evaluation(baseline="policy@0", win_rate=replace(rate, n=n), kl=1.0, judge=judge)
+        for n, judge in ((9, None), (10, "kind"), (11, "strict"))
+    )
+    found = as_stored([old, kind, strict], ["rubric"])
+    assert [(win.by, win.rate.n) for win in found] == [("strict", 11), ("kind", 10)]
+    assert [win.by for win in as_stored([old, kind, strict], ["strict"])] == ["kind"]
 
 
 def test_an_evaluation_whose_answers_are_gone_is_shown_as_it_was_stored():

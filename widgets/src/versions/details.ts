@@ -91,14 +91,15 @@ function evaluations(version: Version): HTMLElement[] {
   return [h("h4", {}, words.evaluations), list];
 }
 
-function won({ baseline, win_rate: rate }: Evaluation): HTMLElement {
+function won({ baseline, judge, win_rate: rate }: Evaluation): HTMLElement {
   const words = strings.details;
+  const whose = judge ? ` ${strings.by(judge)}` : "";
   return h(
     "li",
     {},
     ruler(rate),
     h("span", { class: "rv-interval" }, `${interval(rate)} (${words.n(rate.n)})`),
-    h("span", { class: "rw-muted" }, strings.against(baseline)),
+    h("span", { class: "rw-muted" }, strings.against(baseline) + whose),
     h(
       "span",
       { class: "rv-verdict", "data-verdict": verdict(rate) },

@@ -87,7 +87,7 @@ function difference(
   return signed(second - first, digits);
 }
 
-/** How often the second won against the first, whichever of them was the baseline. */
+/** How often the second won against the first when last compared, whichever was the baseline. */
 export function between(first: Version, second: Version): Interval | null {
   const direct = against(second, first.name);
   if (direct) return direct.win_rate;
@@ -97,7 +97,7 @@ export function between(first: Version, second: Version): Interval | null {
 }
 
 function against(version: Version, baseline: string): Evaluation | undefined {
-  return version.evaluations.find((evaluation) => evaluation.baseline === baseline);
+  return version.evaluations.findLast((evaluation) => evaluation.baseline === baseline);
 }
 
 export type Verdict = "better" | "unclear" | "worse";

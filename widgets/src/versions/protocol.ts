@@ -8,6 +8,8 @@ export interface Evaluation {
   kl: number | null;
   reward: string | null;
   reward_gain: Interval | null;
+  /** Whose opinion the win rate is, if it is known. */
+  judge: string | null;
   made: string;
 }
 
@@ -22,7 +24,7 @@ export interface Version {
   /** How many events the record of judgments had when it was made. */
   record: number | null;
   accuracy: Interval | null;
-  /** The latest against each baseline; the last made at the end. */
+  /** The latest against each baseline by each judge; the last made at the end. */
   evaluations: Evaluation[];
   made: string;
 }
