@@ -1,6 +1,6 @@
-"""An independent computation of the policy's gradient: one plain fp32 model, no roles, no adapters.
+"""An independent computation of the policy's gradient: one plain fp64 model, no roles, no adapters.
 
-The adapter is merged into fp32 weights and the gradient of each whole matrix is taken; the chain
+The adapter is merged into fp64 weights and the gradient of each whole matrix is taken; the chain
 rule gives the adapter's. Nothing of `models.roles`, peft or bitsandbytes takes part in the forward
 or backward pass.
 """
@@ -17,12 +17,12 @@ from rlhf_lab.models import RoleModel, Row
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-# Parameters beyond which a second model with fp32 weights and gradients is too much to ask.
+# Parameters beyond which a second model with fp64 weights and gradients is too much to ask.
 LARGEST = 300_000_000
 
 
 def fits_beside(model: RoleModel) -> bool:
-    """Whether a plain fp32 model of this size is small enough to stand beside it."""
+    """Whether a plain fp64 model of this size is small enough to stand beside it."""
     return int(model.base.model.num_parameters()) <= LARGEST
 
 
@@ -34,12 +34,12 @@ def plain_gradients(model: RoleModel, rows: list[Row]) -> dict[str, Tensor]:
         rows: Prompts and responses, each run alone and without padding.
 
     Returns:
-        fp32 tensors by the names of `model.parameters("policy")`.
+        fp64 tensors by the names of `model.parameters("policy")`.
     """
     plain, adapted = _plain_copy(model)
     for name in adapted:
         plain.get_submodule(name).weight.requires_grad_()
-    total = torch.zeros((), device=model.base.device)
+    total = torch.zeros((), dtype=torch.float64, device=model.base.device)
     for row in rows:
         for response in row.responses:
             total = total + _logprob(plain, row.prompt, response)
@@ -49,21 +49,21 @@ def plain_gradients(model: RoleModel, rows: list[Row]) -> dict[str, Tensor]:
         gradient = plain.get_submodule(name).weight.grad
         a, b = layer.lora_A["policy"].weight, layer.lora_B["policy"].weight
         scaling = layer.scaling["policy"]
-        found[_parameter(model, layer.lora_A["policy"].weight)] = scaling * b.T.float() @ gradient
-        found[_parameter(model, layer.lora_B["policy"].weight)] = scaling * gradient @ a.T.float()
+        found[_parameter(model, a)] = scaling * b.T.double() @ gradient
+        found[_parameter(model, b)] = scaling * gradient @ a.T.double()
     return {k: v.detach() for k, v in found.items()}
 
 
 def _logprob(plain: PreTrainedModel, prompt: Any, response: Any) -> Tensor:  # noqa: ANN401
     ids = torch.tensor([[*prompt, *response]], device=plain.device)
-    logits = plain(input_ids=ids).logits[0, len(prompt) - 1 : -1].float()
+    logits = plain(input_ids=ids).logits[0, len(prompt) - 1 : -1]
     chosen: Tensor = logits.log_softmax(-1).gather(1, ids[0, len(prompt) :, None])
     return chosen.sum()
 
 
 @torch.no_grad()
 def _plain_copy(model: RoleModel) -> tuple[PreTrainedModel, dict[str, Any]]:
-    """A plain fp32 model with the policy merged in, and the adapted layers by their name in it."""
+    """A plain fp64 model with the policy merged in, and the adapted layers by their name in it."""
     from peft.tuners.lora import LoraLayer
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -72,27 +72,26 @@ def _plain_copy(model: RoleModel) -> tuple[PreTrainedModel, dict[str, Any]]:
     settings.pop("quantization_config", None)
     config = AutoConfig.for_model(**settings)
     plain = AutoModelForCausalLM.from_config(
-        config, dtype=torch.float32, attn_implementation="eager"
+        config, dtype=torch.float64, attn_implementation="eager"
     ).to(model.base.device)
     plain.requires_grad_(False)
     plain.eval()
     adapted: dict[str, Any] = {n: m for n, m in source.named_modules() if isinstance(m, LoraLayer)}
     weights = {
-        name.replace(".base_layer.", "."): value.float()
+        name.replace(".base_layer.", "."): value
         for name, value in source.state_dict().items()
         if ".lora_" not in name
     }
-    for name, layer in adapted.items():
-        weights[f"{name}.weight"] = _merged(model, layer)
-    own = plain.state_dict()
-    plain.load_state_dict({k: weights[k] for k in own})
+    for name, own in plain.state_dict().items():
+        layer = adapted.get(name.removesuffix(".weight"))
+        own.copy_(weights[name] if layer is None else _merged(model, layer))
     return plain, adapted
 
 
 def _merged(model: RoleModel, layer: Any) -> Tensor:  # noqa: ANN401 - peft leaves it untyped
-    update = layer.lora_B["policy"].weight @ layer.lora_A["policy"].weight
-    dense = model.dense.unpacked(layer.get_base_layer()).weight.float()
-    merged: Tensor = dense + layer.scaling["policy"] * update.float()
+    update = layer.lora_B["policy"].weight.double() @ layer.lora_A["policy"].weight.double()
+    dense = model.dense.unpacked(layer.get_base_layer()).weight.double()
+    merged: Tensor = dense + layer.scaling["policy"] * update
     return merged
 
 

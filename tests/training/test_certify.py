@@ -8,6 +8,7 @@ import torch
 from rlhf_lab.errors import CertificateError, UnknownModel
 from rlhf_lab.models import RoleModel, TokenBatch, checkpointing
 from rlhf_lab.training import certify as module
+from rlhf_lab.training import plain_model
 from rlhf_lab.training.certify import certify
 from tests.tiny import load_tiny, same, stir
 
@@ -60,6 +61,15 @@ def test_a_gradient_that_is_scaled_wrongly_is_found(model: RoleModel, monkeypatc
     ]
     with pytest.raises(CertificateError, match=r"gradient against a plain model: \d.*at most 1"):
         certificate.require()
+
+
+def test_the_gradient_is_held_against_one_in_float64(model: RoleModel):
+    """One in fp32 would be the worse of the two: its head adds up the whole vocabulary."""
+    stir(model, "policy")
+    with model.dense.base():
+        gradients = plain_model.plain_gradients(model, module._rows(model))
+    assert gradients.keys() == model.parameters("policy").keys()
+    assert {g.dtype for g in gradients.values()} == {torch.float64}
 
 
 def test_checkpointing_that_changes_the_gradient_is_found(model: RoleModel, monkeypatch):
@@ -128,7 +138,5 @@ def test_nan_agrees_with_nothing(model: RoleModel):
 
 
 def test_large_models_are_not_asked_for_a_second_one(model: RoleModel, monkeypatch):
-    from rlhf_lab.training import plain_model
-
     monkeypatch.setattr(plain_model, "LARGEST", 10)
     assert "gradient against a plain model" not in found(certify(model))
