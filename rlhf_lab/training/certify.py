@@ -42,8 +42,8 @@ LAYOUT_BOUND = {torch.float32: 1e-4, torch.bfloat16: 0.2}
 # order, and these bounds leave room for that; they were not measured.
 RECOMPUTED_BOUND = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
 # Of a gradient, relative to its norm, against a plain fp64 model with the same weights. One in fp32
-# is no measure: the gradient through its head, a sum over the vocabulary, is 6e-5 off for the default
-# model on a CPU with AVX2, ours 5e-6.
+# is no measure: the gradient through its head, a sum over the vocabulary, is 6e-5 off for the
+# default model on a CPU with AVX2, ours 5e-6.
 GRADIENT_BOUND = {torch.float32: 1e-5, torch.bfloat16: 0.1}
 
 
