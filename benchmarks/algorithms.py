@@ -58,11 +58,16 @@ class Row(NamedTuple):
     peak_mb: float
 
 
-def prepare(*, place: str, model: str, seed: int, prompts: int, quick: bool) -> Measured:
+def prepare(
+    *, place: str, model: str, seed: int, prompts: int, evaluated: int, quick: bool
+) -> Measured:
     """The lab that all start from; its seconds are those of the reward update."""
     from rlhf_lab import RubricAnnotator, load_prompts
+    from rlhf_lab.models.collection import collect_responses
+    from rlhf_lab.store import heldout_prompts
 
     with _lab(place, seed, model=model, quick=quick) as lab:
+        lab.certify().require()
         lab.add_prompts(load_prompts(), system=SYSTEM)
         lab.generate(k=4, prompts=prompts)
         lab.annotate(RubricAnnotator(noise=NOISE, seed=seed))
@@ -70,6 +75,17 @@ def prepare(*, place: str, model: str, seed: int, prompts: int, quick: bool) -> 
         report = lab.update_reward()
         seconds = time.perf_counter() - began
         accuracy = report.heldout_accuracy
+        # What the start answers, so that it is not sampled again by each algorithm.
+        collect_responses(
+            lab.model,
+            lab.store,
+            heldout_prompts(lab.store, evaluated),
+            k=1,
+            version=lab.version,
+            sampling=lab.sampling,
+            purpose="evaluation",
+            progress=False,
+        )
     details = {
         "rankings": report.rankings,
         "heldout_accuracy": accuracy and asdict(accuracy),
@@ -84,8 +100,7 @@ def learn(
     from rlhf_lab import PPOConfig
 
     with _lab(place, seed, quick=quick) as lab:
-        lab.model  # noqa: B018 - loaded before the clock runs
-        lab.certify().require()
+        lab.certify(compare_gradients=False).require()  # loaded before the clock runs
         began = time.perf_counter()
         if algorithm == "dpo":
             lab.dpo()
@@ -155,7 +170,14 @@ def _seed(
     same: Mapping[str, Any] = {"threads": options.threads, "seed": seed, "quick": options.quick}
     start = scratch / f"start{seed}"
     _say(f"seed {seed}: answers, rankings, reward model ...")
-    made = run_side(prepare, place=str(start), model=model, prompts=options.prompts, **same)
+    made = run_side(
+        prepare,
+        place=str(start),
+        model=model,
+        prompts=options.prompts,
+        evaluated=options.evaluated,
+        **same,
+    )
     yield "reward", made
     if isinstance(made, SideFailed):
         return

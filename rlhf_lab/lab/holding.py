@@ -96,14 +96,16 @@ class LabModel(LabExports):
 
     # The model
 
-    def certify(self) -> Certificate:
+    def certify(self, *, compare_gradients: bool = True) -> Certificate:
         """Compare computations that must agree before the model may learn; changes nothing.
 
-        All but the comparison of gradients runs by itself before the first update of a session.
-        """
-        from rlhf_lab.training.certify import certify
+        All but the comparison of gradients runs by itself before the first update of a session,
+        unless this was asked before and passed.
 
-        return certify(self._bench.ready_model())
+        Args:
+            compare_gradients: Also those with an independent plain model, the dearest check.
+        """
+        return self._bench.certify(compare_gradients=compare_gradients)
 
     @property
     def model(self) -> RoleModel:

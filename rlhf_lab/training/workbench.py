@@ -13,7 +13,7 @@ from rlhf_lab.errors import ConfigError, NotEnoughData
 from rlhf_lab.models import RoleModel, load_base
 from rlhf_lab.models.memory import release_memory
 from rlhf_lab.store import Identity, PreferenceStore, TrainingLock, settle_weights
-from rlhf_lab.training.certify import certify
+from rlhf_lab.training.certify import Certificate, certify
 from rlhf_lab.training.versions import VersionTree
 from rlhf_lab.types import START, Version
 
@@ -103,6 +103,18 @@ class Workbench:
         self.take()
         return self.model
 
+    def certify(self, *, compare_gradients: bool = True) -> Certificate:
+        """Compare what must agree; if it does, the first update of this session need not ask again.
+
+        Args:
+            compare_gradients: As in `certify`.
+        """
+        model = self.ready_model()
+        found = certify(model, compare_gradients=compare_gradients)
+        if found.passed:
+            self._certified = model
+        return found
+
     def model_to_train(self) -> RoleModel:
         """The ready model, which is certified before its first update in this session.
 
@@ -111,8 +123,7 @@ class Workbench:
         """
         model = self.ready_model()
         if self._certified is not model:
-            certify(model, compare_gradients=False).require()
-            self._certified = model
+            self.certify(compare_gradients=False).require()
         return model
 
     def let_go(self) -> None:

@@ -54,3 +54,11 @@ def test_anybody_may_ask(taught: Lab):
     certificate = taught.certify()
     assert certificate.passed
     assert [c.name for c in certificate.checks][-1] == "gradient against a plain model"
+
+
+def test_what_passed_when_somebody_asked_is_not_asked_again(certified, taught: Lab):
+    taught._bench.let_go()
+    few = taught.certify(compare_gradients=False)
+    assert "gradient against a plain model" not in [c.name for c in few.checks]
+    taught.ppo(steps=1, config=PPO).run()
+    assert len(certified) == 1
