@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rlhf_lab.errors import NotEnoughData
-from rlhf_lab.store import PreferenceStore, version_records
+from rlhf_lab.store import PreferenceStore, log_evaluation, version_records
 from rlhf_lab.types import Evaluation, Interval, Version, VersionRecord
 from tests.browser.lab_source import hostile_texts
 
@@ -46,8 +46,9 @@ def add(
 def evaluate(
     store: PreferenceStore, name: str, baseline: str, win_rate: Interval, kl: float = 1.0
 ) -> None:
-    found = Evaluation(baseline=baseline, win_rate=win_rate, kl=kl)
-    store.log_metrics("evaluation", name, 0, found.figures())
+    log_evaluation(
+        store, name, Evaluation(baseline=baseline, win_rate=win_rate, kl=kl, judge="rubric")
+    )
 
 
 def set_heads(store: PreferenceStore, *names: str) -> None:
