@@ -334,15 +334,7 @@ class PreferenceStore:
         *,
         judge: str | None = None,
     ) -> None:
-        """Store the figures of one step; the version need not exist yet.
-
-        Args:
-            kind: As in `MetricsRow`, like everything else.
-            version: The one being trained or evaluated.
-            step: Its number.
-            values: Figures by name.
-            judge: Of an evaluation, whose opinion it is.
-        """
+        """Store the figures of one step, as in `MetricsRow`; the version need not exist yet."""
         row = {
             "kind": kind,
             "version": version,

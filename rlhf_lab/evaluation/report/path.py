@@ -130,7 +130,7 @@ def curves(store: PreferenceStore, line: Sequence[str], baseline: str) -> Curves
     is_origin = start_of(store, line[-1]).name == baseline
     win = line_chart(
         "Win rate",
-        f"against {baseline} by {judge or 'the judge'}: what training is for",
+        f"against {baseline} by the judge: what training is for",
         _lines([Point(0.0, 0.5, baseline)] * is_origin, found.points, beside, lambda one: one.gold),
         x_title="KL from the start, nats per response",
         style="share",
