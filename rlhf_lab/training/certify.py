@@ -27,7 +27,6 @@ from rlhf_lab.types import Message, Prompt
 
 CHATS = (
     ("Why is the sky blue?", ("The air scatters blue light most.", "Blue light bends.")),
-    ("Name a river that flows to the north, please.", ("The Nile.", "I think it is the Rhine.")),
     ("Tea?", ("Yes, with milk and two spoons of sugar.", "No, thank you.")),
 )
 # Nats that any token's log-probability may move between sampling and learning, before the first
@@ -35,6 +34,8 @@ CHATS = (
 # tiny model, NF4 and not, and the default model in NF4). So bf16 is bound like fp32, although
 # another layout moves single tokens of the default model by 0.35 to 0.45 there.
 LOG_RATIO_BOUND = {torch.float32: 1e-4, torch.bfloat16: 1e-4}
+# Tokens that rows are made longer by; whoever looks at one place of padding too many is found.
+MORE_PADDING = 16
 # Nats, or points of score, that another layout may differ by in the mean.
 LAYOUT_BOUND = {torch.float32: 1e-4, torch.bfloat16: 0.2}
 # Of a gradient with checkpointing, relative to its norm, against one without. The same kernels run
@@ -129,22 +130,25 @@ def certify(model: RoleModel, *, compare_gradients: bool = True) -> Certificate:
             uses it is asked for anyway; and against a separate plain fp64 model, where that fits
             into memory beside this one: the dearest check.
     """
-    # Without gradients to compare: some 20 forward and 3 backward passes over six short answers
-    # (6 rows of 64 tokens). Checkpointing adds 3 and 2, or 2.6 s for the default model on one core.
+    # Without gradients to compare: 14 forward passes over four short answers (of some 60 tokens,
+    # prompts included), and 3 there and back over two of them. Checkpointing adds 3 and 2.
     began = time.perf_counter()
     dtype = model.base.dtype
     ratio, layout = LOG_RATIO_BOUND[dtype], LAYOUT_BOUND[dtype]
     rows = _rows(model)
-    batch, wider = _batch(model, rows), _batch(model, rows, widen=2)
+    batch, wider = _batch(model, rows), _batch(model, rows, widen=MORE_PADDING)
     other_padding = _batch(model, rows, pad_id=_some_other_token(model))
-    backwards = _batch(model, [Row(r.prompt, r.responses[::-1]) for r in rows[::-1]])
+    reversed_ = _batch(model, [Row(r.prompt, r.responses[::-1]) for r in rows[::-1]])
+    shortest = _batch(model, [min(rows, key=lambda row: row.width)])
     with model.dense.base():
+        outputs, padded = _outputs(model, batch), _outputs(model, other_padding)
+        longer, backwards = _outputs(model, wider), _turned(_outputs(model, reversed_))
         checks = [
             Check("log-ratio before the first step", _log_ratio(model, batch), ratio),
-            Check("what stands in the padding", _moved(model, batch, other_padding), 1e-6),
-            Check("more padding", _moved(model, batch, wider), layout),
-            Check("order of the batch", _moved(model, batch, backwards, turned=True), layout),
-            Check("parameters of other roles with a gradient", _strays(model, batch), 0.0),
+            Check("what stands in the padding", _moved(outputs, padded), 1e-6),
+            Check("more padding", _moved(outputs, longer), layout),
+            Check("order of the batch", _moved(outputs, backwards), layout),
+            Check("parameters of other roles with a gradient", _strays(model, shortest), 0.0),
         ]
         if (compare_gradients or model.checkpointing) and _can_recompute(model):
             bound = 0.0 if model.base.device.type == "cpu" else RECOMPUTED_BOUND[dtype]
@@ -175,12 +179,12 @@ def _rows(model: RoleModel) -> list[Row]:
 
 
 def _batch(
-    model: RoleModel, rows: list[Row], *, widen: int = 1, pad_id: int | None = None
+    model: RoleModel, rows: list[Row], *, widen: int = 0, pad_id: int | None = None
 ) -> TokenBatch:
     """One response per row, so that every model can be checked in the same way."""
     pad_id = int(model.base.tokenizer.pad_token_id) if pad_id is None else pad_id
     alone = [Row(row.prompt, [response]) for row in rows for response in row.responses]
-    width = widen * max(row.width for row in alone)
+    width = widen + max(row.width for row in alone)
     return batch_of_rows(alone, pad_id=pad_id, device=model.base.device, width=width)
 
 
@@ -204,20 +208,22 @@ OUTPUTS: dict[RoleName, Callable[[Role, TokenBatch], Tensor]] = {
 }
 
 
-def _moved(
-    model: RoleModel, first: TokenBatch, second: TokenBatch, *, turned: bool = False
-) -> float:
-    """Mean change of a response's outputs, of the role where it is largest.
-
-    With `turned`, the second batch has the responses in the opposite order.
-    """
-    found = []
+def _outputs(model: RoleModel, batch: TokenBatch) -> dict[RoleName, Tensor]:
+    """What each role says to each response, (responses,)."""
+    found: dict[RoleName, Tensor] = {}
     for name, output in OUTPUTS.items():
         with model.role(name) as role:
-            one, other = output(role, first), output(role, second)
-        apart = one - (other.flip(0) if turned else other)
-        found.append(_worst(apart.abs().mean().item()))
-    return max(found)
+            found[name] = output(role, batch)
+    return found
+
+
+def _turned(outputs: Mapping[RoleName, Tensor]) -> dict[RoleName, Tensor]:
+    return {name: output.flip(0) for name, output in outputs.items()}
+
+
+def _moved(one: Mapping[RoleName, Tensor], other: Mapping[RoleName, Tensor]) -> float:
+    """Mean change of a response's outputs, of the role where it is largest."""
+    return max(_worst((one[name] - other[name]).abs().mean().item()) for name in one)
 
 
 def _worst(value: float) -> float:
