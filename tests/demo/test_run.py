@@ -64,7 +64,7 @@ def test_from_sft_runs_the_method_in_its_order(tmp_path: Path, model: str) -> No
         versions = [(v.name, v.parent, v.is_start) for v in store.versions()]
         demonstrations = store.demonstrations()
         judged = {store.response(j.shown_order[0]).version for j in store.judgments()}
-    assert list(dict.fromkeys(kinds)) == ["sft", "evaluation", "reward", "ppo"]
+    assert list(dict.fromkeys(kinds)) == ["sft", "evaluation", "reward", "ppo", "scores"]
     assert versions == [
         ("policy@0", None, True),
         ("policy@1", "policy@0", True),

@@ -51,7 +51,7 @@ def test_a_whole_round(new: Lab):
     kinds = {(m.kind, m.version) for m in new.store.metrics()}
     assert kinds == {
         ("reward", "reward@0"), ("ppo", "policy@1"), ("evaluation", "policy@1"),
-        ("reward", "reward@1"), ("ppo", "policy@2"),
+        ("scores", "reward@0"), ("reward", "reward@1"), ("ppo", "policy@2"),
     }  # fmt: skip
 
 
