@@ -130,6 +130,18 @@ def test_a_judge_who_is_a_person_is_numbered_too(store: PreferenceStore, folder:
     assert PEOPLE[0] not in text
 
 
+def test_a_person_who_judged_what_is_stored_is_numbered_too(tmp_path: Path):
+    folder = tmp_path / "lab"
+    with lab(folder) as store:
+        figures = stores.evaluation(0.7, 5.2, 1.3, "reward@1", 40)
+        store.log_metrics("evaluation", "policy@3", 0, figures, judge=PEOPLE[0])
+        text = written(store, folder)
+        assert "Win rate, against policy@0 by the judge" in text
+        assert "0.70 [0.58, 0.81]" in Reader(text).text
+        assert PEOPLE[0] not in text
+        assert PEOPLE[0] in written(store, folder, names=True)
+
+
 def test_what_may_scroll_is_reached_by_keyboard():
     assert not is_long("")
     assert not is_long("W" * 240)
