@@ -23,9 +23,11 @@ from rlhf_lab.lab.serving import Dashboard
 QUIET = ("--no-worker",)
 
 NOTEBOOK = """
-import json, sys
+import json, signal, sys
 from rlhf_lab import Lab
 
+# What runs in the background of a shell is told to ignore it, and so are its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 lab = Lab(sys.argv[1], progress=False)
 board = lab.dashboard(options=["--no-worker"], patience=120)
 heavy = sorted({"panel", "bokeh", "torch"} & set(sys.modules))
