@@ -70,7 +70,7 @@ lab: $(stamp) ## Open JupyterLab on the first notebook
 
 # What works with models all the time runs beside the rest. Each has one thread of torch: threads
 # that share a processor mostly wait for one another.
-with_models := tests/notebooks tests/demo tests/models tests/training
+with_models := tests/notebooks tests/demo tests/evaluation tests/lab tests/models tests/training
 
 .PHONY: test
 test: $(stamp) $(npm_stamp) browser postgres ## Run every test: front end, Python, notebooks, browser
