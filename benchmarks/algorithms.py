@@ -37,8 +37,8 @@ SAID = (
     "Same for all: the model, the start, the rankings, the sampling (temperature 0.7, at most 40 "
     "tokens), LoRA, the held-out prompts and the judge.",
     "PPO, RLOO and GRPO learn from the same reward model for as many steps of as many answers. "
-    "Their seconds do not hold the reward update, which DPO does without; it is in the row of its "
-    "own. DPO makes its default passes over the rankings and samples nothing.",
+    "Their seconds do not hold the reward update, which is told below and DPO does without. DPO "
+    "makes its default passes over the rankings and samples nothing.",
     "Win rate against the bare model by the rubric without slips, ties counting one half, with its "
     "95% bootstrap interval over prompts; over several seeds prompts of all seeds are drawn. KL to "
     "the bare model in nats per response, seconds of learning alone, peak memory of the process. "
