@@ -125,12 +125,12 @@ def _table(points: Sequence[Point]) -> Table:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The run, its table and what it shows."""
     arg = parser(__doc__)
-    arg.add_argument("--steps", type=int, default=60, help="at most, of 16 answers")
-    arg.add_argument("--every", type=int, default=4, help="steps between two points")
-    arg.add_argument("--prompts", type=int, default=32, help="ranked, a quarter of them held out")
+    arg.add_argument("--steps", type=int, default=20, help="at most, of 16 answers")
+    arg.add_argument("--every", type=int, default=1, help="steps between two points")
+    arg.add_argument("--prompts", type=int, default=24, help="ranked, a quarter of them held out")
     arg.add_argument("--noise", type=float, default=0.5, help="of the annotator, in points")
     arg.add_argument("--evaluated", type=int, default=64, help="held-out prompts")
-    arg.add_argument("--new-tokens", type=int, default=32)
+    arg.add_argument("--new-tokens", type=int, default=28)
     arg.add_argument("--learning-rate", type=float, default=1e-3)
     arg.add_argument("--kl-coef", type=float, default=0.0)
     arg.add_argument("--seed", type=int, default=0)
