@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -25,9 +26,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tiny_model(tmp_path_factory.mktemp("model") / "tiny"))
 
 
-def run(path: Path, model: str | None, settings: DemoSettings = SMALL) -> dict[str, object]:
+def run(path: Path, model: str | None, settings: DemoSettings = SMALL) -> dict[str, Any]:
     run_demo(path, settings, model=model, console=Console(quiet=True))
-    found: dict[str, object] = json.loads((path / "summary.json").read_text("utf-8"))
+    found: dict[str, Any] = json.loads((path / "summary.json").read_text("utf-8"))
     return found
 
 
@@ -76,8 +77,8 @@ def test_from_sft_runs_the_method_in_its_order(tmp_path: Path, model: str) -> No
     assert judged == {"policy@1", "policy@2"}
     assert len(demonstrations) == 4
     assert summary["baseline"] == "policy@1"
-    assert summary["sft"]["report"]["version"] == "policy@1"  # type: ignore[index]
-    assert summary["sft"]["evaluation"]["baseline"] == "policy@0"  # type: ignore[index]
+    assert summary["sft"]["report"]["version"] == "policy@1"
+    assert summary["sft"]["evaluation"]["baseline"] == "policy@0"
     report = (tmp_path / "demo/report.html").read_text("utf-8")
     assert "First: fine-tuning on demonstrations" in report
 
@@ -88,10 +89,10 @@ def test_an_interrupted_fine_tuning_goes_on_where_it_stopped(
     settings = replace(SMALL, from_sft=True, rounds=1)
     real = SFTTrainer.step
 
-    def interrupt(self: SFTTrainer, examples: object) -> float:
+    def interrupt(self: SFTTrainer, examples: Any) -> float:
         if self.optimizer.steps == 1:
             raise KeyboardInterrupt
-        return real(self, examples)  # type: ignore[arg-type]
+        return real(self, examples)
 
     monkeypatch.setattr(SFTTrainer, "step", interrupt)
     with pytest.raises(KeyboardInterrupt):
@@ -127,10 +128,10 @@ def test_an_interrupted_demo_goes_on_where_it_stopped(
     """Ctrl-C in the second round's PPO step; the rerun ends like an uninterrupted demo."""
     real = PPOTrainer.step
 
-    def interrupt(self: PPOTrainer, prompts: object) -> object:
+    def interrupt(self: PPOTrainer, prompts: Any) -> object:
         if self.steps_done == 1:
             raise KeyboardInterrupt
-        return real(self, prompts)  # type: ignore[arg-type]
+        return real(self, prompts)
 
     monkeypatch.setattr(PPOTrainer, "step", interrupt)
     with pytest.raises(KeyboardInterrupt):
