@@ -34,7 +34,7 @@ CHATS = (
 # tiny model, NF4 and not, and the default model in NF4). So bf16 is bound like fp32, although
 # another layout moves single tokens of the default model by 0.35 to 0.45 there.
 LOG_RATIO_BOUND = {torch.float32: 1e-4, torch.bfloat16: 1e-4}
-# Tokens that rows are made longer by: the step in which widths are rounded, so that it is never lost.
+# Tokens that rows are made longer by: the step in which widths are rounded, so never lost.
 # A reward read at the end of the row, and not of the response, moves by 1.1 points for the default
 # model; by 1.0 with 64.
 MORE_PADDING = 16
