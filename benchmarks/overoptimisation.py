@@ -54,7 +54,7 @@ def measure(options: Namespace, model: str, place: Path) -> Iterator[Point]:
         kl="fixed",
         kl_coef=options.kl_coef,
         score_clip=0.0,
-        approx_kl_target=1.0,
+        approx_kl_target=options.approx_kl_target,
         epochs=2,
     )
     with Lab(place, model=model, sampling=sampling, seed=options.seed, progress=False) as lab:
@@ -133,6 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arg.add_argument("--new-tokens", type=int, default=28)
     arg.add_argument("--learning-rate", type=float, default=1e-3)
     arg.add_argument("--kl-coef", type=float, default=0.0)
+    arg.add_argument("--approx-kl-target", type=float, default=0.05, help="bound of one step")
     arg.add_argument("--seed", type=int, default=0)
     arg.add_argument("--whole", action="store_true", help="go on below the start")
     options = arg.parse_args(arguments)

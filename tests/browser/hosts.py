@@ -188,6 +188,7 @@ class PanelHost(Host):
     def run(self, code: str) -> None:
         self._app = f"app{next(self._numbers)}"
         (self.folder / f"{self._app}.py").write_text(code, "utf-8")
+        self.page.bring_to_front()  # others draw a frame a second
         self.page.set_viewport_size({**WIDE})  # type: ignore[typeddict-item]
         self._open()
 

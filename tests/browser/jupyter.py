@@ -265,6 +265,7 @@ class Notebook:
 
     def replace_cells(self, *sources: str, wait: bool = True) -> Notebook:
         """Put these code cells in the place of all cells, and run them."""
+        self.page.bring_to_front()  # others draw a frame a second
         self.page.evaluate(
             """(sources) => {
                 const { shell } = window.jupyterapp;

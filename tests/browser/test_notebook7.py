@@ -1,7 +1,9 @@
 """Notebook 7 shows the widgets too; it is JupyterLab's parts in another frame."""
 
+from collections.abc import Iterator
+
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.cases import CASES
 from tests.browser.conftest import no_errors
@@ -9,8 +11,8 @@ from tests.browser.conftest import no_errors
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="session")
-def notebook7(server, session_browser):
+@pytest.fixture(scope="module")
+def notebook7(server, session_browser) -> Iterator[Page]:
     server.write_notebook("seven.ipynb", "")
     page = session_browser.context.new_page()
     page.goto(f"{server.url}/notebooks/seven.ipynb")
@@ -19,7 +21,8 @@ def notebook7(server, session_browser):
         "() => window.jupyterapp?.shell.currentWidget?.sessionContext"
         "?.session?.kernel?.status === 'idle'"
     )
-    return page
+    yield page
+    page.close()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

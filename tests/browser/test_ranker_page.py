@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -25,10 +26,13 @@ _BUSY = """() => {
 
 
 @pytest.fixture
-def page(session_browser) -> Page:
-    return session_browser.context.new_page()
+def page(session_browser) -> Iterator[Page]:
+    page = session_browser.context.new_page()
+    yield page
+    page.close()
 
 
+@cache  # the texts of 141 items are rendered, and no page here changes them
 def state(candidates: int) -> RankingState:
     """An item of short and long answers, and enough others for the time left to be long."""
     answers = (MERGE_ANSWERS * 3)[:candidates]
