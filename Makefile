@@ -69,8 +69,8 @@ lab: $(stamp) ## Open JupyterLab on the first notebook
 	$(VENV)/bin/jupyter lab notebooks/01_first_round.ipynb
 
 # What works with models all the time runs beside the rest. Each has one thread of torch: threads
-# that share a processor mostly wait for one another.
-with_models := tests/notebooks tests/demo tests/evaluation tests/lab tests/models tests/training
+# that share a processor mostly wait for one another. Both take about as long as the other.
+with_models := $(addprefix tests/,annotators benchmarks notebooks demo evaluation lab models training)
 
 .PHONY: test
 test: $(stamp) $(npm_stamp) browser postgres ## Run every test: front end, Python, notebooks, browser
