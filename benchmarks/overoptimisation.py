@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arg.add_argument("--new-tokens", type=int, default=28)
     arg.add_argument("--learning-rate", type=float, default=1e-3)
     arg.add_argument("--kl-coef", type=float, default=0.0)
-    arg.add_argument("--approx-kl-target", type=float, default=0.05, help="nats a token, of one step")
+    arg.add_argument("--approx-kl-target", type=float, default=0.05, help="nats a token a step")
     arg.add_argument("--seed", type=int, default=0)
     arg.add_argument("--whole", action="store_true", help="go on below the start")
     options = arg.parse_args(arguments)
