@@ -69,7 +69,7 @@ lab: $(stamp) ## Open JupyterLab on the first notebook
 	$(VENV)/bin/jupyter lab notebooks/01_first_round.ipynb
 
 # What works with models all the time runs beside the rest. Each has one thread of torch: threads
-# that share a processor mostly wait for one another. Both take about as long as the other.
+# that share a processor mostly wait for one another.
 with_models := $(addprefix tests/,annotators benchmarks notebooks demo evaluation lab models training)
 
 .PHONY: test
