@@ -3,7 +3,8 @@
 #   PYTHON=python3.12   the interpreter the virtual environment is made from (3.11 or newer)
 #   VENV=.venv          where the virtual environment lives
 #   SEED=1 ARGS="..."   passed to the demo
-#   PYTEST_ARGS="..."   passed to pytest
+#   PYTEST_ARGS="..."   passed to pytest, once for all
+#   LANES=2             how many folders of tests run at a time
 #   WHICH=ppo           the benchmark to run (with ARGS): ppo, reward, generate, memory, gpu, store,
 #                       torture, widgets, dashboard, algorithms, metrics, overoptimisation, selection
 #                       or ties
@@ -21,6 +22,7 @@ ARGS        ?=
 SEED        ?=
 WHICH       ?=
 PYTEST_ARGS ?=
+LANES       ?= 2
 HOST_BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
 py    := $(VENV)/bin/python
@@ -68,9 +70,12 @@ demo: $(stamp) ## Two rounds of RLHF on the embedded model; report in runs/demo 
 lab: $(stamp) ## Open JupyterLab on the first notebook
 	$(VENV)/bin/jupyter lab notebooks/01_first_round.ipynb
 
-# What works with models all the time runs beside the rest. Each has one thread of torch: threads
-# that share a processor mostly wait for one another.
-with_models := $(addprefix tests/,annotators benchmarks notebooks demo evaluation lab models training)
+# Every folder of tests runs in a process of its own, LANES of them at a time; those that take
+# longest come first, so that no processor waits for another at the end. Each has one thread of
+# torch: threads that share a processor mostly wait for one another.
+long_tests := $(addprefix tests/,browser notebooks lab training store)
+test_folders := $(filter-out tests/__pycache__/,$(wildcard tests/*/))
+test_parts := $(long_tests) $(filter-out $(long_tests),$(test_folders:%/=%)) tests/in-no-folder
 
 .PHONY: test
 test: $(stamp) $(npm_stamp) browser postgres ## Run every test: front end, Python, notebooks, browser
@@ -78,12 +83,13 @@ test: $(stamp) $(npm_stamp) browser postgres ## Run every test: front end, Pytho
 ifdef PYTEST_ARGS
 	$(py) -m pytest $(PYTEST_ARGS)
 else
-	@export OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}; status=0; \
-	$(py) -m pytest $(with_models) >$(VENV)/with-models.log 2>&1 & models=$$!; \
-	$(py) -m pytest $(addprefix --ignore=,$(with_models)) || status=$$?; \
-	wait $$models || status=$$?; \
-	cat $(VENV)/with-models.log; exit $$status
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(MAKE) --no-print-directory --keep-going \
+	  --jobs=$(LANES) $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) $(test_parts)
 endif
+
+.PHONY: $(test_parts)
+$(test_parts):
+	$(py) -m pytest $(if $(filter %/in-no-folder,$@),tests/test_*.py,$@)
 
 .PHONY: check
 check: $(stamp) $(npm_stamp) ## Lint, format, types and layers, in Python and TypeScript

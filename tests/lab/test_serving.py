@@ -31,13 +31,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 lab = Lab(sys.argv[1], progress=False)
 board = lab.dashboard(options=["--no-worker"], patience=120)
 heavy = sorted({"panel", "bokeh", "torch"} & set(sys.modules))
-print(json.dumps({"url": board.url, "pid": board.pid, "heavy": heavy}), flush=True)
-while True:
-    try:
-        if not sys.stdin.readline():
-            break
-    except KeyboardInterrupt:
-        print("interrupted", flush=True)
+try:  # once it has told, an interrupt may come at any moment
+    print(json.dumps({"url": board.url, "pid": board.pid, "heavy": heavy}), flush=True)
+    sys.stdin.readline()
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    sys.stdin.readline()
 """
 
 
