@@ -48,14 +48,14 @@ def measure(options: Namespace, model: str, place: Path) -> Iterator[Point]:
 
     sampling = Sampling(temperature=0.8, max_new_tokens=options.new_tokens, seed=options.seed)
     config = PPOConfig(
-        prompts_per_step=4,
+        prompts_per_step=options.prompts_per_step,
         responses_per_prompt=4,
         learning_rate=options.learning_rate,
         kl="fixed",
         kl_coef=options.kl_coef,
         score_clip=0.0,
         approx_kl_target=options.approx_kl_target,
-        epochs=2,
+        epochs=options.epochs,
     )
     with Lab(place, model=model, sampling=sampling, seed=options.seed, progress=False) as lab:
         lab.add_prompts(load_prompts(), system=SYSTEM)
@@ -125,7 +125,7 @@ def _table(points: Sequence[Point]) -> Table:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The run, its table and what it shows."""
     arg = parser(__doc__)
-    arg.add_argument("--steps", type=int, default=20, help="at most, of 16 answers")
+    arg.add_argument("--steps", type=int, default=20, help="at most")
     arg.add_argument("--every", type=int, default=1, help="steps between two points")
     arg.add_argument("--prompts", type=int, default=24, help="ranked, a quarter of them held out")
     arg.add_argument("--noise", type=float, default=0.5, help="of the annotator, in points")
@@ -134,6 +134,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arg.add_argument("--learning-rate", type=float, default=1e-3)
     arg.add_argument("--kl-coef", type=float, default=0.0)
     arg.add_argument("--approx-kl-target", type=float, default=0.05, help="nats a token a step")
+    arg.add_argument("--prompts-per-step", type=int, default=4, help="four answers each")
+    arg.add_argument("--epochs", type=int, default=2, help="over the answers of a step")
     arg.add_argument("--seed", type=int, default=0)
     arg.add_argument("--whole", action="store_true", help="go on below the start")
     options = arg.parse_args(arguments)

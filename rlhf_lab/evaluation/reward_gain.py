@@ -84,7 +84,10 @@ def _scores(
 def preference_alarm(
     version: str, baseline: str, reward: str, gain: Interval, win_rate: Interval
 ) -> Alarm | None:
-    """Whether the reward is certain to have risen while the win rate is one half or less.
+    """Whether one of reward and win rate is certain, and the other does not go with it.
+
+    Either the reward has risen for certain and the win rate is one half or less, or the win rate
+    has fallen below one half for certain and the reward is no lower.
 
     Args:
         version: The policy judged.
@@ -93,7 +96,9 @@ def preference_alarm(
         gain: As from `reward_gain`.
         win_rate: Share of the same prompts won by the policy.
     """
-    if gain.low <= 0 or win_rate.estimate > 0.5 or win_rate.n < FEWEST_PROMPTS:
+    risen_alone = gain.low > 0 and win_rate.estimate <= 0.5
+    fallen_unseen = gain.estimate >= 0 and win_rate.high < 0.5
+    if win_rate.n < FEWEST_PROMPTS or not (risen_alone or fallen_unseen):
         return None
     return Alarm(
         REWARD_ALONE,

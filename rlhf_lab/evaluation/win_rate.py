@@ -65,7 +65,7 @@ class EvalReport:
 
     @property
     def alarm(self) -> Alarm | None:
-        """The reward rose, and the win rate is not above one half or lower than it was."""
+        """The reward speaks for the version, and preference does not, or less than it did."""
         if self.reward is None or self.reward_gain is None:
             return None
         return preference_alarm(

@@ -59,10 +59,19 @@ def test_a_certain_rise_without_preference_is_alarming(gain: dict, win_rate: dic
     assert alarm(replace(GAIN, **gain), replace(LOST, **win_rate)) is not None
 
 
+@pytest.mark.parametrize("gain", [{"low": -0.2}, {"estimate": 0.0, "low": -0.2, "high": 0.2}])
+def test_a_certain_loss_that_the_reward_does_not_see_is_alarming(gain: dict):
+    fallen = replace(LOST, estimate=0.35, low=0.26, high=0.44)
+    assert alarm(replace(GAIN, **gain), fallen) is not None
+
+
 @pytest.mark.parametrize(
     ("gain", "win_rate"),
     [
         ({"low": 0.0}, {}),  # perhaps it did not rise
+        ({"low": 0.0}, {"high": 0.5}),  # nor the other fall
+        ({"low": 0.0}, {"high": 0.44, "n": 7}),
+        ({"estimate": -0.01, "low": -0.2}, {"high": 0.44}),  # the reward sees it, too
         ({"estimate": -0.6, "low": -0.8, "high": -0.4}, {}),
         ({}, {"estimate": 0.51}),
         ({}, {"n": 7}),
