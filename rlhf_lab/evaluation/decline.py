@@ -56,7 +56,10 @@ def earlier_best(
 def decline_alarm(
     version: str, reward: str, gain: Interval, win_rate: Interval, best: EarlierBest
 ) -> Alarm | None:
-    """Whether a policy wins less than an ancestor did, though the reward scores it no lower.
+    """Whether a policy wins less than an ancestor did, and the reward does not see it.
+
+    The reward need not have risen: the best ancestor is the luckiest of several for the reward,
+    too, and a proxy that has been learned by heart stays where it is while preference falls.
 
     Args:
         version: The policy judged.
@@ -68,13 +71,13 @@ def decline_alarm(
     too_few = win_rate.n < FEWEST_PROMPTS
     if too_few or win_rate.high >= best.win_rate.estimate:
         return None
-    if gain.estimate < best.reward_gain.estimate:
+    if gain.high < best.reward_gain.estimate:
         return None
     return Alarm(
         PAST_ITS_BEST,
         f"{version} wins {win_rate} of the held-out prompts, {best.version} won {best.win_rate}, "
-        f"and {reward} scores the former no lower ({gain} against {best.reward_gain} deviations "
-        "above the baseline): more steps against this reward make it worse. Go back with "
+        f"and {reward} does not see it ({gain} against {best.reward_gain} deviations above the "
+        "baseline): more steps against this reward make it worse. Go back with "
         f"lab.checkout({best.version!r}), or rank some of its responses and update the reward.",
     )
 

@@ -31,11 +31,25 @@ def test_a_policy_that_wins_less_than_its_ancestor_alarms_while_it_still_wins():
     assert "lab.checkout('policy@1')" in str(found)
 
 
+def test_a_reward_that_stays_about_where_it_was_does_not_see_it():
+    """Figures of a long run: steps 18 and 23 of `benchmarks.overoptimisation` with seed 1."""
+    best = EarlierBest(
+        "policy@18",
+        Interval(estimate=0.89, low=0.83, high=0.94, n=100),
+        Interval(estimate=0.89, low=0.74, high=1.04, n=100),
+    )
+    later = Interval(estimate=0.76, low=0.68, high=0.83, n=100)
+    stays = Interval(estimate=0.86, low=0.71, high=1.01, n=100)
+    assert decline_alarm("policy@23", "reward@0", stays, later, best) is not None
+    lower = replace(stays, estimate=0.70, low=0.55, high=0.88)
+    assert decline_alarm("policy@23", "reward@0", lower, later, best) is None
+
+
 @pytest.mark.parametrize(
     ("gain", "win_rate"),
     [
         (MORE, replace(FALLEN, high=0.85)),  # could as well be the same
-        (replace(GAIN, estimate=1.4), FALLEN),  # the reward sees it too
+        (replace(GAIN, estimate=1.3, low=1.1, high=1.49), FALLEN),  # the reward sees it too
         (MORE, replace(FALLEN, n=7)),  # luck of the prompts
     ],
 )

@@ -118,9 +118,9 @@ class OverOptimisation:
         """Where gold stands at the last point.
 
         It has begun to fall if its whole interval lies below an earlier point's estimate though
-        the proxy is not lower there, as the alarm of `lab.evaluate` has it; and it is below its
-        start if the whole interval is. The earlier point is the luckiest of several: with many
-        evaluations on few prompts this speaks a little early rather than late.
+        the proxy is not certain to be lower there, as the alarm of `lab.evaluate` has it; and it
+        is below its start if the whole interval is. The earlier point is the luckiest of several:
+        with many evaluations on few prompts this speaks a little early rather than late.
         """
         last = self.points[-1]
         if last.gold.high < self.gold_start:
@@ -327,8 +327,8 @@ def _with_scores_of(point: CurvePoint, reward: str | None) -> CurvePoint:
 
 
 def _not_lower(last: Interval | None, best: Interval | None) -> bool:
-    """Without a proxy nothing says that it was; then gold speaks alone."""
-    return last is None or best is None or last.estimate >= best.estimate
+    """Not for certain. Without a proxy nothing says that it was; then gold speaks alone."""
+    return last is None or best is None or last.high >= best.estimate
 
 
 def _rise(points: Sequence[CurvePoint]) -> str:
